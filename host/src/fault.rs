@@ -1,0 +1,149 @@
+//! Why an invocation failed, and with whose fault.
+//!
+//! A [`Fault`] has two texts: `detail` is for the log alone, [`FaultKind::title`] is for the
+//! client. The one table from fault to HTTP status is [`FaultKind::status`].
+
+use std::fmt;
+use std::time::Duration;
+
+use http::StatusCode;
+
+/// Whose fault it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Blame {
+    /// The component broke its contract.
+    Guest,
+    /// The request was wrong.
+    Caller,
+    /// Holm or the machine under it.
+    Host,
+    /// Nobody's: there was more work than room.
+    Overload,
+}
+
+/// What went wrong, as counted in `/metrics`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum FaultKind {
+    /// The guest trapped, panicked or broke the protocol of its interface.
+    Trap,
+    /// The guest went over its memory, CPU or another limit.
+    Limit,
+    /// The wall-clock deadline passed.
+    Deadline,
+    /// The service's permits and its queue are taken.
+    Overload,
+    /// The request cannot be understood or is not allowed.
+    BadRequest,
+    /// The request's body is larger than the route allows.
+    BodyTooLarge,
+    /// The request's body came too slowly.
+    BodyTimeout,
+    /// The state that the invocation read has changed under it.
+    Conflict,
+    /// No service of that name is live.
+    NoService,
+    /// The store refuses writes for want of disk space.
+    DiskFull,
+    /// The host failed.
+    Host,
+}
+
+impl FaultKind {
+    /// The name in metrics, logs and the `type` of a problem document.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Trap => "trap",
+            Self::Limit => "limit",
+            Self::Deadline => "deadline",
+            Self::Overload => "overload",
+            Self::BadRequest => "bad-request",
+            Self::BodyTooLarge => "body-too-large",
+            Self::BodyTimeout => "body-timeout",
+            Self::Conflict => "conflict",
+            Self::NoService => "no-service",
+            Self::DiskFull => "disk-full",
+            Self::Host => "host",
+        }
+    }
+
+    /// The status a client sees.
+    pub fn status(self) -> StatusCode {
+        match self {
+            Self::Trap | Self::Limit => StatusCode::BAD_GATEWAY,
+            Self::Deadline => StatusCode::GATEWAY_TIMEOUT,
+            Self::Overload | Self::NoService => StatusCode::SERVICE_UNAVAILABLE,
+            Self::BadRequest => StatusCode::BAD_REQUEST,
+            Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
+            Self::Conflict => StatusCode::CONFLICT,
+            Self::DiskFull => StatusCode::INSUFFICIENT_STORAGE,
+            Self::Host => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    /// One sentence for the client; it tells nothing about the inside.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Trap => "The service failed while it answered.",
+            Self::Limit => "The service went over one of its limits.",
+            Self::Deadline => "The service did not answer in time.",
+            Self::Overload => "The service has more requests than it can take.",
+            Self::BadRequest => "The request is not valid.",
+            Self::BodyTooLarge => "The request's body is too large.",
+            Self::BodyTimeout => "The request's body came too slowly.",
+            Self::Conflict => "The data changed while the request was handled; try again.",
+            Self::NoService => "The service is not running.",
+            Self::DiskFull => "The host has no space left to store the change.",
+            Self::Host => "The host failed.",
+        }
+    }
+
+    /// Whose fault it was.
+    pub fn blame(self) -> Blame {
+        match self {
+            Self::Trap | Self::Limit | Self::Deadline => Blame::Guest,
+            Self::BadRequest | Self::BodyTooLarge | Self::BodyTimeout | Self::Conflict => Blame::Caller,
+            Self::Overload => Blame::Overload,
+            Self::NoService | Self::DiskFull | Self::Host => Blame::Host,
+        }
+    }
+}
+
+impl Blame {
+    /// The name in metrics and logs.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Guest => "guest",
+            Self::Caller => "caller",
+            Self::Host => "host",
+            Self::Overload => "overload",
+        }
+    }
+}
+
+/// One failed invocation.
+#[derive(Debug, Clone)]
+pub struct Fault {
+    /// What went wrong.
+    pub kind: FaultKind,
+    /// For the log alone: never sent to a client.
+    pub detail: String,
+    /// When it is worth trying again.
+    pub retry_after: Option<Duration>,
+}
+
+impl Fault {
+    /// A fault with its text for the log.
+    pub fn new(kind: FaultKind, detail: impl Into<String>) -> Self {
+        let retry_after = matches!(kind, FaultKind::Overload | FaultKind::NoService).then_some(Duration::from_secs(1));
+        Self { kind, detail: detail.into(), retry_after }
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.kind.name(), self.detail)
+    }
+}
+
+impl std::error::Error for Fault {}

@@ -1,0 +1,181 @@
+//! Everything a revision is deployed with, checked, with every default in one place.
+//!
+//! Settings travel as JSON (admin API, catalog); `holm.toml` is parsed into them by
+//! [`crate::manifest`]. A missing key means its default; an unknown key is an error.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::grant::UrlGrant;
+use crate::units::{ByteSize, duration_text};
+
+/// How long an instance lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Isolation {
+    /// One instance serves many invocations, one at a time.
+    Reuse,
+    /// A fresh instance for every invocation.
+    Invocation,
+}
+
+/// The settings of one revision.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Settings {
+    /// `None`: chosen by what the component exports (DESIGN 3.4: `reuse`, except for a
+    /// WASI 0.2 `incoming-handler`, whose guests were built for fresh stores).
+    pub isolation: Option<Isolation>,
+    /// How many invocations a reused instance serves before it is replaced: bounds what a
+    /// slow leak in a guest can cost. The same number as `wasmtime serve` uses for WASI 0.3.
+    pub reuse: u32,
+    /// How many instances there may be, and how many wait warm.
+    pub instances: Instances,
+    /// Wall time of one invocation, queueing included. A gateway's patience, below the 5 s
+    /// after which browsers' users give up.
+    #[serde(with = "duration_text")]
+    pub timeout: Duration,
+    /// Limits of one island.
+    pub limits: Limits,
+    /// How the host asks whether a new revision is well. `None`: not at all.
+    pub health: Option<Health>,
+    /// What the guest reads through `wasi:config/store`.
+    pub config: BTreeMap<String, String>,
+    /// What the service may do outside its island. Nothing by default.
+    pub grants: Grants,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            isolation: None,
+            reuse: 128,
+            instances: Instances::default(),
+            timeout: Duration::from_secs(3),
+            limits: Limits::default(),
+            health: None,
+            config: BTreeMap::new(),
+            grants: Grants::default(),
+        }
+    }
+}
+
+/// The instance pool of one revision.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Instances {
+    /// The most that may live at once.
+    pub max: u32,
+    /// Made ahead when the revision goes live.
+    pub warm: u32,
+    /// An unused instance is dropped after this time, so that a quiet service costs no memory.
+    #[serde(with = "duration_text")]
+    pub idle: Duration,
+}
+
+impl Default for Instances {
+    fn default() -> Self {
+        Self { max: 64, warm: 1, idle: Duration::from_secs(30) }
+    }
+}
+
+/// Limits of one island.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Limits {
+    /// Linear memory of one instance, all its memories together.
+    pub memory: ByteSize,
+    /// CPU time that one invocation may use. Counted in ticks of the engine's epoch, so time
+    /// spent waiting costs nothing.
+    #[serde(with = "duration_text")]
+    pub cpu: Duration,
+    /// Invocations at once.
+    pub concurrency: u32,
+    /// Invocations that may wait for a permit; one more is turned away with 503.
+    pub queue: u32,
+    /// Largest body that the guest is given. The gateway's own limit holds first.
+    pub request_body: ByteSize,
+    /// Largest body that the guest may answer with.
+    pub response_body: ByteSize,
+    /// Largest value in the key-value store. The store keeps values up to 96 KiB in one
+    /// record (sled's pages stay whole below that) and splits larger ones.
+    pub value: ByteSize,
+    /// Bytes of log text a second; more is dropped and counted.
+    pub log_rate: ByteSize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            memory: ByteSize::mib(64),
+            cpu: Duration::from_millis(500),
+            concurrency: 64,
+            queue: 128,
+            request_body: ByteSize::mib(8),
+            response_body: ByteSize::mib(64),
+            value: ByteSize::mib(1),
+            log_rate: ByteSize::kib(64),
+        }
+    }
+}
+
+/// An HTTP probe: a status from 200 to 399 means well.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Health {
+    /// Path and query asked with GET.
+    pub path: String,
+    /// Time between two probes of a live revision.
+    #[serde(with = "duration_text", default = "Health::default_interval")]
+    pub interval: Duration,
+    /// How long one probe may take.
+    #[serde(with = "duration_text", default = "Health::default_timeout")]
+    pub timeout: Duration,
+}
+
+impl Health {
+    /// As in the Consul registrations that people bring along.
+    pub fn default_interval() -> Duration {
+        Duration::from_secs(10)
+    }
+    /// As in the Consul registrations that people bring along.
+    pub fn default_timeout() -> Duration {
+        Duration::from_secs(5)
+    }
+}
+
+/// What a service may do outside its island.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Grants {
+    /// URL prefixes that outgoing HTTP may reach: `https://api.example.com/v1/`.
+    pub http: Vec<UrlGrant>,
+    /// Secrets by name. They are read like config, and never listed, shown or logged.
+    pub secrets: BTreeMap<String, Secret>,
+}
+
+
+/// A value that never shows itself in logs, tables or diagnostics.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Wraps a value.
+    pub fn new(value: impl Into<String>) -> Self {
+        Self(value.into())
+    }
+    /// The value itself, for the one place that hands it to the guest.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}
