@@ -1,0 +1,139 @@
+//! What the doors and the admin API may ask for, and what they get.
+
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use holm_registry::route::RouteSpec;
+use holm_registry::settings::Settings;
+use holm_registry::{Digest, ServiceName};
+use semver::Version;
+
+/// How one HTTP request enters a service.
+#[derive(Clone, Debug)]
+pub struct HttpEntry {
+    /// Which service.
+    pub service: ServiceName,
+    /// When the answer's head is due; the service's own timeout may be sooner.
+    pub deadline: Instant,
+    /// The request's id, as in the access log and in `x-request-id`.
+    pub request_id: String,
+}
+
+/// Where the component of a deployment comes from.
+#[derive(Clone, Debug)]
+pub enum DeployComponent {
+    /// Uploaded with the request.
+    Bytes(Bytes),
+    /// Already in the artifact store.
+    Stored(Digest),
+}
+
+/// One service of a deployment.
+#[derive(Clone, Debug)]
+pub struct DeployOne {
+    /// Which service.
+    pub name: ServiceName,
+    /// Its version.
+    pub version: Version,
+    /// Its component.
+    pub component: DeployComponent,
+    /// Its settings.
+    pub settings: Settings,
+}
+
+/// What is validated and swapped as one set.
+#[derive(Clone, Debug)]
+pub struct DeploySet {
+    /// The services to deploy.
+    pub services: Vec<DeployOne>,
+    /// `Some((app, routes))`: these rules replace all rules of that app. `None`: no app's
+    /// rules change, and a service without any route gets its default one.
+    pub app: Option<(String, Vec<RouteSpec>)>,
+}
+
+/// What one service of a deployment became.
+#[derive(Clone, Debug)]
+pub struct Deployed {
+    /// Which service.
+    pub service: ServiceName,
+    /// The revision that is live now.
+    pub revision: u32,
+    /// Its version.
+    pub version: Version,
+    /// Its digest.
+    pub digest: Digest,
+    /// The isolation chosen: `reuse` or `invocation`.
+    pub isolation: &'static str,
+    /// `false`: digest and settings were those of the live revision, nothing was swapped.
+    pub changed: bool,
+    /// How long it took, compiling included.
+    pub took: Duration,
+    /// The rules that lead to it now.
+    pub routes: Vec<String>,
+}
+
+/// One line of `holm services`.
+#[derive(Clone, Debug)]
+pub struct ServiceStatus {
+    /// Which service.
+    pub service: ServiceName,
+    /// The live revision.
+    pub revision: u32,
+    /// Its version.
+    pub version: Version,
+    /// Its digest.
+    pub digest: Digest,
+    /// `live`, or `failed` when it could not be brought back after a restart.
+    pub state: &'static str,
+    /// Why it is `failed`.
+    pub reason: Option<String>,
+    /// Living instances, idle ones included.
+    pub instances: u64,
+    /// Invocations under way.
+    pub in_flight: u64,
+    /// Invocations since the host started.
+    pub requests: u64,
+    /// Invocations that ended in a fault since the host started.
+    pub faults: u64,
+}
+
+/// One line of `holm revisions S`.
+#[derive(Clone, Debug)]
+pub struct RevisionStatus {
+    /// Counts up from 1.
+    pub revision: u32,
+    /// Its version.
+    pub version: Version,
+    /// Its digest.
+    pub digest: Digest,
+    /// Milliseconds since 1970.
+    pub created_at: u64,
+    /// `live`, `draining` or `kept`.
+    pub state: &'static str,
+}
+
+/// Why a deployment, rollback or removal did not happen. Nothing has changed then.
+#[derive(Debug, thiserror::Error)]
+pub enum DeployError {
+    /// The component, its settings or its routes are wrong; the text says what to do.
+    #[error("{0}")]
+    Rejected(String),
+    /// The component is larger than the host takes.
+    #[error("{0}")]
+    TooLarge(String),
+    /// The name, version or route is taken by something else.
+    #[error("{0}")]
+    Taken(String),
+    /// There is no such service or revision.
+    #[error("{0}")]
+    NotFound(String),
+    /// The new revision did not start or did not pass its probe; the old one serves on.
+    #[error("{0}")]
+    Unhealthy(String),
+    /// The disk is full.
+    #[error("{0}")]
+    DiskFull(String),
+    /// The host failed.
+    #[error("{0}")]
+    Host(String),
+}
