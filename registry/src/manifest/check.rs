@@ -3,6 +3,7 @@
 
 use std::ops::Range;
 use std::path::Path;
+use std::time::Duration;
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -12,7 +13,7 @@ use super::section::Reader;
 use super::{ComponentSource, DEFAULT_APP, Manifest, ServiceSpec};
 use crate::name::ServiceName;
 use crate::nearest::nearest;
-use crate::route::{Origin, PathPattern, Rewrite, RouteSpec, Target};
+use crate::route::{Origin, PathPattern, Rewrite, RouteSpec, Target, check_timeout};
 use crate::settings::{Instances, Limits, Settings};
 
 /// Everything that the checks look at besides what they check.
@@ -92,18 +93,21 @@ impl Checker<'_> {
         if let (Some(path), Some(rewrite)) = (&raw.path, &raw.rewrite) {
             self.check_rewrite(path.get_ref(), rewrite);
         }
+        if let Some(timeout) = &raw.timeout {
+            self.check_timeout(timeout);
+        }
         if let Some(service) = &raw.service {
             self.check_target(service, names);
         }
-        let (path, service) = (raw.path?, raw.service?);
+        let (path, methods, service) = (raw.path?, raw.methods?, raw.service?);
         let span = path.span();
         let route = RouteSpec {
             host: raw.host,
             path: path.into_inner(),
-            methods: raw.methods,
+            methods,
             rewrite: raw.rewrite.map(Spanned::into_inner),
             target: Target::Service(service.into_inner()),
-            timeout: raw.timeout,
+            timeout: raw.timeout.map(Spanned::into_inner),
             body_limit: raw.body_limit,
             origin: Origin::Manifest(app.to_owned()),
         };
@@ -114,6 +118,13 @@ impl Checker<'_> {
         if let Err(error) = rewrite.get_ref().check(path) {
             let help = "a rewrite puts in what the path captured, as `/{rest}` for `/users/{*rest}`";
             self.reader.report(rewrite.span(), error.to_string(), help.to_owned());
+        }
+    }
+
+    fn check_timeout(&self, timeout: &Spanned<Duration>) {
+        if let Err(error) = check_timeout(*timeout.get_ref()) {
+            let help = "leave it away for the service's own timeout";
+            self.reader.report(timeout.span(), error.to_string(), help.to_owned());
         }
     }
 

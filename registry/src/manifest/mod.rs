@@ -4,10 +4,10 @@
 //!
 //! | module | step |
 //! | --- | --- |
-//! | [`section`], [`env`] | text to tables, key by key, with `${NAME}` filled in |
-//! | [`raw`] | tables to what the user wrote, every value parsed |
-//! | [`check`] | what the user wrote to a [`Manifest`], defaults filled in |
-//! | [`diagnostic`] | what is wrong, where, and what to do |
+//! | `section`, `env` | text to tables, key by key, with `${NAME}` filled in |
+//! | `raw` | tables to what the user wrote, every value parsed |
+//! | `check` | what the user wrote to a [`Manifest`], defaults filled in |
+//! | `diagnostic` | what is wrong, where, and what to do |
 //!
 //! All problems are reported at once, except that nothing is read behind a syntax error.
 

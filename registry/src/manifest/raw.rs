@@ -17,7 +17,7 @@ use crate::host::HostPattern;
 use crate::name::{NameError, ServiceName};
 use crate::route::{PathPattern, Rewrite, parse_method};
 use crate::settings::{Grants, Health, Isolation, Secret};
-use crate::units::ByteSize;
+use crate::units::{ByteSize, parse_duration};
 
 /// A rule's targets besides `service`.
 const LATER_TARGETS: [&str; 5] = ["function", "compose", "upstream", "redirect", "respond"];
@@ -84,12 +84,12 @@ pub(super) struct RawLimits {
 /// `[[gateway.route]]`
 pub(super) struct RawRoute {
     pub(super) host: Option<HostPattern>,
-    /// `None` after an error that is already reported, as for the service.
+    /// `None` after an error that is already reported, as for the methods and the service.
     pub(super) path: Option<Spanned<PathPattern>>,
-    pub(super) methods: Vec<Method>,
+    pub(super) methods: Option<Vec<Method>>,
     pub(super) rewrite: Option<Spanned<Rewrite>>,
     pub(super) service: Option<Spanned<ServiceName>>,
-    pub(super) timeout: Option<Duration>,
+    pub(super) timeout: Option<Spanned<Duration>>,
     pub(super) body_limit: Option<ByteSize>,
 }
 
@@ -218,7 +218,7 @@ fn limits(mut section: Section<'_>) -> RawLimits {
 }
 
 fn grants(mut section: Section<'_>) -> Grants {
-    let http = section.list("http", "[\"https://api.example.com/v1/\"]", str::parse);
+    let http = section.list("http", "[\"https://api.example.com/v1/\"]", str::parse).unwrap_or_default();
     let secrets = section.texts("secrets", "{ DB_TOKEN = \"${DB_TOKEN}\" }");
     section.empty_list("files", "components have no files; keep data in wasi:keyvalue");
     section.finish(&["services", "publish"]);
@@ -243,7 +243,7 @@ fn route(mut section: Section<'_>) -> RawRoute {
         methods: section.list("methods", "[\"GET\", \"POST\"]", parse_method),
         rewrite: section.parsed("rewrite", "\"/{rest}\"", str::parse),
         service: section.parsed("service", "\"users\"", str::parse),
-        timeout: section.duration("timeout"),
+        timeout: section.parsed("timeout", "\"3s\"", parse_duration),
         body_limit: section.size("body_limit"),
     };
     let later: Vec<&str> = LATER_TARGETS.into_iter().chain(LATER_IN_ROUTE).collect();

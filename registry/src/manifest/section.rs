@@ -96,11 +96,17 @@ impl<'a> Reader<'a> {
     }
 
     fn wrong_type(&self, key: &str, expected: &str, example: &str, value: &Value<'_>) {
-        let found = match value.get_ref().type_str() {
-            word @ ("integer" | "array") => format!("an {word}"),
-            word => format!("a {word}"),
-        };
+        let found = describe(value.get_ref());
         self.report(value.span(), format!("`{key}` is {found}, but must be {expected}"), for_example(key, example));
+    }
+}
+
+/// The type of a value; of a number, the number, since its type may be right.
+fn describe(value: &DeValue<'_>) -> String {
+    match (value, value.type_str()) {
+        (DeValue::Integer(number), _) => number.to_string(),
+        (_, "array") => "an array".to_owned(),
+        (_, word) => format!("a {word}"),
     }
 }
 
@@ -157,15 +163,32 @@ impl<'a> Section<'a> {
         Some(count)
     }
 
-    /// An array of strings that `parse` understands.
+    /// An array of strings that `parse` understands; empty when absent. `None` if one of them
+    /// is bad: what is left would mean something else (an empty list of methods means all).
     pub(super) fn list<T, E: Display>(
         &mut self,
         key: &'static str,
         example: &str,
         parse: impl Fn(&str) -> Result<T, E>,
-    ) -> Vec<T> {
-        let items = self.array(key, example);
-        items.filter_map(|item| self.reader.parse(key, example, item, &parse)).map(Spanned::into_inner).collect()
+    ) -> Option<Vec<T>> {
+        let items: Vec<_> = self.array(key, example)?.collect();
+        let parsed: Vec<T> = items.iter().filter_map(|item| self.item(key, example, item, &parse)).collect();
+        (parsed.len() == items.len()).then_some(parsed)
+    }
+
+    fn item<T, E: Display>(
+        &self,
+        key: &str,
+        example: &str,
+        item: &Value<'_>,
+        parse: impl Fn(&str) -> Result<T, E>,
+    ) -> Option<T> {
+        if item.get_ref().is_str() {
+            return self.reader.parse(key, example, item, parse).map(Spanned::into_inner);
+        }
+        let message = format!("`{key}` contains {}, but must contain only strings", describe(item.get_ref()));
+        self.reader.report(item.span(), message, for_example(key, example));
+        None
     }
 
     /// A table of strings under names that are the user's own.
@@ -206,7 +229,7 @@ impl<'a> Section<'a> {
 
     /// `[[sections]]` in order.
     pub(super) fn sections(&mut self, key: &'static str, example: &str) -> Vec<Self> {
-        let items = self.array(key, example);
+        let items = self.array(key, example).into_iter().flatten();
         let section = |item: &'a Value<'a>| {
             let table = self.table_in(key, example, item)?;
             Some(self.child(self.path_of(key), item.span(), table))
@@ -234,7 +257,7 @@ impl<'a> Section<'a> {
     /// Reports a key that has no default and is not there.
     pub(super) fn require(&self, key: &str, example: &str) {
         if !self.table.contains_key(key) {
-            let message = format!("`{}` has no `{key}`, which has no default", self.path);
+            let message = format!("`{}` has no `{key}`", self.path);
             self.reader.report(self.span.clone(), message, format!("add it, {}", for_example(key, example)));
         }
     }
@@ -279,13 +302,15 @@ impl<'a> Section<'a> {
         self.table.get(key)
     }
 
-    fn array(&mut self, key: &'static str, example: &str) -> impl Iterator<Item = &'a Value<'a>> + use<'a> {
+    /// Nothing when absent; `None` when it is no array.
+    fn array(&mut self, key: &'static str, example: &str) -> Option<impl Iterator<Item = &'a Value<'a>> + use<'a>> {
         let value = self.value(key);
         let items = value.and_then(|value| value.get_ref().as_array());
         if let (Some(value), None) = (value, items) {
             self.reader.wrong_type(key, "an array", example, value);
+            return None;
         }
-        items.into_iter().flat_map(|items| items.iter())
+        Some(items.into_iter().flat_map(|items| items.iter()))
     }
 
     fn table_in(&self, key: &str, example: &str, value: &'a Value<'a>) -> Option<&'a DeTable<'a>> {

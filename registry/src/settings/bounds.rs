@@ -13,7 +13,7 @@ use crate::units::{ByteSize, format_duration};
 /// One Wasm page, to what four gigabytes of 32-bit addresses reach.
 const MEMORY: RangeInclusive<ByteSize> = ByteSize::kib(64)..=ByteSize::mib(4096);
 /// From one tick of the engine's clock to a day.
-const TIME: RangeInclusive<Duration> = Duration::from_millis(1)..=DAY;
+pub(crate) const TIME: RangeInclusive<Duration> = Duration::from_millis(1)..=DAY;
 const PROBE_INTERVAL: RangeInclusive<Duration> = Duration::from_millis(100)..=DAY;
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 const COUNT: RangeInclusive<u32> = 1..=MANY;
