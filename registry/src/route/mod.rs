@@ -19,7 +19,8 @@ use thiserror::Error;
 use crate::host::HostPattern;
 use crate::name::ServiceName;
 use crate::nearest::nearest;
-use crate::units::{ByteSize, duration_text};
+use crate::settings::bounds::TIME;
+use crate::units::{ByteSize, duration_text, format_duration};
 
 pub mod pattern;
 pub mod rewrite;
@@ -132,6 +133,12 @@ pub enum RouteError {
         /// What to do.
         hint: String,
     },
+    /// A timeout that no request could keep, or that would hold its resources for ever.
+    #[error("a route's timeout is {}, but must be from {} to {}; write it as in `3s`", format_duration(*timeout), format_duration(*TIME.start()), format_duration(*TIME.end()))]
+    Timeout {
+        /// The timeout.
+        timeout: Duration,
+    },
     /// A method that no rule can name.
     #[error("`{text}` is not a method that a rule can name: {hint}")]
     Method {
@@ -158,13 +165,23 @@ impl RouteSpec {
         }
     }
 
-    /// Checks the parts that depend on each other.
+    /// Checks what the types of the parts leave open.
     ///
     /// # Errors
-    /// [`RouteError::UnknownName`] when the rewrite uses a name that the path does not have.
+    /// [`RouteError::UnknownName`] when the rewrite uses a name that the path does not have,
+    /// [`RouteError::Timeout`] as [`check_timeout`].
     pub fn check(&self) -> Result<(), RouteError> {
-        self.rewrite.as_ref().map_or(Ok(()), |rewrite| rewrite.check(&self.path))
+        self.rewrite.as_ref().map_or(Ok(()), |rewrite| rewrite.check(&self.path))?;
+        self.timeout.map_or(Ok(()), check_timeout)
     }
+}
+
+/// A route's timeout has the bounds of a service's.
+///
+/// # Errors
+/// [`RouteError::Timeout`] for less than 1 ms or more than a day.
+pub fn check_timeout(timeout: Duration) -> Result<(), RouteError> {
+    if TIME.contains(&timeout) { Ok(()) } else { Err(RouteError::Timeout { timeout }) }
 }
 
 impl TryFrom<Unchecked> for RouteSpec {
@@ -250,6 +267,9 @@ mod tests {
         assert!(error("/{rest}", "GET").contains("uses `{rest}`, which the path `/api/{id}` does not have"));
         assert!(error("/{id}", "get").contains("`get` is not a method that a rule can name: did you mean `GET`?"));
         assert!(error("/{id}", "CONNECT").contains("use one of GET, HEAD"));
+        let late = RouteSpec { timeout: Some(Duration::ZERO), ..RouteSpec::default_for("users".parse().unwrap()) };
+        let error = serde_json::from_value::<RouteSpec>(serde_json::to_value(&late).unwrap()).unwrap_err();
+        assert_eq!(error.to_string(), "a route's timeout is 0s, but must be from 1ms to 24h; write it as in `3s`");
     }
 
     proptest! {
