@@ -4,12 +4,13 @@
 //! | --- | --- |
 //! | [`name`], [`digest`], [`units`] | values parsed once at the border and trusted behind it |
 //! | [`grant`] | what a service may reach outside its island |
-| [`settings`] | everything that a revision was deployed with; every default, with its reason |
+//! | [`settings`] | everything that a revision was deployed with; every default, with its reason |
 //! | [`route`] | gateway rules as data: patterns, targets, rewrites, which of two is more specific |
 //! | [`manifest`] | `holm.toml`: what the user wrote, checked, with diagnostics that point at it |
 //! | [`artifact`] | component bytes by digest, verified on every read |
 //! | [`catalog`] | services and their revisions, kept in the store, with history |
 //! | [`table`] | the snapshot that every door reads to pick a revision |
+//! | [`data_dir`] | the folder that Holm owns: its lock, its layout number, its paths |
 //! | [`store`] | the one database, its opening recipe and the one committer |
 
 pub mod digest;
@@ -17,6 +18,7 @@ pub mod grant;
 pub mod name;
 pub mod route;
 pub mod settings;
+pub mod store;
 pub mod table;
 pub mod units;
 
