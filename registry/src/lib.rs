@@ -13,7 +13,10 @@
 //! | [`data_dir`] | the folder that Holm owns: its lock, its layout number, its paths |
 //! | [`store`] | the one database, its opening recipe and the one committer |
 
+pub mod artifact;
+pub mod data_dir;
 pub mod digest;
+mod disk;
 pub mod grant;
 pub mod name;
 pub mod route;

@@ -55,8 +55,7 @@ impl Effects {
         let guards = self.reads.keys().map(|key| key.as_bytes().len() + OVERHEAD).sum::<usize>()
             + self.keysets.keys().map(|set| set.prefix().len() + OVERHEAD).sum::<usize>();
         let value = |value: &Option<Bytes>| value.as_ref().map_or(0, Bytes::len);
-        let writes: usize =
-            self.writes.iter().map(|(key, new)| key.as_bytes().len() + value(new) + OVERHEAD).sum();
+        let writes: usize = self.writes.iter().map(|(key, new)| key.as_bytes().len() + value(new) + OVERHEAD).sum();
         guards + writes
     }
 }

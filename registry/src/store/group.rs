@@ -30,13 +30,7 @@ pub(super) struct Group<'a> {
 
 impl<'a> Group<'a> {
     pub(super) fn new(shared: &'a Shared) -> Self {
-        Self {
-            shared,
-            heads: HashMap::new(),
-            keysets: HashMap::new(),
-            batch: Batch::new(),
-            last: shared.applied(),
-        }
+        Self { shared, heads: HashMap::new(), keysets: HashMap::new(), batch: Batch::new(), last: shared.applied() }
     }
 
     /// Adds a commit. After an error the group is as it was.

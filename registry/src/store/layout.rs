@@ -112,9 +112,9 @@ pub(super) fn remove_chunks(batch: &mut Batch, old: Head) {
 /// The head of a record and, if it lies inline, its value. `None`: not a record.
 pub(super) fn read(record: &Bytes) -> Option<(Head, Option<Bytes>)> {
     let version = Sequence(number(record, 1)?);
-    match record.first()? {
-        &INLINE => Some((Head { version, chunks: None }, Some(record.slice(HEAD..)))),
-        &CHUNKED => {
+    match *record.first()? {
+        INLINE => Some((Head { version, chunks: None }, Some(record.slice(HEAD..)))),
+        CHUNKED => {
             let ordinal = u32::from_be_bytes(*record.get(HEAD..)?.first_chunk()?);
             let chunks = Chunks { version, ordinal, len: number(record, HEAD + 4)? };
             Some((Head { version, chunks: Some(chunks) }, None))

@@ -126,10 +126,10 @@ impl Store {
     /// several are checked here unless commits keep coming between.
     pub async fn commit(&self, effects: Effects) -> Result<Sequence, CommitError> {
         self.health()?;
-        if effects.writes.is_empty() {
-            if let Some(outcome) = self.validate_here(&effects)? {
-                return outcome;
-            }
+        if effects.writes.is_empty()
+            && let Some(outcome) = self.validate_here(&effects)?
+        {
+            return outcome;
         }
         check_size(&effects)?;
         self.hand_over(effects).await

@@ -37,8 +37,7 @@ pub(super) fn on_engine(engine: Box<dyn Engine>, gauge: Gauge) -> Result<Store, 
     let (sender, queue) = mpsc::channel(QUEUE);
     let flusher = Flusher::start(shared.clone()).map_err(OpenError::Threads)?;
     let committer = Committer { shared: shared.clone(), queue, gauge, flusher };
-    let thread =
-        spawn("holm-committer", shared.clone(), move || committer.run()).map_err(OpenError::Threads)?;
+    let thread = spawn("holm-committer", shared.clone(), move || committer.run()).map_err(OpenError::Threads)?;
     Ok(Store(Arc::new(Inner {
         shared,
         queue: Some(sender),

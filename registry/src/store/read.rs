@@ -42,12 +42,7 @@ fn gather(shared: &Shared, chunks: Chunks) -> Result<Option<Bytes>, StoreError> 
     Ok((value.len() as u64 == chunks.len()).then(|| value.freeze()))
 }
 
-pub(super) fn keys(
-    shared: &Shared,
-    set: &Keyset,
-    after: Option<&str>,
-    limit: usize,
-) -> Result<KeyPage, StoreError> {
+pub(super) fn keys(shared: &Shared, set: &Keyset, after: Option<&str>, limit: usize) -> Result<KeyPage, StoreError> {
     // before the scan: see the header of `shared`
     let keyset = shared.keyset(set);
     let mut from = set.prefix().to_vec();

@@ -26,6 +26,7 @@ use bytes::Bytes;
 
 use super::engine::{Batch, Engine, EngineError, Pair};
 use super::error::OpenError;
+use crate::disk;
 
 /// Fixed when the database is created.
 const SEGMENT: usize = 8 << 20;
@@ -51,7 +52,7 @@ impl SledEngine {
             move |source| OpenError::Io { path, source }
         };
         let created = !dir.join("db").exists();
-        fs::create_dir_all(dir).map_err(at(dir))?;
+        disk::create_folder(dir).map_err(at(dir))?;
         remove_broken_snapshots(dir).map_err(at(dir))?;
         let tree = open_or_without_snapshots(dir)?;
         let path = dir.join("db");
@@ -59,7 +60,7 @@ impl SledEngine {
         if created {
             log.sync_all().map_err(at(&path))?;
             for folder in [Some(dir), dir.parent()].into_iter().flatten() {
-                sync_folder(folder).map_err(at(folder))?;
+                disk::sync_folder(folder).map_err(at(folder))?;
             }
         }
         warn_of_blobs(dir);
@@ -112,9 +113,7 @@ impl From<sled::Error> for EngineError {
 }
 
 fn open_or_without_snapshots(dir: &Path) -> Result<sled::Db, OpenError> {
-    let damaged = |error: &sled::Error| {
-        OpenError::Damaged { path: dir.to_owned(), reason: error.to_string() }
-    };
+    let damaged = |error: &sled::Error| OpenError::Damaged { path: dir.to_owned(), reason: error.to_string() };
     let first = match open_sled(dir) {
         Err(error @ sled::Error::Corruption { .. }) => error,
         other => return other.map_err(|error| OpenError::Engine(error.into())),
@@ -128,12 +127,7 @@ fn open_or_without_snapshots(dir: &Path) -> Result<sled::Db, OpenError> {
 }
 
 fn open_sled(dir: &Path) -> sled::Result<sled::Db> {
-    sled::Config::new()
-        .path(dir)
-        .segment_size(SEGMENT)
-        .flush_every_ms(None)
-        .cache_capacity(CACHE)
-        .open()
+    sled::Config::new().path(dir).segment_size(SEGMENT).flush_every_ms(None).cache_capacity(CACHE).open()
 }
 
 fn snapshots(dir: &Path) -> io::Result<Vec<PathBuf>> {
@@ -166,12 +160,6 @@ fn set_snapshots_aside(dir: &Path) -> io::Result<usize> {
         fs::rename(path, dir.join(format!("damaged.{name}")))?;
     }
     Ok(found.len())
-}
-
-fn sync_folder(dir: &Path) -> io::Result<()> {
-    // the parent of a relative path with one part is the empty path
-    let dir = if dir.as_os_str().is_empty() { Path::new(".") } else { dir };
-    File::open(dir)?.sync_all()
 }
 
 fn warn_of_blobs(dir: &Path) {

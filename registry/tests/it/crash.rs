@@ -48,7 +48,7 @@ impl Drop for Victim {
 /// Writes two keys together over and over in several threads, and says what is durable.
 #[test]
 #[ignore = "run by the tests that kill it"]
-#[expect(clippy::disallowed_methods, reason = "how the test that started this process speaks to it")]
+#[expect(clippy::disallowed_methods, reason = "how both processes of the test speak")]
 fn victim() {
     let Ok(dir) = std::env::var(STORE) else { return };
     let store = Store::open(&PathBuf::from(dir), &StoreOptions::default()).unwrap();
@@ -67,7 +67,7 @@ fn write_for_ever(store: &Store, writer: u64) {
     loop {
         round += 1;
         // every seventh value is large enough for chunks
-        let len = if round % 7 == 0 { 150_000 } else { 100 };
+        let len = if round.is_multiple_of(7) { 150_000 } else { 100 };
         let sequence = unit().put(&left, value(round, len)).put(&right, value(round, 8)).commit(store).unwrap();
         block_on(store.durable(sequence)).unwrap();
         let line = format!("ack {writer} {round}\n");
