@@ -14,6 +14,7 @@
 //! | [`store`] | the one database, its opening recipe and the one committer |
 
 pub mod artifact;
+pub mod catalog;
 pub mod data_dir;
 pub mod digest;
 mod disk;
