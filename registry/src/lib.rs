@@ -10,13 +10,18 @@
 //! | [`artifact`] | component bytes by digest, verified on every read |
 //! | [`catalog`] | services and their revisions, kept in the store, with history |
 //! | [`table`] | the snapshot that every door reads to pick a revision |
+//! | [`data_dir`] | the folder that Holm owns: its lock, its layout number, its paths |
 //! | [`store`] | the one database, its opening recipe and the one committer |
 //! | [`nearest`] | "did you mean …?" |
 //!
 //! `path` (request paths, read the cautious way) and `text` (values in JSON as their text) are
 //! helpers inside the crate.
 
+pub mod artifact;
+pub mod catalog;
+pub mod data_dir;
 pub mod digest;
+mod disk;
 pub mod grant;
 pub mod host;
 pub mod manifest;
@@ -25,6 +30,7 @@ pub mod nearest;
 mod path;
 pub mod route;
 pub mod settings;
+pub mod store;
 pub mod table;
 mod text;
 pub mod units;

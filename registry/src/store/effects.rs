@@ -1,0 +1,81 @@
+//! What goes into a commit and what comes out of a read.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use super::key::{Key, Keyset};
+
+/// The number of a commit. Grows by one with each; a value's version is the number of the
+/// commit that wrote it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Sequence(pub u64);
+
+impl Sequence {
+    /// The version of a key that does not exist.
+    pub const NONE: Self = Self(0);
+
+    pub(super) fn next(self) -> Self {
+        Self(self.0 + 1)
+    }
+}
+
+impl fmt::Display for Sequence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// What one unit of work saw and what it wants to write.
+///
+/// The commit happens only if everything it saw is still so at that moment; this is what makes
+/// units of work serializable, and it holds for reads that were never written, too.
+#[derive(Clone, Debug, Default)]
+pub struct Effects {
+    /// The version of every key that was read, [`Sequence::NONE`] for one that was absent.
+    ///
+    /// A miss guards the absent key itself and not the keyset of its bucket: that is enough to
+    /// be serializable, and a new key elsewhere in the bucket is then no conflict.
+    pub reads: BTreeMap<Key, Sequence>,
+    /// The sequence of every keyset that was listed, from [`KeyPage::keyset`] of the *first*
+    /// page: keep the smallest when a listing is repeated.
+    pub keysets: BTreeMap<Keyset, Sequence>,
+    /// The new value of every key that was written, `None` to delete it.
+    pub writes: BTreeMap<Key, Option<Bytes>>,
+}
+
+impl Effects {
+    /// What the commit weighs in the committer's queue and on disk, in bytes.
+    pub fn size(&self) -> usize {
+        /// What a key costs beside its bytes: map nodes, the record's head, the log's frame.
+        const OVERHEAD: usize = 64;
+        let guards = self.reads.keys().map(|key| key.as_bytes().len() + OVERHEAD).sum::<usize>()
+            + self.keysets.keys().map(|set| set.prefix().len() + OVERHEAD).sum::<usize>();
+        let value = |value: &Option<Bytes>| value.as_ref().map_or(0, Bytes::len);
+        let writes: usize = self.writes.iter().map(|(key, new)| key.as_bytes().len() + value(new) + OVERHEAD).sum();
+        guards + writes
+    }
+}
+
+/// A value with its version.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// The bytes as they were written.
+    pub value: Bytes,
+    /// The commit that wrote them.
+    pub version: Sequence,
+}
+
+/// A page of a bucket's keys, in the order of their bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyPage {
+    /// The keys of this page.
+    pub keys: Vec<String>,
+    /// Where the next page begins: pass it as `after`. `None`: this was the last one.
+    pub next: Option<String>,
+    /// What the unit of work puts into [`Effects::keysets`].
+    pub keyset: Sequence,
+}

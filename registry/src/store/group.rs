@@ -1,0 +1,168 @@
+//! Decides which of several waiting commits hold, and merges those into one batch.
+//!
+//! Each commit is checked against the store as the earlier commits of the group leave it, so
+//! the outcome is the same as if each had been applied alone.
+
+use std::collections::HashMap;
+
+use super::effects::{Effects, Sequence};
+use super::engine::Batch;
+use super::error::{CommitError, Stale, StoreError};
+use super::key::{Key, Keyset};
+use super::layout::{self, Head};
+use super::shared::Shared;
+
+/// Where the highest sequence is kept.
+pub(super) const LAST: &str = "sequence";
+
+/// Commits that will be applied together.
+pub(super) struct Group<'a> {
+    shared: &'a Shared,
+    /// What earlier commits of the group left under a key.
+    heads: HashMap<Key, Option<Head>>,
+    /// Keysets that the group raises.
+    pub(super) keysets: HashMap<Keyset, Sequence>,
+    /// The merged writes.
+    pub(super) batch: Batch,
+    /// The sequence of the latest commit.
+    pub(super) last: Sequence,
+}
+
+impl<'a> Group<'a> {
+    pub(super) fn new(shared: &'a Shared) -> Self {
+        Self { shared, heads: HashMap::new(), keysets: HashMap::new(), batch: Batch::new(), last: shared.applied() }
+    }
+
+    /// Adds a commit. After an error the group is as it was.
+    pub(super) fn add(&mut self, effects: &Effects) -> Result<Sequence, CommitError> {
+        if let Some(stale) = self.stale(effects)? {
+            return Err(CommitError::Conflict(stale));
+        }
+        if effects.writes.is_empty() {
+            // it may have seen commits of this very group, so it waits for all of them
+            return Ok(self.last);
+        }
+        let old = effects.writes.keys().map(|key| self.head(key)).collect::<Result<Vec<_>, StoreError>>()?;
+        let sequence = self.last.next();
+        let mut ordinal = 0;
+        for ((key, new), old) in effects.writes.iter().zip(old) {
+            let bytes = key.as_bytes();
+            let head = match (new, old) {
+                (None, None) => continue,
+                (None, Some(old)) => {
+                    layout::remove(&mut self.batch, bytes, old);
+                    None
+                }
+                (Some(value), old) => {
+                    old.into_iter().for_each(|old| layout::remove_chunks(&mut self.batch, old));
+                    ordinal += 1;
+                    Some(layout::write(&mut self.batch, bytes, sequence, ordinal, value))
+                }
+            };
+            if head.is_some() != old.is_some() {
+                self.keysets.extend(key.keyset().map(|set| (set, sequence)));
+            }
+            self.heads.insert(key.clone(), head);
+        }
+        self.last = sequence;
+        Ok(sequence)
+    }
+
+    /// The batch with the group's last sequence, if anything is to be written.
+    pub(super) fn into_writes(mut self) -> Option<(Batch, Sequence, HashMap<Keyset, Sequence>)> {
+        if self.last == self.shared.applied() {
+            return None;
+        }
+        let last = self.last.0.to_be_bytes().to_vec().into();
+        self.batch.insert(Key::meta(LAST).as_bytes().to_vec(), Some(last));
+        Some((self.batch, self.last, self.keysets))
+    }
+
+    fn stale(&self, effects: &Effects) -> Result<Option<Stale>, StoreError> {
+        for (key, seen) in &effects.reads {
+            if self.head(key)?.map_or(Sequence::NONE, |head| head.version) != *seen {
+                return Ok(Some(Stale::Key(key.clone())));
+            }
+        }
+        let changed = |(set, seen): &(&Keyset, &Sequence)| self.keyset(set) > **seen;
+        Ok(effects.keysets.iter().find(changed).map(|(set, _)| Stale::Keyset(set.clone())))
+    }
+
+    fn head(&self, key: &Key) -> Result<Option<Head>, StoreError> {
+        match self.heads.get(key) {
+            Some(head) => Ok(*head),
+            None => self.shared.head(key),
+        }
+    }
+
+    fn keyset(&self, set: &Keyset) -> Sequence {
+        self.keysets.get(set).copied().unwrap_or_else(|| self.shared.keyset(set))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::super::memory::MemoryEngine;
+    use super::*;
+
+    fn key(name: &str) -> Key {
+        Key::state(&"orders".parse().unwrap(), "", name)
+    }
+
+    fn put(name: &str, seen: Option<u64>) -> Effects {
+        Effects {
+            reads: seen.map(|version| (key(name), Sequence(version))).into_iter().collect(),
+            writes: [(key(name), Some(Bytes::from_static(b"v")))].into(),
+            ..Effects::default()
+        }
+    }
+
+    fn empty() -> Shared {
+        Shared::new(Box::new(MemoryEngine::new()), Sequence(4))
+    }
+
+    #[test]
+    fn two_commits_of_one_group_must_not_both_take_the_last_item() {
+        let shared = empty();
+        let mut group = Group::new(&shared);
+        assert_eq!(group.add(&put("stock", Some(0))), Ok(Sequence(5)));
+        assert_eq!(group.add(&put("stock", Some(0))), Err(CommitError::Conflict(Stale::Key(key("stock")))));
+        assert_eq!(group.add(&put("stock", Some(5))), Ok(Sequence(6)));
+        assert_eq!(group.into_writes().unwrap().1, Sequence(6));
+    }
+
+    #[test]
+    fn a_listing_is_stale_once_the_group_created_a_key_but_not_when_it_changed_one() {
+        let shared = empty();
+        let mut group = Group::new(&shared);
+        let set = Keyset::new(&"orders".parse().unwrap(), "");
+        let listing = |seen| Effects { keysets: [(set.clone(), Sequence(seen))].into(), ..Effects::default() };
+        group.add(&put("a", None)).unwrap();
+        assert_eq!(group.add(&listing(4)), Err(CommitError::Conflict(Stale::Keyset(set.clone()))));
+        group.add(&put("a", None)).unwrap();
+        assert!(group.add(&listing(5)).is_ok());
+    }
+
+    #[test]
+    fn deleting_what_is_not_there_writes_nothing_but_the_sequence() {
+        let shared = empty();
+        let mut group = Group::new(&shared);
+        group.add(&Effects { writes: [(key("a"), None)].into(), ..Effects::default() }).unwrap();
+        assert!(group.keysets.is_empty());
+        assert_eq!(group.into_writes().unwrap().0.len(), 1);
+    }
+
+    #[test]
+    fn a_large_value_written_and_replaced_in_one_group_leaves_no_chunk() {
+        let shared = empty();
+        let mut group = Group::new(&shared);
+        let mut large = put("a", None);
+        large.writes.insert(key("a"), Some(vec![0; 300 << 10].into()));
+        group.add(&large).unwrap();
+        group.add(&put("a", None)).unwrap();
+        let (batch, ..) = group.into_writes().unwrap();
+        assert_eq!(batch.values().filter(|value| value.is_some()).count(), 2);
+    }
+}

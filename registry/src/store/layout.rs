@@ -1,0 +1,175 @@
+//! The bytes of a record. Fixed from the first day: a change needs a new format byte here and
+//! a new number in `meta/format`.
+//!
+//! A value up to 96 KiB lies in one record with the version before it; a larger one lies in
+//! chunks, and the record says where:
+//!
+//! ```text
+//! key of the record   ->  01  version:u64  value…
+//! key of the record   ->  02  version:u64  ordinal:u32  length:u64
+//! 7f version:u64 ordinal:u32 index:u32  ->  the chunk's bytes: 96 KiB, the last one the rest
+//! ```
+//!
+//! Numbers are big-endian. `ordinal` counts the chunked values of one commit, so version and
+//! ordinal name a value for ever: a chunk is written once, with its record, and removed with
+//! it. A reader therefore finds the chunks of its record or finds them gone, never those of
+//! another value.
+//!
+//! 96 KiB, because sled keeps up to 16 items in a page and pages up to 2 MiB (with segments of
+//! 8 MiB) stay in its log; a larger page spills into files that sled never syncs.
+
+use bytes::Bytes;
+
+use super::Sequence;
+use super::engine::Batch;
+use super::key::CHUNK;
+
+/// The number of this layout, kept in `meta/format`.
+pub(super) const FORMAT: u64 = 1;
+/// Largest piece of a value in one record of the engine, bytes.
+pub(super) const CHUNK_LEN: usize = 96 << 10;
+/// Largest key in bytes, as encoded. With it, 16 items of 96 KiB stay below 2 MiB.
+pub(super) const MAX_KEY: usize = 4 << 10;
+
+const INLINE: u8 = 1;
+const CHUNKED: u8 = 2;
+const HEAD: usize = 9;
+
+/// What a record says before its value is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Head {
+    pub(super) version: Sequence,
+    pub(super) chunks: Option<Chunks>,
+}
+
+/// Where the chunks of a value lie.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Chunks {
+    version: Sequence,
+    ordinal: u32,
+    len: u64,
+}
+
+impl Chunks {
+    /// The keys of all chunks in order.
+    pub(super) fn keys(self) -> impl Iterator<Item = Vec<u8>> {
+        let count = self.len.div_ceil(CHUNK_LEN as u64);
+        (0..count).map(move |index| {
+            let mut key = Vec::with_capacity(17);
+            key.push(CHUNK);
+            key.extend_from_slice(&self.version.0.to_be_bytes());
+            key.extend_from_slice(&self.ordinal.to_be_bytes());
+            // a value is far below the 384 TiB that would overflow the index
+            key.extend_from_slice(&u32::try_from(index).unwrap_or(u32::MAX).to_be_bytes());
+            key
+        })
+    }
+
+    /// The length of the whole value in bytes.
+    pub(super) fn len(self) -> u64 {
+        self.len
+    }
+}
+
+/// Puts a value with its chunks into a batch and says what its record will say.
+pub(super) fn write(batch: &mut Batch, key: &[u8], version: Sequence, ordinal: u32, value: &Bytes) -> Head {
+    let head = match value.len() > CHUNK_LEN {
+        false => Head { version, chunks: None },
+        true => Head { version, chunks: Some(Chunks { version, ordinal, len: value.len() as u64 }) },
+    };
+    let mut record = Vec::with_capacity(HEAD + value.len().min(CHUNK_LEN));
+    record.push(if head.chunks.is_some() { CHUNKED } else { INLINE });
+    record.extend_from_slice(&version.0.to_be_bytes());
+    match head.chunks {
+        None => record.extend_from_slice(value),
+        Some(chunks) => {
+            record.extend_from_slice(&ordinal.to_be_bytes());
+            record.extend_from_slice(&chunks.len.to_be_bytes());
+            let mut rest = value.clone();
+            for key in chunks.keys() {
+                let piece = rest.split_to(rest.len().min(CHUNK_LEN));
+                batch.insert(key, Some(piece));
+            }
+        }
+    }
+    batch.insert(key.to_vec(), Some(record.into()));
+    head
+}
+
+/// Puts the removal of a value with its chunks into a batch.
+pub(super) fn remove(batch: &mut Batch, key: &[u8], old: Head) {
+    batch.insert(key.to_vec(), None);
+    remove_chunks(batch, old);
+}
+
+/// Puts the removal of a value's chunks into a batch.
+pub(super) fn remove_chunks(batch: &mut Batch, old: Head) {
+    for key in old.chunks.into_iter().flat_map(Chunks::keys) {
+        batch.insert(key, None);
+    }
+}
+
+/// The head of a record and, if it lies inline, its value. `None`: not a record.
+pub(super) fn read(record: &Bytes) -> Option<(Head, Option<Bytes>)> {
+    let version = Sequence(number(record, 1)?);
+    match *record.first()? {
+        INLINE => Some((Head { version, chunks: None }, Some(record.slice(HEAD..)))),
+        CHUNKED => {
+            let ordinal = u32::from_be_bytes(*record.get(HEAD..)?.first_chunk()?);
+            let chunks = Chunks { version, ordinal, len: number(record, HEAD + 4)? };
+            Some((Head { version, chunks: Some(chunks) }, None))
+        }
+        _ => None,
+    }
+}
+
+/// A number as `meta` keeps it.
+pub(super) fn number(bytes: &[u8], at: usize) -> Option<u64> {
+    Some(u64::from_be_bytes(*bytes.get(at..)?.first_chunk()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_bytes_on_disk_stay_as_they_were_fixed() {
+        let mut batch = Batch::new();
+        write(&mut batch, b"k", Sequence(7), 0, &Bytes::from_static(b"v"));
+        assert_eq!(batch[b"k".as_slice()].as_deref(), Some(b"\x01\0\0\0\0\0\0\0\x07v".as_slice()));
+
+        let mut batch = Batch::new();
+        let large = Bytes::from(vec![5; CHUNK_LEN + 1]);
+        write(&mut batch, b"k", Sequence(7), 2, &large);
+        let head = b"\x02\0\0\0\0\0\0\0\x07\0\0\0\x02\0\0\0\0\0\x01\x80\x01";
+        assert_eq!(batch[b"k".as_slice()].as_deref(), Some(head.as_slice()));
+        let second = b"\x7f\0\0\0\0\0\0\0\x07\0\0\0\x02\0\0\0\x01";
+        assert_eq!(batch[second.as_slice()].as_deref(), Some(b"\x05".as_slice()));
+        assert_eq!(batch.len(), 3);
+    }
+
+    #[test]
+    fn removing_a_large_value_leaves_no_chunk_behind() {
+        let mut batch = Batch::new();
+        let head = write(&mut batch, b"k", Sequence(7), 0, &Bytes::from(vec![5; 3 * CHUNK_LEN]));
+        assert_eq!(batch.len(), 4);
+        remove(&mut batch, b"k", head);
+        assert!(batch.len() == 4 && batch.values().all(Option::is_none));
+    }
+
+    #[test]
+    fn a_value_of_exactly_one_chunk_stays_inline() {
+        let mut batch = Batch::new();
+        write(&mut batch, b"k", Sequence(1), 0, &Bytes::from(vec![5; CHUNK_LEN]));
+        let record = batch[b"k".as_slice()].clone().unwrap();
+        let (head, value) = read(&record).unwrap();
+        assert_eq!((head.version, value.unwrap().len()), (Sequence(1), CHUNK_LEN));
+    }
+
+    #[test]
+    fn bytes_that_are_no_record_are_not_taken_for_one() {
+        for bytes in [b"".as_slice(), b"\x01\0\0", b"\x03\0\0\0\0\0\0\0\x07", b"\x02\0\0\0\0\0\0\0\x07\0"] {
+            assert_eq!(read(&Bytes::copy_from_slice(bytes)), None);
+        }
+    }
+}

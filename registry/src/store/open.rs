@@ -1,0 +1,68 @@
+//! Opening: the engine, what it holds about itself, the two threads.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+use bytes::Bytes;
+use tokio::sync::{Semaphore, mpsc};
+
+use super::committer::Committer;
+use super::effects::Sequence;
+use super::engine::{Batch, Engine, EngineError};
+use super::error::OpenError;
+use super::flusher::Flusher;
+use super::group::LAST;
+use super::key::Key;
+use super::shared::Shared;
+use super::sled::SledEngine;
+use super::space::{self, Gauge};
+use super::thread::spawn;
+use super::{Inner, QUEUE, QUEUE_KIB, Store, StoreOptions, layout};
+
+/// Where the number of the layout is kept.
+const FORMAT: &str = "format";
+
+pub(super) fn on_disk(dir: &Path, options: &StoreOptions) -> Result<Store, OpenError> {
+    let engine = SledEngine::open(dir)?;
+    let folder = dir.to_owned();
+    let probe = Box::new(move || space::free_bytes(&folder));
+    on_engine(Box::new(engine), Gauge::new(Some(probe), options.reserve.0))
+}
+
+pub(super) fn on_engine(engine: Box<dyn Engine>, gauge: Gauge) -> Result<Store, OpenError> {
+    let last = read_meta(engine.as_ref())?;
+    // what a killed process left in the page cache counts as durable only from here on
+    engine.sync()?;
+    let shared = Arc::new(Shared::new(engine, last));
+    let (sender, queue) = mpsc::channel(QUEUE);
+    let flusher = Flusher::start(shared.clone()).map_err(OpenError::Threads)?;
+    let committer = Committer { shared: shared.clone(), queue, gauge, flusher };
+    let thread = spawn("holm-committer", shared.clone(), move || committer.run()).map_err(OpenError::Threads)?;
+    Ok(Store(Arc::new(Inner {
+        shared,
+        queue: Some(sender),
+        room: Arc::new(Semaphore::new(QUEUE_KIB)),
+        committer: Mutex::new(Some(thread)),
+    })))
+}
+
+/// The highest sequence. Writes the format into an engine that has none.
+fn read_meta(engine: &dyn Engine) -> Result<Sequence, OpenError> {
+    match number(engine, FORMAT)? {
+        None => {
+            let format = Bytes::copy_from_slice(&layout::FORMAT.to_be_bytes());
+            engine.apply(&Batch::from([(Key::meta(FORMAT).as_bytes().to_vec(), Some(format))]))?;
+        }
+        Some(found) if found > layout::FORMAT => {
+            return Err(OpenError::Newer { found, known: layout::FORMAT });
+        }
+        Some(_) => {}
+    }
+    Ok(Sequence(number(engine, LAST)?.unwrap_or_default()))
+}
+
+fn number(engine: &dyn Engine, name: &str) -> Result<Option<u64>, EngineError> {
+    let Some(bytes) = engine.get(Key::meta(name).as_bytes())? else { return Ok(None) };
+    let damaged = || EngineError::Damaged(format!("meta record {name:?} is no number"));
+    layout::number(&bytes, 0).map(Some).ok_or_else(damaged)
+}

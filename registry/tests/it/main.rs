@@ -1,0 +1,10 @@
+//! The registry from outside: the store on both engines, and what a crash leaves of it.
+
+#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
+
+mod catalog;
+mod common;
+mod conformance;
+mod crash;
+mod faults;
+mod model;
