@@ -1,0 +1,42 @@
+//! Where stocks are kept: one JSON value an article, under `stock/{sku}`.
+
+use crate::domain::{Refusal, Stock};
+use holm_guest::kv::{self, Bucket};
+use holm_guest::page::{self, Page, Wanted};
+use holm_guest::{Problem, Request};
+
+pub fn find(bucket: &Bucket, sku: &str) -> Result<Stock, Problem> {
+    kv::get(bucket, &key(sku))?.ok_or_else(not_found)
+}
+
+/// The stocks in the order of their article numbers.
+pub fn list(bucket: &Bucket, request: &Request) -> Result<Page<Stock>, Problem> {
+    Ok(page::read(bucket, "stock/", &Wanted::of(request)?, |_| true)?)
+}
+
+/// Lets `change` happen to a stock in one step: of two orders for the last piece one is refused.
+pub fn change(
+    bucket: &Bucket,
+    sku: &str,
+    change: impl Fn(Option<Stock>) -> Result<Stock, Problem>,
+) -> Result<Stock, Problem> {
+    kv::update(bucket, &key(sku), change)
+}
+
+/// For changes to a stock that must exist.
+pub fn known(stock: Option<Stock>) -> Result<Stock, Problem> {
+    stock.ok_or_else(not_found)
+}
+
+/// A refusal is a conflict: the request was well formed, only the stock is not as its sender thought.
+pub fn conflict(refusal: Refusal) -> Problem {
+    Problem::new(409, refusal.to_string())
+}
+
+fn not_found() -> Problem {
+    Problem::not_found("Article not found")
+}
+
+fn key(sku: &str) -> String {
+    format!("stock/{sku}")
+}

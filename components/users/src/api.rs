@@ -1,0 +1,61 @@
+//! The routes of the service.
+
+use crate::domain::{Change, Profile, User};
+use crate::store;
+use holm_guest::{Problem, Request, Response, Route, clock, config, id, kv};
+use serde_json::json;
+
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+pub const ROUTES: &[Route] = &[
+    Route::get("/health", health),
+    Route::get("/version", version),
+    Route::get("/users", list),
+    Route::post("/users", create),
+    Route::get("/users/{id}", show),
+    Route::put("/users/{id}", replace),
+    Route::patch("/users/{id}", change),
+];
+
+/// Healthy means that the bucket can be read: without it no other route works.
+fn health(_: &Request) -> Result<Response, Problem> {
+    kv::open()?.exists("health").map_err(kv::Error::Store)?;
+    Ok(Response::json(200, &json!({"status": "ok"})))
+}
+
+fn version(_: &Request) -> Result<Response, Problem> {
+    Ok(Response::json(200, &json!({"service": "users", "version": VERSION})))
+}
+
+fn list(request: &Request) -> Result<Response, Problem> {
+    Ok(store::list(&kv::open()?, request)?.into_response(request))
+}
+
+fn show(request: &Request) -> Result<Response, Problem> {
+    Ok(Response::json(200, &store::find(&kv::open()?, request.param("id"))?))
+}
+
+fn create(request: &Request) -> Result<Response, Problem> {
+    let profile: Profile = request.json()?;
+    let currency = config::get("currency", "EUR".to_string())?;
+    let user = User::create(id::new(), profile, currency, &clock::now().to_string()).map_err(Problem::invalid)?;
+    store::insert(&kv::open()?, &user)?;
+    // relative, so that it also holds where a gateway shows this service at /api/users
+    Ok(Response::json(201, &user).with_header("location", format!("users/{}", user.id)))
+}
+
+fn replace(request: &Request) -> Result<Response, Problem> {
+    apply(request, request.json::<Profile>()?.into())
+}
+
+fn change(request: &Request) -> Result<Response, Problem> {
+    apply(request, request.json()?)
+}
+
+fn apply(request: &Request, change: Change) -> Result<Response, Problem> {
+    let now = clock::now().to_string();
+    let user = store::update(&kv::open()?, request.param("id"), |user| {
+        user.changed(change.clone(), &now).map_err(Problem::invalid)
+    })?;
+    Ok(Response::json(200, &user))
+}

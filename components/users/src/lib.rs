@@ -1,0 +1,22 @@
+//! The users of the shop: their profiles, by id.
+//!
+//! - `domain`: what a user is and which values are acceptable (pure)
+//! - `store`: where users are kept
+//! - `api`: the routes
+
+mod api;
+mod domain;
+mod store;
+
+use wasip2::exports::http::incoming_handler::Guest;
+use wasip2::http::types::{IncomingRequest, ResponseOutparam};
+
+struct Users;
+
+impl Guest for Users {
+    fn handle(request: IncomingRequest, out: ResponseOutparam) {
+        holm_guest::serve(api::ROUTES, api::VERSION, request, out);
+    }
+}
+
+wasip2::http::proxy::export!(Users);

@@ -1,0 +1,32 @@
+//! Where users are kept: one JSON value a user, under `user/{id}`.
+
+use crate::domain::User;
+use holm_guest::kv::{self, Bucket};
+use holm_guest::page::{self, Page, Wanted};
+use holm_guest::{Problem, Request};
+
+pub fn find(bucket: &Bucket, id: &str) -> Result<User, Problem> {
+    kv::get(bucket, &key(id))?.ok_or_else(not_found)
+}
+
+pub fn insert(bucket: &Bucket, user: &User) -> Result<(), kv::Error> {
+    kv::set(bucket, &key(&user.id), user)
+}
+
+/// Changes a user in one step: of two changes at the same time, neither gets lost.
+pub fn update(bucket: &Bucket, id: &str, change: impl Fn(User) -> Result<User, Problem>) -> Result<User, Problem> {
+    kv::update(bucket, &key(id), |user| change(user.ok_or_else(not_found)?))
+}
+
+/// The users in the order of their creation.
+pub fn list(bucket: &Bucket, request: &Request) -> Result<Page<User>, Problem> {
+    Ok(page::read(bucket, "user/", &Wanted::of(request)?, |_| true)?)
+}
+
+fn not_found() -> Problem {
+    Problem::not_found("User not found")
+}
+
+fn key(id: &str) -> String {
+    format!("user/{id}")
+}
