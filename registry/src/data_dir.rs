@@ -232,6 +232,9 @@ mod tests {
         let file = dir.path().join("file");
         fs::write(&file, "").unwrap();
         let message = DataDir::open(&file).unwrap_err().to_string();
-        assert!(message.starts_with(&format!("cannot use the data directory: {}: File exists", file.display())), "{message}");
+        assert!(
+            message.starts_with(&format!("cannot use the data directory: {}: File exists", file.display())),
+            "{message}"
+        );
     }
 }

@@ -44,7 +44,6 @@ impl<'a> Group<'a> {
         }
         let old = effects.writes.keys().map(|key| self.head(key)).collect::<Result<Vec<_>, StoreError>>()?;
         let sequence = self.last.next();
-        let mut ordinal = 0;
         for ((key, new), old) in effects.writes.iter().zip(old) {
             let bytes = key.as_bytes();
             let head = match (new, old) {
@@ -54,9 +53,8 @@ impl<'a> Group<'a> {
                     None
                 }
                 (Some(value), old) => {
-                    old.into_iter().for_each(|old| layout::remove_chunks(&mut self.batch, old));
-                    ordinal += 1;
-                    Some(layout::write(&mut self.batch, bytes, sequence, ordinal, value))
+                    old.into_iter().for_each(|old| layout::remove_chunks(&mut self.batch, bytes, old));
+                    Some(layout::write(&mut self.batch, bytes, sequence, value))
                 }
             };
             if head.is_some() != old.is_some() {

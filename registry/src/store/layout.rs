@@ -6,19 +6,20 @@
 //!
 //! ```text
 //! key of the record   ->  01  version:u64  value…
-//! key of the record   ->  02  version:u64  ordinal:u32  length:u64
-//! 7f version:u64 ordinal:u32 index:u32  ->  the chunk's bytes: 96 KiB, the last one the rest
+//! key of the record   ->  02  version:u64  length:u64
+//! 7f digest:[u8; 32] index:u32  ->  version:u64  the chunk's bytes: 96 KiB, the last one the rest
 //! ```
 //!
-//! Numbers are big-endian. `ordinal` counts the chunked values of one commit, so version and
-//! ordinal name a value for ever: a chunk is written once, with its record, and removed with
-//! it. A reader therefore finds the chunks of its record or finds them gone, never those of
-//! another value.
+//! Numbers are big-endian. `digest` is the SHA-256 of the record's key: short, whatever the
+//! key's length, and the same for every version, because sled reclaims the room of what is
+//! overwritten in place much sooner than that of new keys. The version in each chunk tells a
+//! reader whose record was replaced meanwhile that these are the chunks of another value.
 //!
 //! 96 KiB, because sled keeps up to 16 items in a page and pages up to 2 MiB (with segments of
 //! 8 MiB) stay in its log; a larger page spills into files that sled never syncs.
 
 use bytes::Bytes;
+use sha2::{Digest as _, Sha256};
 
 use super::Sequence;
 use super::engine::Batch;
@@ -45,24 +46,17 @@ pub(super) struct Head {
 /// Where the chunks of a value lie.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Chunks {
-    version: Sequence,
-    ordinal: u32,
     len: u64,
 }
 
 impl Chunks {
-    /// The keys of all chunks in order.
-    pub(super) fn keys(self) -> impl Iterator<Item = Vec<u8>> {
-        let count = self.len.div_ceil(CHUNK_LEN as u64);
-        (0..count).map(move |index| {
-            let mut key = Vec::with_capacity(17);
-            key.push(CHUNK);
-            key.extend_from_slice(&self.version.0.to_be_bytes());
-            key.extend_from_slice(&self.ordinal.to_be_bytes());
-            // a value is far below the 384 TiB that would overflow the index
-            key.extend_from_slice(&u32::try_from(index).unwrap_or(u32::MAX).to_be_bytes());
-            key
-        })
+    /// The keys of all chunks of a record in order.
+    pub(super) fn keys(self, record: &[u8]) -> impl Iterator<Item = Vec<u8>> + use<> {
+        let mut prefix = vec![CHUNK];
+        prefix.extend_from_slice(&Sha256::digest(record));
+        // a value is far below the 384 TiB that would overflow the index
+        let count = u32::try_from(self.len.div_ceil(CHUNK_LEN as u64)).unwrap_or(u32::MAX);
+        (0..count).map(move |index| [prefix.as_slice(), &index.to_be_bytes()].concat())
     }
 
     /// The length of the whole value in bytes.
@@ -72,10 +66,10 @@ impl Chunks {
 }
 
 /// Puts a value with its chunks into a batch and says what its record will say.
-pub(super) fn write(batch: &mut Batch, key: &[u8], version: Sequence, ordinal: u32, value: &Bytes) -> Head {
+pub(super) fn write(batch: &mut Batch, key: &[u8], version: Sequence, value: &Bytes) -> Head {
     let head = match value.len() > CHUNK_LEN {
         false => Head { version, chunks: None },
-        true => Head { version, chunks: Some(Chunks { version, ordinal, len: value.len() as u64 }) },
+        true => Head { version, chunks: Some(Chunks { len: value.len() as u64 }) },
     };
     let mut record = Vec::with_capacity(HEAD + value.len().min(CHUNK_LEN));
     record.push(if head.chunks.is_some() { CHUNKED } else { INLINE });
@@ -83,12 +77,9 @@ pub(super) fn write(batch: &mut Batch, key: &[u8], version: Sequence, ordinal: u
     match head.chunks {
         None => record.extend_from_slice(value),
         Some(chunks) => {
-            record.extend_from_slice(&ordinal.to_be_bytes());
             record.extend_from_slice(&chunks.len.to_be_bytes());
-            let mut rest = value.clone();
-            for key in chunks.keys() {
-                let piece = rest.split_to(rest.len().min(CHUNK_LEN));
-                batch.insert(key, Some(piece));
+            for (chunk, piece) in chunks.keys(key).zip(value.chunks(CHUNK_LEN)) {
+                batch.insert(chunk, Some([&version.0.to_be_bytes(), piece].concat().into()));
             }
         }
     }
@@ -99,12 +90,12 @@ pub(super) fn write(batch: &mut Batch, key: &[u8], version: Sequence, ordinal: u
 /// Puts the removal of a value with its chunks into a batch.
 pub(super) fn remove(batch: &mut Batch, key: &[u8], old: Head) {
     batch.insert(key.to_vec(), None);
-    remove_chunks(batch, old);
+    remove_chunks(batch, key, old);
 }
 
-/// Puts the removal of a value's chunks into a batch.
-pub(super) fn remove_chunks(batch: &mut Batch, old: Head) {
-    for key in old.chunks.into_iter().flat_map(Chunks::keys) {
+/// Puts the removal of a value's chunks into a batch. A new value is written after that.
+pub(super) fn remove_chunks(batch: &mut Batch, key: &[u8], old: Head) {
+    for key in old.chunks.into_iter().flat_map(|chunks| chunks.keys(key)) {
         batch.insert(key, None);
     }
 }
@@ -115,12 +106,16 @@ pub(super) fn read(record: &Bytes) -> Option<(Head, Option<Bytes>)> {
     match *record.first()? {
         INLINE => Some((Head { version, chunks: None }, Some(record.slice(HEAD..)))),
         CHUNKED => {
-            let ordinal = u32::from_be_bytes(*record.get(HEAD..)?.first_chunk()?);
-            let chunks = Chunks { version, ordinal, len: number(record, HEAD + 4)? };
+            let chunks = Chunks { len: number(record, HEAD)? };
             Some((Head { version, chunks: Some(chunks) }, None))
         }
         _ => None,
     }
+}
+
+/// The bytes of a chunk, if it belongs to the value of this version.
+pub(super) fn read_chunk(chunk: &Bytes, version: Sequence) -> Option<&[u8]> {
+    if number(chunk, 0)? == version.0 { chunk.get(8..) } else { None }
 }
 
 /// A number as `meta` keeps it.
@@ -135,23 +130,23 @@ mod tests {
     #[test]
     fn the_bytes_on_disk_stay_as_they_were_fixed() {
         let mut batch = Batch::new();
-        write(&mut batch, b"k", Sequence(7), 0, &Bytes::from_static(b"v"));
+        write(&mut batch, b"k", Sequence(7), &Bytes::from_static(b"v"));
         assert_eq!(batch[b"k".as_slice()].as_deref(), Some(b"\x01\0\0\0\0\0\0\0\x07v".as_slice()));
 
         let mut batch = Batch::new();
         let large = Bytes::from(vec![5; CHUNK_LEN + 1]);
-        write(&mut batch, b"k", Sequence(7), 2, &large);
-        let head = b"\x02\0\0\0\0\0\0\0\x07\0\0\0\x02\0\0\0\0\0\x01\x80\x01";
+        write(&mut batch, b"k", Sequence(7), &large);
+        let head = b"\x02\0\0\0\0\0\0\0\x07\0\0\0\0\0\x01\x80\x01";
         assert_eq!(batch[b"k".as_slice()].as_deref(), Some(head.as_slice()));
-        let second = b"\x7f\0\0\0\0\0\0\0\x07\0\0\0\x02\0\0\0\x01";
-        assert_eq!(batch[second.as_slice()].as_deref(), Some(b"\x05".as_slice()));
+        let second = [[CHUNK].as_slice(), &Sha256::digest(b"k"), &[0, 0, 0, 1]].concat();
+        assert_eq!(batch[&second].as_deref(), Some(b"\0\0\0\0\0\0\0\x07\x05".as_slice()));
         assert_eq!(batch.len(), 3);
     }
 
     #[test]
     fn removing_a_large_value_leaves_no_chunk_behind() {
         let mut batch = Batch::new();
-        let head = write(&mut batch, b"k", Sequence(7), 0, &Bytes::from(vec![5; 3 * CHUNK_LEN]));
+        let head = write(&mut batch, b"k", Sequence(7), &Bytes::from(vec![5; 3 * CHUNK_LEN]));
         assert_eq!(batch.len(), 4);
         remove(&mut batch, b"k", head);
         assert!(batch.len() == 4 && batch.values().all(Option::is_none));
@@ -160,7 +155,7 @@ mod tests {
     #[test]
     fn a_value_of_exactly_one_chunk_stays_inline() {
         let mut batch = Batch::new();
-        write(&mut batch, b"k", Sequence(1), 0, &Bytes::from(vec![5; CHUNK_LEN]));
+        write(&mut batch, b"k", Sequence(1), &Bytes::from(vec![5; CHUNK_LEN]));
         let record = batch[b"k".as_slice()].clone().unwrap();
         let (head, value) = read(&record).unwrap();
         assert_eq!((head.version, value.unwrap().len()), (Sequence(1), CHUNK_LEN));

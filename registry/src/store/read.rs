@@ -18,7 +18,7 @@ pub(super) fn get(shared: &Shared, key: &Key) -> Result<Option<Record>, StoreErr
         let damaged = || StoreError::Damaged { key: key.clone() };
         let (head, inline) = layout::read(&record).ok_or_else(damaged)?;
         let value = match head.chunks {
-            Some(chunks) => gather(shared, chunks)?,
+            Some(chunks) => gather(shared, key, head.version, chunks)?,
             None => inline,
         };
         match value {
@@ -30,12 +30,13 @@ pub(super) fn get(shared: &Shared, key: &Key) -> Result<Option<Record>, StoreErr
     }
 }
 
-/// The chunks as one value. `None`: one is not there.
-fn gather(shared: &Shared, chunks: Chunks) -> Result<Option<Bytes>, StoreError> {
+/// The chunks as one value. `None`: one is not there, or of another version.
+fn gather(shared: &Shared, key: &Key, version: Sequence, chunks: Chunks) -> Result<Option<Bytes>, StoreError> {
     let mut value = BytesMut::new();
-    for key in chunks.keys() {
-        match shared.engine.get(&key).map_err(read_error)? {
-            Some(chunk) => value.extend_from_slice(&chunk),
+    for key in chunks.keys(key.as_bytes()) {
+        let chunk = shared.engine.get(&key).map_err(read_error)?;
+        match chunk.as_ref().and_then(|chunk| layout::read_chunk(chunk, version)) {
+            Some(piece) => value.extend_from_slice(piece),
             None => return Ok(None),
         }
     }

@@ -174,6 +174,25 @@ over_both_engines! {
         });
     }
 
+    fn a_unit_that_only_read_never_answers_from_two_different_moments(home) {
+        let store = home.open();
+        unit().put("a", "0").put("b", "0").commit(&store).unwrap();
+        thread::scope(|scope| {
+            let writer = scope.spawn(|| {
+                for n in 1..300_u32 {
+                    unit().put("a", n.to_string()).put("b", n.to_string()).commit(&store).unwrap();
+                }
+            });
+            while !writer.is_finished() {
+                let (a, b) = (store.get(&key("a")).unwrap().unwrap(), store.get(&key("b")).unwrap().unwrap());
+                match unit().read("a", a.version).read("b", b.version).commit(&store) {
+                    Ok(sequence) => assert!(a.value == b.value && sequence == a.version),
+                    Err(error) => assert!(matches!(error, CommitError::Conflict(_)), "{error}"),
+                }
+            }
+        });
+    }
+
     fn a_commit_happens_even_if_whoever_asked_has_left(home) {
         let store = home.open();
         let mut left = Box::pin(store.commit(unit().put("a", "1").0));
