@@ -91,6 +91,11 @@ impl Key {
         Some((service, bucket, String::from_utf8(rest.to_vec()).ok()?))
     }
 
+    /// The guest's own key, if this is a state key of that keyset.
+    pub fn name_in(&self, set: &Keyset) -> Option<&str> {
+        std::str::from_utf8(self.0.strip_prefix(set.prefix())?).ok()
+    }
+
     /// The set of keys that a state key belongs to.
     pub(super) fn keyset(&self) -> Option<Keyset> {
         let (&STATE, rest) = self.0.split_first()? else { return None };
