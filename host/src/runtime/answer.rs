@@ -1,0 +1,120 @@
+//! The guest's body on its way out: counted, watched, and reported when it ends.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http_body::{Body as HttpBody, Frame, SizeHint};
+use tokio::sync::Notify;
+use wasmtime_wasi_http::WasiBody;
+
+use crate::body::BodyError;
+
+/// How far the answer of one invocation has come. Shared by the body, which the client's
+/// connection drives, and by whoever watches the guest.
+#[derive(Debug)]
+pub struct Progress {
+    origin: Instant,
+    /// Milliseconds from `origin` to the last frame.
+    last: AtomicU64,
+    ended: AtomicBool,
+    on_end: Notify,
+}
+
+impl Progress {
+    /// Nothing has been sent yet.
+    pub fn new() -> Arc<Self> {
+        Arc::new(Self {
+            origin: Instant::now(),
+            last: AtomicU64::new(0),
+            ended: AtomicBool::new(false),
+            on_end: Notify::new(),
+        })
+    }
+
+    /// When the answer counts as stalled, if nothing more is sent.
+    pub fn stalls_at(&self, patience: Duration) -> Instant {
+        self.origin + Duration::from_millis(self.last.load(Ordering::Relaxed)) + patience
+    }
+
+    /// Resolves when the body was sent whole, or the client has gone.
+    pub async fn ended(&self) {
+        while !self.ended.load(Ordering::Acquire) {
+            let notified = self.on_end.notified();
+            if self.ended.load(Ordering::Acquire) {
+                return;
+            }
+            notified.await;
+        }
+    }
+
+    fn moved(&self) {
+        let since = u64::try_from(self.origin.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.last.store(since, Ordering::Relaxed);
+    }
+
+    fn end(&self) {
+        self.ended.store(true, Ordering::Release);
+        self.on_end.notify_one();
+    }
+}
+
+/// A guest's body, up to `limits.response_body`.
+pub struct AnswerBody {
+    inner: WasiBody,
+    progress: Arc<Progress>,
+    left: u64,
+}
+
+impl AnswerBody {
+    /// Watches `inner`, which may have `limit` bytes.
+    pub fn new(inner: WasiBody, progress: Arc<Progress>, limit: u64) -> Self {
+        Self { inner, progress, left: limit }
+    }
+
+    fn charge(&mut self, frame: &Frame<Bytes>) -> Result<(), BodyError> {
+        self.progress.moved();
+        let size = frame.data_ref().map_or(0, |data| data.len() as u64);
+        match self.left.checked_sub(size) {
+            Some(left) => {
+                self.left = left;
+                Ok(())
+            }
+            None => Err("the answer is larger than limits.response_body".into()),
+        }
+    }
+}
+
+impl HttpBody for AnswerBody {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        match Pin::new(&mut self.inner).poll_frame(context) {
+            Poll::Ready(Some(Ok(frame))) => Poll::Ready(Some(self.charge(&frame).map(|()| frame))),
+            Poll::Ready(Some(Err(error))) => Poll::Ready(Some(Err(error.into()))),
+            Poll::Ready(None) => Poll::Ready(None),
+            Poll::Pending => Poll::Pending,
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
+    }
+}
+
+impl Drop for AnswerBody {
+    fn drop(&mut self) {
+        self.progress.end();
+    }
+}

@@ -1,0 +1,137 @@
+//! `wasi:keyvalue@0.2.0-draft2`.
+
+#[expect(missing_docs, unreachable_pub, reason = "generated from WIT")]
+mod bindings {
+    wasmtime::component::bindgen!({
+        path: "../wit/wasi-keyvalue-0.2.0-draft2",
+        inline: "package holm:bindings; world imports {
+            import wasi:keyvalue/store@0.2.0-draft2;
+            import wasi:keyvalue/atomics@0.2.0-draft2;
+            import wasi:keyvalue/batch@0.2.0-draft2;
+        }",
+        imports: { default: trappable },
+        with: {
+            "wasi:keyvalue/store.bucket": super::super::Bucket,
+            "wasi:keyvalue/atomics.cas": super::super::Cas,
+        },
+    });
+}
+
+use bindings::wasi::keyvalue::{atomics, batch, store};
+use wasmtime::component::{HasSelf, Linker, Resource};
+
+use super::{Bucket, Cas, Done, Refusal, check_batch};
+use crate::runtime::guest::Guest;
+
+type Answer<T> = wasmtime::Result<Result<T, store::Error>>;
+type Value = Vec<u8>;
+
+/// Links the three interfaces.
+pub(super) fn link(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
+    store::add_to_linker::<_, HasSelf<Guest>>(linker, |guest| guest)?;
+    atomics::add_to_linker::<_, HasSelf<Guest>>(linker, |guest| guest)?;
+    batch::add_to_linker::<_, HasSelf<Guest>>(linker, |guest| guest)
+}
+
+impl From<Refusal> for store::Error {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::NoSuchStore => Self::NoSuchStore,
+            Refusal::AccessDenied => Self::AccessDenied,
+            Refusal::Other(text) => Self::Other(text),
+        }
+    }
+}
+
+fn answer<T>(done: Done<T>) -> Answer<T> {
+    Ok(done.map_err(store::Error::from))
+}
+
+impl store::Host for Guest {
+    fn open(&mut self, identifier: String) -> Answer<Resource<Bucket>> {
+        answer(self.kv_open(&identifier))
+    }
+}
+
+impl store::HostBucket for Guest {
+    fn get(&mut self, _: Resource<Bucket>, key: String) -> Answer<Option<Value>> {
+        answer(self.kv_get(&key))
+    }
+
+    fn set(&mut self, _: Resource<Bucket>, key: String, value: Value) -> Answer<()> {
+        answer(self.kv_set(&key, value))
+    }
+
+    fn delete(&mut self, _: Resource<Bucket>, key: String) -> Answer<()> {
+        answer(self.kv_delete(&key))
+    }
+
+    fn exists(&mut self, _: Resource<Bucket>, key: String) -> Answer<bool> {
+        answer(self.kv_exists(&key))
+    }
+
+    fn list_keys(&mut self, _: Resource<Bucket>, cursor: Option<String>) -> Answer<store::KeyResponse> {
+        answer(self.kv_list(cursor.as_deref()).map(|(keys, more)| {
+            let cursor = keys.last().filter(|_| more).cloned();
+            store::KeyResponse { keys, cursor }
+        }))
+    }
+
+    fn drop(&mut self, bucket: Resource<Bucket>) -> wasmtime::Result<()> {
+        self.table.delete(bucket)?;
+        Ok(())
+    }
+}
+
+impl atomics::Host for Guest {
+    fn increment(&mut self, _: Resource<Bucket>, key: String, delta: i64) -> Answer<i64> {
+        answer(self.kv_increment(&key, delta))
+    }
+
+    fn swap(&mut self, cas: Resource<Cas>, value: Value) -> wasmtime::Result<Result<(), atomics::CasError>> {
+        let seen = self.table.delete(cas)?;
+        let refused = match self.kv_swap(&seen, value) {
+            Ok(Ok(())) => return Ok(Ok(())),
+            Ok(Err(now)) => atomics::CasError::CasFailed(self.table.push(now)?),
+            Err(refusal) => atomics::CasError::StoreError(refusal.into()),
+        };
+        Ok(Err(refused))
+    }
+}
+
+impl atomics::HostCas for Guest {
+    fn new(&mut self, _: Resource<Bucket>, key: String) -> Answer<Resource<Cas>> {
+        match self.kv_cas(key) {
+            Ok(cas) => Ok(Ok(self.table.push(cas)?)),
+            Err(refusal) => Ok(Err(refusal.into())),
+        }
+    }
+
+    fn current(&mut self, cas: Resource<Cas>) -> Answer<Option<Value>> {
+        let seen = self.table.get(&cas)?.seen.clone();
+        Ok(Ok(seen.map(Value::from)))
+    }
+
+    fn drop(&mut self, cas: Resource<Cas>) -> wasmtime::Result<()> {
+        self.table.delete(cas)?;
+        Ok(())
+    }
+}
+
+impl batch::Host for Guest {
+    fn get_many(&mut self, _: Resource<Bucket>, keys: Vec<String>) -> Answer<Vec<(String, Option<Value>)>> {
+        answer(check_batch(keys.len()).and_then(|()| {
+            keys.into_iter().map(|key| self.kv_get(&key).map(|value| (key, value))).collect()
+        }))
+    }
+
+    fn set_many(&mut self, _: Resource<Bucket>, pairs: Vec<(String, Value)>) -> Answer<()> {
+        answer(check_batch(pairs.len()).and_then(|()| {
+            pairs.into_iter().try_for_each(|(key, value)| self.kv_set(&key, value))
+        }))
+    }
+
+    fn delete_many(&mut self, _: Resource<Bucket>, keys: Vec<String>) -> Answer<()> {
+        answer(check_batch(keys.len()).and_then(|()| keys.iter().try_for_each(|key| self.kv_delete(key))))
+    }
+}

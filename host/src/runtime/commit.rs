@@ -1,0 +1,35 @@
+//! The end of a unit of work: committed as a whole, and durable before anything leaves.
+
+use holm_registry::store::{CommitError, Sequence, Store, StoreError};
+
+use crate::fault::{Fault, FaultKind};
+use crate::state::Staged;
+
+/// Commits a unit and waits until what it wrote and what it read are durable. An empty unit
+/// costs nothing.
+///
+/// # Errors
+/// A conflict, when something that it read has changed; otherwise the store's own trouble.
+pub async fn commit(store: &Store, staged: Staged) -> Result<(), Fault> {
+    if staged.is_empty() {
+        return Ok(());
+    }
+    let writes = !staged.effects.writes.is_empty();
+    let sequence = store.commit(staged.effects).await.map_err(commit_fault)?;
+    let wrote = if writes { sequence } else { Sequence::NONE };
+    store.durable(staged.highest.max(wrote)).await.map_err(|error| store_fault(&error))
+}
+
+fn commit_fault(error: CommitError) -> Fault {
+    let kind = match &error {
+        CommitError::Conflict(_) => FaultKind::Conflict,
+        CommitError::DiskFull { .. } => FaultKind::DiskFull,
+        CommitError::TooLarge { .. } => FaultKind::Limit,
+        CommitError::Store(_) => FaultKind::Host,
+    };
+    Fault::new(kind, error.to_string())
+}
+
+fn store_fault(error: &StoreError) -> Fault {
+    Fault::new(FaultKind::Host, error.to_string())
+}

@@ -1,0 +1,225 @@
+//! A component made ready: checked against what the host provides, linked, its doors known.
+
+use holm_registry::settings::{Isolation, Settings};
+use wasmtime::component::{Component, InstancePre, Linker};
+use wasmtime_wasi_http::{p2, p3};
+
+use super::engine::pool;
+use super::guest::Guest;
+use super::linker::PROVIDED;
+
+/// A component that can be instantiated.
+pub struct Linked {
+    /// Ready to instantiate.
+    pub pre: InstancePre<Guest>,
+    /// How HTTP requests enter.
+    pub http: HttpDoor,
+    /// How many slots of the pooling allocator one instance takes.
+    pub slots: u32,
+    /// Whether it can read or write state.
+    pub uses_state: bool,
+    /// How long its instances live unless the settings say otherwise.
+    pub default_isolation: Isolation,
+}
+
+/// Which HTTP interface a component exports.
+pub enum HttpDoor {
+    /// `wasi:http/incoming-handler@0.2.x`.
+    P2(p2::bindings::ProxyIndices),
+    /// `wasi:http/handler@0.3.x`.
+    P3(p3::bindings::ServiceIndices),
+}
+
+/// Why a component cannot be linked.
+#[derive(Debug, thiserror::Error)]
+pub enum LinkError {
+    /// Imports that nobody provides.
+    #[error("{}", missing_text(.0))]
+    Missing(Vec<MissingImport>),
+    /// An import that the host has under this name, but with other functions or types.
+    #[error("the component does not fit what this version of Holm provides: {0}")]
+    Unfit(String),
+    /// Nothing could reach the service.
+    #[error(
+        "the component exports neither wasi:http/incoming-handler (0.2) nor wasi:http/handler (0.3), so nothing can reach it; it exports: {0}"
+    )]
+    NoDoor(String),
+    /// It asks for more than its settings or the host allow.
+    #[error("{0}")]
+    TooLarge(String),
+}
+
+/// An import that nobody provides.
+#[derive(Debug, Clone)]
+pub struct MissingImport {
+    /// As the component names it.
+    pub name: String,
+    /// The most similar interface that is provided.
+    pub nearest: Option<&'static str>,
+}
+
+fn missing_text(missing: &[MissingImport]) -> String {
+    let lines: Vec<String> = missing
+        .iter()
+        .map(|import| match import.nearest {
+            Some(nearest) => format!("{} (the nearest that exists: {nearest})", import.name),
+            None => import.name.clone(),
+        })
+        .collect();
+    format!("nobody provides what the component imports: {}", lines.join("; "))
+}
+
+impl Linked {
+    /// Checks and links a component.
+    ///
+    /// # Errors
+    /// See [`LinkError`].
+    pub fn new(linker: &Linker<Guest>, component: &Component, settings: &Settings) -> Result<Self, LinkError> {
+        let names = import_names(component);
+        let missing = missing_imports(&names);
+        if !missing.is_empty() {
+            return Err(LinkError::Missing(missing));
+        }
+        let pre = linker.instantiate_pre(component).map_err(|error| LinkError::Unfit(format!("{error:#}")))?;
+        let exports = export_names(component);
+        let http = HttpDoor::find(&pre).ok_or_else(|| LinkError::NoDoor(exports.join(", ")))?;
+        let slots = slots_needed(component, settings)?;
+        let uses_state = names.iter().any(|name| name.starts_with("wasi:keyvalue/"));
+        let default_isolation = default_isolation(&exports);
+        Ok(Self { pre, http, slots, uses_state, default_isolation })
+    }
+
+    /// The isolation that holds under these settings.
+    pub fn isolation(&self, settings: &Settings) -> Isolation {
+        settings.isolation.unwrap_or(self.default_isolation)
+    }
+}
+
+impl HttpDoor {
+    fn find(pre: &InstancePre<Guest>) -> Option<Self> {
+        if let Ok(indices) = p3::bindings::ServiceIndices::new(pre) {
+            return Some(Self::P3(indices));
+        }
+        p2::bindings::ProxyIndices::new(pre).ok().map(Self::P2)
+    }
+}
+
+/// A guest with nothing but a 0.2 `incoming-handler` was built for a fresh store each time;
+/// one that exports an interface of its own, or 0.3 HTTP, was not.
+pub fn default_isolation(exports: &[String]) -> Isolation {
+    let has = |start: &str| exports.iter().any(|name| name.starts_with(start));
+    let own_interface = exports.iter().any(|name| !name.starts_with("wasi:"));
+    match has("wasi:http/incoming-handler@0.2") && !has("wasi:http/handler@") && !own_interface {
+        true => Isolation::Invocation,
+        false => Isolation::Reuse,
+    }
+}
+
+/// The interfaces that a component imports.
+pub fn import_names(component: &Component) -> Vec<String> {
+    component.component_type().imports(component.engine()).map(|(name, _)| name.to_owned()).collect()
+}
+
+/// The interfaces and functions that a component exports.
+pub fn export_names(component: &Component) -> Vec<String> {
+    component.component_type().exports(component.engine()).map(|(name, _)| name.to_owned()).collect()
+}
+
+/// Those of the imports that the host does not provide.
+pub fn missing_imports(names: &[String]) -> Vec<MissingImport> {
+    names
+        .iter()
+        .filter(|name| !is_provided(name))
+        .map(|name| MissingImport { name: name.clone(), nearest: nearest(name) })
+        .collect()
+}
+
+/// Whether the host provides an interface of this name, in a version that fits.
+pub fn is_provided(name: &str) -> bool {
+    PROVIDED.iter().any(|provided| fits(provided, name))
+}
+
+/// Same package and interface, and a version of the same compatibility track: `0.2.6` fits
+/// `0.2.12`, a pre-release fits only itself (as wasmtime's linker has it).
+fn fits(provided: &str, wanted: &str) -> bool {
+    if provided == wanted {
+        return true;
+    }
+    let (Some((have, have_version)), Some((want, want_version))) = (provided.split_once('@'), wanted.split_once('@'))
+    else {
+        return false;
+    };
+    have == want && track(have_version).is_some_and(|track_of| Some(track_of) == track(want_version))
+}
+
+/// The part of a version within which releases are compatible; `None` for pre-releases.
+fn track(version: &str) -> Option<(u64, u64)> {
+    let version = semver::Version::parse(version).ok().filter(|version| version.pre.is_empty())?;
+    match version.major {
+        0 => Some((0, version.minor)),
+        major => Some((major, 0)),
+    }
+}
+
+fn nearest(name: &str) -> Option<&'static str> {
+    /// Below this similarity a suggestion only confuses.
+    const SIMILAR: f64 = 0.75;
+    PROVIDED
+        .iter()
+        .map(|provided| (strsim::jaro_winkler(provided, name), *provided))
+        .filter(|(similarity, _)| *similarity >= SIMILAR)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, provided)| provided)
+}
+
+/// How many of the allocator's places one instance takes: nearly always one.
+fn slots_needed(component: &Component, settings: &Settings) -> Result<u32, LinkError> {
+    let Some(needed) = component.resources_required() else {
+        return Err(LinkError::TooLarge("the component imports core modules, which Holm cannot give it".into()));
+    };
+    if needed.num_memories > pool::MEMORIES_PER_COMPONENT || needed.num_tables > pool::TABLES_PER_COMPONENT {
+        return Err(LinkError::TooLarge(format!(
+            "the component has {} memories and {} tables; {} and {} are allowed",
+            needed.num_memories,
+            needed.num_tables,
+            pool::MEMORIES_PER_COMPONENT,
+            pool::TABLES_PER_COMPONENT
+        )));
+    }
+    let initial = needed.max_initial_memory_size.unwrap_or(0).saturating_mul(64 << 10);
+    let limit = settings.limits.memory;
+    if initial > limit.as_u64() {
+        return Err(LinkError::TooLarge(format!(
+            "the component begins with {initial} bytes of memory, but limits.memory is {limit}; raise it in the manifest"
+        )));
+    }
+    Ok(needed.num_memories.div_ceil(2).max(needed.num_tables.div_ceil(3)).max(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_older_patch_release_of_wasi_is_served_by_the_newer_one() {
+        assert!(is_provided("wasi:http/types@0.2.0"));
+        assert!(is_provided("wasi:io/poll@0.2.3"));
+        assert!(!is_provided("wasi:io/poll@0.1.0"));
+        assert!(!is_provided("wasi:http/typos@0.2.0"));
+    }
+
+    #[test]
+    fn a_pre_release_is_served_only_by_itself() {
+        assert!(is_provided("wasi:keyvalue/store@0.2.0-draft2"));
+        assert!(!is_provided("wasi:keyvalue/store@0.2.0-draft3"));
+        assert!(!is_provided("wasi:keyvalue/store@0.2.0"));
+    }
+
+    #[test]
+    fn a_missing_import_is_told_with_the_nearest_that_exists() {
+        let missing = missing_imports(&["wasi:keyvalue/store@0.2.0-draft3".into(), "acme:billing/ledger@1.0.0".into()]);
+        let text = LinkError::Missing(missing).to_string();
+        assert!(text.contains("wasi:keyvalue/store@0.2.0-draft3 (the nearest that exists: wasi:keyvalue/store@0.2.0-draft"), "{text}");
+        assert!(text.ends_with("acme:billing/ledger@1.0.0"), "{text}");
+    }
+}

@@ -1,0 +1,160 @@
+//! Counted CPU: how much of a thread an invocation has really had.
+//!
+//! A far epoch deadline would be wall time, because the epoch runs on while a guest waits.
+//! So the time is taken where it is spent: [`Metered`] wraps the future that runs the guest
+//! and adds up how long its polls take, and the epoch callback asks, once a tick, whether the
+//! sum is over the limit. An invocation that waits is not polled, and is charged nothing.
+//!
+//! A nested call runs inside the poll of its caller. It has a meter of its own, and what it
+//! used is taken off its caller's sum.
+
+use std::cell::Cell;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+thread_local! {
+    /// Nanoseconds that nested meters used within the poll under way on this thread.
+    static NESTED: Cell<u64> = const { Cell::new(0) };
+}
+
+/// The CPU account of one invocation.
+#[derive(Debug)]
+pub struct CpuMeter {
+    origin: Instant,
+    limit: u64,
+    /// Nanoseconds used in polls that have ended.
+    spent: AtomicU64,
+    /// When the poll under way began, in nanoseconds since `origin`.
+    poll_began: AtomicU64,
+}
+
+impl CpuMeter {
+    /// An account with nothing on it.
+    pub fn new(limit: Duration) -> Self {
+        Self {
+            origin: Instant::now(),
+            limit: nanos(limit),
+            spent: AtomicU64::new(0),
+            poll_began: AtomicU64::new(0),
+        }
+    }
+
+    /// Whether the limit is reached. Asked from within a poll, by the epoch callback.
+    pub fn is_exhausted(&self) -> bool {
+        let this_poll = self.now().saturating_sub(self.poll_began.load(Ordering::Relaxed));
+        let own = this_poll.saturating_sub(NESTED.get());
+        self.spent.load(Ordering::Relaxed).saturating_add(own) >= self.limit
+    }
+
+    /// What the ended polls used.
+    pub fn spent(&self) -> Duration {
+        Duration::from_nanos(self.spent.load(Ordering::Relaxed))
+    }
+
+    fn now(&self) -> u64 {
+        nanos(self.origin.elapsed())
+    }
+}
+
+fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// A future whose polls are charged to a meter.
+pub struct Metered<F> {
+    meter: Arc<CpuMeter>,
+    inner: F,
+}
+
+impl<F: Future + Unpin> Metered<F> {
+    /// Charges the polls of `inner` to `meter`.
+    pub fn new(meter: Arc<CpuMeter>, inner: F) -> Self {
+        Self { meter, inner }
+    }
+}
+
+impl<F: Future + Unpin> Future for Metered<F> {
+    type Output = F::Output;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let outer_nested = NESTED.replace(0);
+        let began = self.meter.now();
+        self.meter.poll_began.store(began, Ordering::Relaxed);
+        let poll = Pin::new(&mut self.inner).poll(context);
+        let elapsed = self.meter.now().saturating_sub(began);
+        let own = elapsed.saturating_sub(NESTED.get());
+        self.meter.spent.fetch_add(own, Ordering::Relaxed);
+        NESTED.set(outer_nested.saturating_add(elapsed));
+        poll
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::future::{pending, poll_fn};
+    use std::task::Waker;
+
+    fn busy(time: Duration) {
+        let until = Instant::now() + time;
+        while Instant::now() < until {
+            std::hint::spin_loop();
+        }
+    }
+
+    fn poll_once<F: Future + Unpin>(future: &mut F) {
+        let _ = Pin::new(future).poll(&mut Context::from_waker(Waker::noop()));
+    }
+
+    #[test]
+    fn waiting_costs_no_cpu() {
+        let meter = Arc::new(CpuMeter::new(Duration::from_millis(5)));
+        let mut waiting = Metered::new(meter.clone(), Box::pin(pending::<()>()));
+        poll_once(&mut waiting);
+        busy(Duration::from_millis(10)); // somebody else's time
+        poll_once(&mut waiting);
+        assert!(meter.spent() < Duration::from_millis(5), "{:?}", meter.spent());
+    }
+
+    #[test]
+    fn computing_is_charged_while_the_poll_still_runs() {
+        let meter = Arc::new(CpuMeter::new(Duration::from_millis(2)));
+        let seen = meter.clone();
+        let mut spinning = Metered::new(
+            meter,
+            Box::pin(poll_fn(move |_| {
+                busy(Duration::from_millis(3));
+                assert!(seen.is_exhausted());
+                Poll::Ready(())
+            })),
+        );
+        poll_once(&mut spinning);
+    }
+
+    #[test]
+    fn a_caller_does_not_pay_for_the_service_that_it_calls() {
+        let caller = Arc::new(CpuMeter::new(Duration::from_secs(1)));
+        let callee = Arc::new(CpuMeter::new(Duration::from_secs(1)));
+        let inner = callee.clone();
+        let mut outer = Metered::new(
+            caller.clone(),
+            Box::pin(poll_fn(move |_| {
+                let mut nested = Metered::new(
+                    inner.clone(),
+                    Box::pin(poll_fn(|_| {
+                        busy(Duration::from_millis(20));
+                        Poll::Ready(())
+                    })),
+                );
+                poll_once(&mut nested);
+                Poll::Ready(())
+            })),
+        );
+        poll_once(&mut outer);
+        assert!(callee.spent() >= Duration::from_millis(20));
+        assert!(caller.spent() < Duration::from_millis(10), "{:?}", caller.spent());
+    }
+}

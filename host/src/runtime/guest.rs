@@ -1,0 +1,113 @@
+//! What a store holds: the island's shared part and the one invocation under way.
+
+use std::sync::Arc;
+
+use holm_registry::ServiceName;
+use holm_registry::settings::Settings;
+use holm_registry::store::Store as Database;
+use wasmtime::component::ResourceTable;
+use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
+
+use super::capability::outgoing::OutgoingHooks;
+use super::capability::stdio::LogStream;
+use super::cpu::CpuMeter;
+use super::invocation::Invocation;
+use super::log::IslandLog;
+use super::limits::StoreLimiter;
+use super::outbound::Outbound;
+use crate::telemetry::logs::LogSource;
+use crate::telemetry::metrics::RevisionMetrics;
+
+/// Largest answer to one request for random bytes: a key is 64 bytes, a page of test data
+/// 1 MiB; more only serves to make the host allocate.
+const MAX_RANDOM: u64 = 1 << 20;
+
+/// Header fields of one message, in memory. Twice what the gateway lets in.
+const FIELD_SIZE_LIMIT: usize = 64 << 10;
+
+/// What all stores of one revision share.
+pub struct Island {
+    /// Whose island it is.
+    pub service: ServiceName,
+    /// Which revision.
+    pub revision: u32,
+    /// What it was deployed with.
+    pub settings: Arc<Settings>,
+    /// Where its state lies.
+    pub database: Database,
+    /// Where its log goes.
+    pub log: IslandLog,
+    /// Where it is counted.
+    pub metrics: Arc<RevisionMetrics>,
+    /// The one way off the island.
+    pub outbound: Arc<dyn Outbound>,
+}
+
+/// The data of one store.
+pub struct Guest {
+    pub(super) table: ResourceTable,
+    pub(super) limiter: StoreLimiter,
+    pub(super) hooks: OutgoingHooks,
+    meter: Arc<CpuMeter>,
+    wasi: WasiCtx,
+    http: WasiHttpCtx,
+}
+
+impl Guest {
+    /// The data of a new store. No environment, files, sockets or arguments: nothing ambient.
+    /// `meter` pays for making the instance.
+    pub fn new(island: Arc<Island>, meter: Arc<CpuMeter>) -> Self {
+        let wasi = WasiCtx::builder()
+            .stdout(LogStream::new(island.clone(), LogSource::Stdout))
+            .stderr(LogStream::new(island.clone(), LogSource::Stderr))
+            .allow_ip_name_lookup(false)
+            .allow_tcp(false)
+            .allow_udp(false)
+            .max_random_size(MAX_RANDOM)
+            .build();
+        let mut http = WasiHttpCtx::new();
+        http.set_field_size_limit(FIELD_SIZE_LIMIT);
+        let limiter = StoreLimiter::new(island.settings.limits.memory.as_usize());
+        Self { table: ResourceTable::new(), limiter, hooks: OutgoingHooks::new(island), meter, wasi, http }
+    }
+
+    /// The island.
+    pub fn island(&self) -> &Arc<Island> {
+        &self.hooks.island
+    }
+
+    /// The invocation under way. Every capability looks here. `None` only while an instance
+    /// is being made: then there is nothing to read, write or reach.
+    pub fn invocation(&self) -> Option<&Arc<Invocation>> {
+        self.hooks.invocation.as_ref()
+    }
+
+    /// Who pays for the CPU time of the guest now.
+    pub fn meter(&self) -> &CpuMeter {
+        &self.meter
+    }
+
+    /// Begins an invocation.
+    pub fn enter(&mut self, invocation: Arc<Invocation>) {
+        self.meter = invocation.cpu.clone();
+        self.hooks.invocation = Some(invocation);
+    }
+
+    /// Ends the invocation under way.
+    pub fn leave(&mut self) {
+        self.hooks.invocation = None;
+    }
+}
+
+impl WasiView for Guest {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+    }
+}
+
+impl WasiHttpView for Guest {
+    fn http(&mut self) -> WasiHttpCtxView<'_> {
+        WasiHttpCtxView { ctx: &mut self.http, table: &mut self.table, hooks: &mut self.hooks }
+    }
+}

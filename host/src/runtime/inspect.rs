@@ -1,0 +1,58 @@
+//! What a component imports and exports, and what of it is missing here.
+
+use bytes::Bytes;
+use holm_registry::Digest;
+use holm_registry::settings::Isolation;
+use wasmtime::component::Component;
+
+use super::component::{default_isolation, export_names, import_names, is_provided, missing_imports};
+use super::{LoadError, Runtime, compile, engine};
+use crate::services::{ImportLine, Inspection};
+
+/// Looks at a component without a running host.
+///
+/// # Errors
+/// When the bytes are no component.
+pub fn inspect(wasm: &Bytes) -> Result<Inspection, LoadError> {
+    let engine = engine::build().map_err(|error| LoadError::Host(format!("{error:#}")))?;
+    let code = compile::compile(&engine, wasm).map_err(|error| LoadError::Rejected(error.to_string()))?;
+    let component = compile::load(&engine, &code).map_err(|error| LoadError::Host(format!("{error:#}")))?;
+    Ok(describe(&component, Digest::of(wasm), wasm.len() as u64))
+}
+
+impl Runtime {
+    /// Looks at a component, with this host's cache.
+    ///
+    /// # Errors
+    /// When the bytes are no component.
+    pub async fn inspect(&self, wasm: Bytes) -> Result<Inspection, LoadError> {
+        let digest = Digest::of(&wasm);
+        let size = wasm.len() as u64;
+        let component = self.component(digest, move || Ok(wasm.to_vec())).await?;
+        Ok(describe(&component, digest, size))
+    }
+}
+
+fn describe(component: &Component, digest: Digest, size: u64) -> Inspection {
+    let names = import_names(component);
+    let missing = missing_imports(&names);
+    let imports = names
+        .into_iter()
+        .map(|name| {
+            let nearest = missing.iter().find(|import| import.name == name).and_then(|import| import.nearest);
+            let provided_by = if is_provided(&name) { "host" } else { "nobody" };
+            ImportLine { provided_by, nearest: nearest.map(str::to_owned), name }
+        })
+        .collect();
+    let exports = export_names(component);
+    let isolation = isolation_text(default_isolation(&exports));
+    Inspection { digest, size, imports, exports, isolation, service: None, settings: None }
+}
+
+/// As the settings write it.
+pub fn isolation_text(isolation: Isolation) -> &'static str {
+    match isolation {
+        Isolation::Reuse => "reuse",
+        Isolation::Invocation => "invocation",
+    }
+}

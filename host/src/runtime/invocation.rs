@@ -1,0 +1,77 @@
+//! One entry into a guest, and what belongs to it alone.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use holm_registry::store::Sequence;
+
+use super::cpu::CpuMeter;
+use crate::fault::Fault;
+use crate::state::{Staged, UnitOfWork};
+
+/// One invocation. It lives outside the store, so that its unit of work can be cut, committed
+/// or discarded while the guest runs on.
+#[derive(Debug)]
+pub struct Invocation {
+    /// As in the access log.
+    pub request_id: String,
+    /// When the answer's head is due.
+    pub deadline: Instant,
+    /// Its CPU account.
+    pub cpu: Arc<CpuMeter>,
+    unit: Mutex<UnitOfWork>,
+    /// Something has left the island that cannot be taken back, so it must not be run again.
+    left_island: AtomicBool,
+    /// A host function failed with the host's fault; the guest saw a trap.
+    host_fault: Mutex<Option<Fault>>,
+}
+
+impl Invocation {
+    /// A new invocation with an empty unit of work.
+    pub fn new(request_id: String, deadline: Instant, cpu: CpuMeter) -> Self {
+        Self {
+            request_id,
+            deadline,
+            cpu: Arc::new(cpu),
+            unit: Mutex::new(UnitOfWork::default()),
+            left_island: AtomicBool::new(false),
+            host_fault: Mutex::new(None),
+        }
+    }
+
+    /// The unit under way. Held for one host call only.
+    pub fn unit(&self) -> MutexGuard<'_, UnitOfWork> {
+        self.unit.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Ends the unit under way and begins the next one.
+    pub fn cut(&self) -> Staged {
+        self.unit().cut()
+    }
+
+    /// Discards what the unit under way has staged.
+    pub fn discard(&self) -> Sequence {
+        self.unit().cut().highest
+    }
+
+    /// Notes that something has left the island.
+    pub fn leaves_island(&self) {
+        self.left_island.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it may be run again after a conflict.
+    pub fn can_run_again(&self) -> bool {
+        !self.left_island.load(Ordering::Relaxed)
+    }
+
+    /// Notes why a host function is about to trap the guest.
+    pub fn host_failed(&self, fault: Fault) {
+        *self.host_fault.lock().unwrap_or_else(PoisonError::into_inner) = Some(fault);
+    }
+
+    /// Why a host function trapped the guest, if one did.
+    pub fn take_host_fault(&self) -> Option<Fault> {
+        self.host_fault.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}

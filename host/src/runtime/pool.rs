@@ -1,0 +1,234 @@
+//! The instances of one revision: who may enter, and with which instance.
+
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant as StdInstant};
+
+use holm_registry::settings::Isolation;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, timeout_at};
+use wasmtime::{Store, UpdateDeadline};
+use wasmtime_wasi_http::{p2, p3};
+
+use super::component::{HttpDoor, Linked};
+use super::cpu::{CpuMeter, Metered};
+use super::guest::{Guest, Island};
+use super::invocation::Invocation;
+use super::slots::Slots;
+use crate::fault::{Fault, FaultKind};
+
+/// One live instantiation, in its own store.
+pub struct Instance {
+    /// The store, with nobody's invocation in it while the instance is idle.
+    pub store: Store<Guest>,
+    /// How HTTP requests enter.
+    pub http: HttpEntrance,
+    uses: u32,
+    idle_since: StdInstant,
+    _alive: Alive,
+    _slots: OwnedSemaphorePermit,
+}
+
+/// The HTTP export of an instance.
+pub enum HttpEntrance {
+    /// `wasi:http/incoming-handler@0.2.x`.
+    P2(p2::bindings::Proxy),
+    /// `wasi:http/handler@0.3.x`.
+    P3(p3::bindings::Service),
+}
+
+/// Counts an instance for as long as it lives.
+struct Alive(Arc<Island>);
+
+impl Drop for Alive {
+    fn drop(&mut self) {
+        self.0.metrics.instance_dropped();
+    }
+}
+
+/// The instances of one revision, and the right to use them.
+pub struct Pool {
+    linked: Linked,
+    island: Arc<Island>,
+    isolation: Isolation,
+    slots: Arc<Slots>,
+    permits: Arc<Semaphore>,
+    waiting: AtomicU32,
+    idle: Mutex<Vec<Instance>>,
+    closed: AtomicBool,
+}
+
+impl Pool {
+    /// An empty pool.
+    pub fn new(linked: Linked, island: Arc<Island>, slots: Arc<Slots>) -> Arc<Self> {
+        let isolation = linked.isolation(&island.settings);
+        let settings = &island.settings;
+        let permits = settings.limits.concurrency.min(settings.instances.max) as usize;
+        let pool = Arc::new(Self {
+            linked,
+            isolation,
+            slots: slots.clone(),
+            permits: Arc::new(Semaphore::new(permits)),
+            waiting: AtomicU32::new(0),
+            idle: Mutex::default(),
+            closed: AtomicBool::new(false),
+            island,
+        });
+        slots.register(&pool);
+        pool
+    }
+
+    /// The isolation in force.
+    pub fn isolation(&self) -> Isolation {
+        self.isolation
+    }
+
+    /// Whether the component can read or write state.
+    pub fn uses_state(&self) -> bool {
+        self.linked.uses_state
+    }
+
+    /// The bulkhead: a permit at once, or a place in the bounded queue until the deadline.
+    ///
+    /// # Errors
+    /// Overload, when the queue is full or the deadline passes in it.
+    pub async fn enter(&self, deadline: Instant) -> Result<OwnedSemaphorePermit, Fault> {
+        if let Ok(permit) = self.permits.clone().try_acquire_owned() {
+            return Ok(permit);
+        }
+        let _place = QueuePlace::take(&self.waiting, self.island.settings.limits.queue)
+            .ok_or_else(|| Fault::new(FaultKind::Overload, "limits.concurrency is reached and limits.queue is full"))?;
+        match timeout_at(deadline, self.permits.clone().acquire_owned()).await {
+            Ok(Ok(permit)) => Ok(permit),
+            _ => Err(Fault::new(FaultKind::Overload, "no permit became free before the deadline")),
+        }
+    }
+
+    /// An instance for one invocation: an idle one, else a new one.
+    ///
+    /// # Errors
+    /// When a new one cannot be made.
+    pub async fn take(&self, invocation: &Arc<Invocation>) -> Result<Instance, Fault> {
+        if let Some(instance) = self.idle().pop() {
+            return Ok(instance);
+        }
+        self.make(invocation.cpu.clone(), invocation.deadline.into()).await
+    }
+
+    /// Takes an instance back after a completed invocation. It is dropped when it has served
+    /// its time or the revision has retired.
+    pub fn give_back(&self, mut instance: Instance) {
+        instance.uses += 1;
+        let spent = self.isolation == Isolation::Invocation
+            || instance.uses >= self.island.settings.reuse
+            || instance.store.data_mut().limiter.take_refused();
+        if spent {
+            return;
+        }
+        instance.idle_since = StdInstant::now();
+        let mut idle = self.idle();
+        if !self.closed.load(Ordering::Acquire) {
+            idle.push(instance);
+        }
+    }
+
+    /// Makes instances ahead, until `instances.warm` are idle.
+    ///
+    /// # Errors
+    /// When one cannot be made: the guest traps while it starts, or goes over a limit.
+    pub async fn warm(&self) -> Result<(), Fault> {
+        let settings = &self.island.settings;
+        while self.idle().len() < settings.instances.warm as usize {
+            let meter = Arc::new(CpuMeter::new(settings.limits.cpu));
+            let instance = self.make(meter, Instant::now() + settings.timeout).await?;
+            self.idle().push(instance);
+        }
+        Ok(())
+    }
+
+    /// Drops instances that nobody has used for `instances.idle`.
+    pub fn sweep(&self, now: StdInstant) {
+        let longest: Duration = self.island.settings.instances.idle;
+        let old: Vec<Instance> = {
+            let mut idle = self.idle();
+            // the vector is a stack: the one unused for longest lies at the bottom
+            let keep = idle.iter().position(|instance| now.saturating_duration_since(instance.idle_since) < longest);
+            let end = keep.unwrap_or(idle.len());
+            idle.drain(..end).collect()
+        };
+        drop(old);
+    }
+
+    /// Drops all idle instances, to make room.
+    pub fn drop_idle(&self) {
+        let idle = std::mem::take(&mut *self.idle());
+        drop(idle);
+    }
+
+    /// No instance is kept from now on.
+    pub fn close(&self) {
+        self.closed.store(true, Ordering::Release);
+        self.drop_idle();
+    }
+
+    fn idle(&self) -> MutexGuard<'_, Vec<Instance>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn make(&self, meter: Arc<CpuMeter>, deadline: Instant) -> Result<Instance, Fault> {
+        let slots = self.slots.acquire(self.linked.slots, deadline).await?;
+        let mut store = Store::new(self.linked.pre.engine(), Guest::new(self.island.clone(), meter.clone()));
+        arm(&mut store);
+        let making = Metered::new(meter, Box::pin(self.instantiate(&mut store)));
+        let http = match timeout_at(deadline, making).await {
+            Ok(Ok(http)) => http,
+            Ok(Err(error)) => return Err(start_fault(&mut store, &error)),
+            Err(_) => return Err(Fault::new(FaultKind::Deadline, "the instance did not start in time")),
+        };
+        self.island.metrics.instance_made();
+        let alive = Alive(self.island.clone());
+        Ok(Instance { store, http, uses: 0, idle_since: StdInstant::now(), _alive: alive, _slots: slots })
+    }
+
+    async fn instantiate(&self, store: &mut Store<Guest>) -> wasmtime::Result<HttpEntrance> {
+        let instance = self.linked.pre.instantiate_async(&mut *store).await?;
+        Ok(match &self.linked.http {
+            HttpDoor::P2(indices) => HttpEntrance::P2(indices.load(&mut *store, &instance)?),
+            HttpDoor::P3(indices) => HttpEntrance::P3(indices.load(&mut *store, &instance)?),
+        })
+    }
+}
+
+/// The limits of a new store.
+fn arm(store: &mut Store<Guest>) {
+    store.limiter(|guest| &mut guest.limiter);
+    store.set_epoch_deadline(1);
+    store.epoch_deadline_callback(|store| {
+        if store.data().meter().is_exhausted() { Ok(UpdateDeadline::Interrupt) } else { Ok(UpdateDeadline::Yield(1)) }
+    });
+}
+
+fn start_fault(store: &mut Store<Guest>, error: &wasmtime::Error) -> Fault {
+    let kind = if store.data_mut().limiter.take_refused() || store.data().meter().is_exhausted() {
+        FaultKind::Limit
+    } else {
+        FaultKind::Trap
+    };
+    Fault::new(kind, format!("the instance did not start: {error:#}"))
+}
+
+/// A place in the queue, given up when the wait ends, however it ends.
+struct QueuePlace<'a>(&'a AtomicU32);
+
+impl<'a> QueuePlace<'a> {
+    fn take(waiting: &'a AtomicU32, limit: u32) -> Option<Self> {
+        waiting.fetch_update(Ordering::AcqRel, Ordering::Acquire, |count| (count < limit).then_some(count + 1)).ok()?;
+        Some(Self(waiting))
+    }
+}
+
+impl Drop for QueuePlace<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
+    }
+}

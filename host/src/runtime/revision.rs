@@ -1,0 +1,177 @@
+//! A live revision: one component with its settings, ready to be entered.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use holm_registry::settings::{Isolation, Settings};
+use holm_registry::store::Store as Database;
+use holm_registry::{Digest, ServiceName};
+use http::{Request, Response};
+use semver::Version;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use super::component::Linked;
+use super::guest::Island;
+use super::pool::Pool;
+use super::serve;
+use super::slots::Slots;
+use crate::body::Body;
+use crate::fault::Fault;
+use crate::services::HttpEntry;
+use crate::shutdown::Tasks;
+use crate::telemetry::logs::{LogLevel, LogSource};
+use crate::telemetry::metrics::RevisionMetrics;
+
+/// What the table holds for every service. Dropped when nobody uses it any more.
+pub struct Revision {
+    /// Its version.
+    pub version: Version,
+    /// Its component.
+    pub digest: Digest,
+    island: Arc<Island>,
+    pool: Arc<Pool>,
+    tasks: Tasks,
+    in_flight: Arc<InFlight>,
+    kill: CancellationToken,
+}
+
+/// How many invocations are under way, and a signal when one ends.
+#[derive(Debug)]
+struct InFlight {
+    metrics: Arc<RevisionMetrics>,
+    ended: Notify,
+}
+
+/// One invocation under way. Counted until it is dropped.
+pub struct Counted {
+    in_flight: Arc<InFlight>,
+    began: Instant,
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.in_flight.metrics.finished(self.began.elapsed());
+        self.in_flight.ended.notify_waiters();
+    }
+}
+
+/// A revision that others may see in a debugger or a log, without its inside.
+impl std::fmt::Debug for Revision {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} revision {} ({})", self.island.service, self.island.revision, self.version)
+    }
+}
+
+impl Revision {
+    /// A revision without instances yet.
+    pub fn new(version: Version, digest: Digest, linked: Linked, island: Island, slots: Arc<Slots>, tasks: Tasks) -> Self {
+        let island = Arc::new(island);
+        let in_flight = Arc::new(InFlight { metrics: island.metrics.clone(), ended: Notify::new() });
+        let pool = Pool::new(linked, island.clone(), slots);
+        Self { version, digest, pool, island, tasks, in_flight, kill: CancellationToken::new() }
+    }
+
+    /// Whose revision it is.
+    pub fn service(&self) -> &ServiceName {
+        &self.island.service
+    }
+
+    /// Its number.
+    pub fn number(&self) -> u32 {
+        self.island.revision
+    }
+
+    /// What it was deployed with.
+    pub fn settings(&self) -> &Settings {
+        &self.island.settings
+    }
+
+    /// What has been counted.
+    pub fn metrics(&self) -> &RevisionMetrics {
+        &self.island.metrics
+    }
+
+    /// The isolation in force.
+    pub fn isolation(&self) -> Isolation {
+        self.pool.isolation()
+    }
+
+    /// Enters with an HTTP request.
+    ///
+    /// # Errors
+    /// A fault, counted and logged here.
+    pub async fn http(self: &Arc<Self>, entry: &HttpEntry, request: Request<Body>) -> Result<Response<Body>, Fault> {
+        serve::serve(self, entry, request).await.inspect_err(|fault| self.count(fault))
+    }
+
+    /// Makes the instances that wait warm.
+    ///
+    /// # Errors
+    /// When the component does not start.
+    pub async fn warm(&self) -> Result<(), Fault> {
+        self.pool.warm().await
+    }
+
+    /// Drops instances that have been idle for too long.
+    pub fn sweep(&self, now: Instant) {
+        self.pool.sweep(now);
+    }
+
+    /// Ends a revision that is out of the table: waits for what is under way, at most for
+    /// `patience`; what outlives that ends with a counted fault.
+    pub async fn drain(&self, patience: Duration) {
+        self.pool.close();
+        if tokio::time::timeout(patience, self.idle()).await.is_err() {
+            self.kill.cancel();
+            self.idle().await;
+        }
+    }
+
+    async fn idle(&self) {
+        loop {
+            let ended = self.in_flight.ended.notified();
+            tokio::pin!(ended);
+            ended.as_mut().enable();
+            if self.in_flight.metrics.in_flight() == 0 {
+                return;
+            }
+            ended.await;
+        }
+    }
+
+    pub(super) fn pool(&self) -> &Pool {
+        &self.pool
+    }
+
+    pub(super) fn uses_state(&self) -> bool {
+        self.pool.uses_state()
+    }
+
+    pub(super) fn database(&self) -> &Database {
+        &self.island.database
+    }
+
+    pub(super) fn begin(&self) -> Counted {
+        self.in_flight.metrics.started();
+        Counted { in_flight: self.in_flight.clone(), began: Instant::now() }
+    }
+
+    pub(super) async fn killed(&self) {
+        self.kill.cancelled().await;
+    }
+
+    pub(super) fn spawn(&self, future: impl Future<Output = ()> + Send + 'static) {
+        self.tasks.spawn("guest after its head", future);
+    }
+
+    /// A fault that the client can no longer be told.
+    pub(super) fn fault_after_head(&self, fault: &Fault) {
+        self.count(fault);
+    }
+
+    fn count(&self, fault: &Fault) {
+        self.island.metrics.fault(fault);
+        self.island.log.write(LogSource::Host, LogLevel::Error, "fault", &fault.to_string());
+    }
+}

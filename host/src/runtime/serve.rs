@@ -1,0 +1,268 @@
+//! One HTTP request's way through a guest.
+//!
+//! The guest runs in the task of the request until it hands over the head of its answer. Its
+//! unit of work ends there: it is committed, and only then does the head leave. A guest that
+//! still works then (it streams its body, or writes afterwards) goes on in a task of its own;
+//! what it stages from there on is a second unit, committed when it returns.
+//!
+//! A guest whose client has gone before the head is dropped with its store: an instance comes
+//! back to its pool only from a completed invocation.
+
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{Request, Response};
+use http_body_util::BodyExt;
+use tokio::sync::oneshot;
+use tokio::time::{Instant, sleep_until};
+use wasmtime_wasi_http::p2::bindings::http::types::{ErrorCode, Scheme};
+use wasmtime_wasi_http::{WasiBody, WasiHttpView, p2, p3};
+
+use super::answer::{AnswerBody, Progress};
+use super::commit::commit;
+use super::cpu::{CpuMeter, Metered};
+use super::guest::Guest;
+use super::invocation::Invocation;
+use super::pool::{HttpEntrance, Instance};
+use super::replay::Replay;
+use super::revision::Revision;
+use crate::body::Body;
+use crate::fault::{Fault, FaultKind};
+use crate::services::HttpEntry;
+use crate::state::Staged;
+
+/// How often an invocation is run again after a conflict before the client is told.
+const RERUNS: u32 = 5;
+
+/// A guest at work. Its end gives the instance back.
+type Running = Pin<Box<dyn Future<Output = Result<(), Fault>> + Send>>;
+
+/// The head of an answer, with the unit of work that ended at it.
+struct Head {
+    answer: Result<Response<WasiBody>, String>,
+    staged: Staged,
+}
+
+/// Runs a request, again if its unit of work met a conflict and nothing has left the island.
+pub async fn serve(revision: &Arc<Revision>, entry: &HttpEntry, request: Request<Body>) -> Result<Response<Body>, Fault> {
+    let deadline = entry.deadline.min(std::time::Instant::now() + revision.settings().timeout);
+    if !revision.uses_state() {
+        let invocation = new_invocation(revision, entry, deadline);
+        return attempt(revision, invocation, request).await;
+    }
+    let (mut request, mut replay) = Replay::of(request);
+    for _ in 0..RERUNS {
+        let invocation = new_invocation(revision, entry, deadline);
+        match attempt(revision, invocation.clone(), request).await {
+            Err(fault) if fault.kind == FaultKind::Conflict && invocation.can_run_again() => match replay.again() {
+                Some(again) => (request, replay) = Replay::of(again),
+                None => return Err(fault),
+            },
+            other => return other,
+        }
+    }
+    let invocation = new_invocation(revision, entry, deadline);
+    attempt(revision, invocation, request).await
+}
+
+fn new_invocation(revision: &Revision, entry: &HttpEntry, deadline: std::time::Instant) -> Arc<Invocation> {
+    let cpu = CpuMeter::new(revision.settings().limits.cpu);
+    Arc::new(Invocation::new(entry.request_id.clone(), deadline, cpu))
+}
+
+async fn attempt(
+    revision: &Arc<Revision>,
+    invocation: Arc<Invocation>,
+    request: Request<Body>,
+) -> Result<Response<Body>, Fault> {
+    let deadline = Instant::from_std(invocation.deadline);
+    let permit = revision.pool().enter(deadline).await?;
+    let counted = revision.begin();
+    let instance = revision.pool().take(&invocation).await?;
+    let progress = Progress::new();
+    let (head_sender, mut head_receiver) = oneshot::channel();
+    let work = run(revision.clone(), instance, invocation.clone(), request, head_sender, progress.clone());
+    let mut running: Running = Box::pin(async move {
+        let _held = (permit, counted);
+        work.await
+    });
+    let (head, still_running) = tokio::select! {
+        biased;
+        outcome = &mut running => (head_of_finished(outcome, head_receiver)?, None),
+        head = &mut head_receiver => (head.map_err(|_| no_answer())?, Some(running)),
+        () = sleep_until(deadline) => {
+            return Err(Fault::new(FaultKind::Deadline, "no answer within the deadline"));
+        }
+        () = revision.killed() => {
+            return Err(Fault::new(FaultKind::Deadline, "the revision was replaced and its drain deadline has passed"));
+        }
+    };
+    let response = head.answer.map_err(|text| Fault::new(FaultKind::Trap, text))?;
+    if response.status().is_server_error() {
+        drop(head.staged);
+    } else {
+        commit(revision.database(), head.staged).await?;
+    }
+    if let Some(running) = still_running {
+        revision.spawn(watch(revision.clone(), running, progress.clone()));
+    }
+    let limit = revision.settings().limits.response_body.as_u64();
+    Ok(response.map(|body| AnswerBody::new(body, progress, limit).boxed_unsync()))
+}
+
+/// A guest that has returned: its head, if it set one. One that trapped after its head keeps
+/// the head; its body ends early, and the trap is counted.
+fn head_of_finished(outcome: Result<(), Fault>, mut head: oneshot::Receiver<Head>) -> Result<Head, Fault> {
+    match (head.try_recv(), outcome) {
+        (Ok(head), _) => Ok(head),
+        (Err(_), Err(fault)) => Err(fault),
+        (Err(_), Ok(())) => Err(no_answer()),
+    }
+}
+
+fn no_answer() -> Fault {
+    Fault::new(FaultKind::Trap, "the guest returned without an answer")
+}
+
+/// Lets a guest go on after its head, for as long as its answer makes progress.
+async fn watch(revision: Arc<Revision>, mut running: Running, progress: Arc<Progress>) {
+    let patience: Duration = revision.settings().timeout;
+    let outcome = loop {
+        let stalls_at = progress.stalls_at(patience);
+        tokio::select! {
+            biased;
+            outcome = &mut running => break outcome,
+            () = revision.killed() => {
+                break Err(Fault::new(FaultKind::Deadline, "still answering when the drain deadline passed"));
+            }
+            () = sleep_until(stalls_at.into()) => {
+                if progress.stalls_at(patience) <= std::time::Instant::now() {
+                    break Err(Fault::new(FaultKind::Deadline, "the answer made no progress within the timeout"));
+                }
+            }
+        }
+    };
+    if let Err(fault) = outcome {
+        revision.fault_after_head(&fault);
+    }
+}
+
+/// Runs the guest to its end, commits what it staged after its head and gives the instance back.
+async fn run(
+    revision: Arc<Revision>,
+    mut instance: Instance,
+    invocation: Arc<Invocation>,
+    request: Request<Body>,
+    head: oneshot::Sender<Head>,
+    progress: Arc<Progress>,
+) -> Result<(), Fault> {
+    let meter = invocation.cpu.clone();
+    let called = Metered::new(meter, Box::pin(call(&mut instance, &invocation, request, head, progress))).await;
+    if let Err(error) = called {
+        return Err(classify(&mut instance, &invocation, &error));
+    }
+    instance.store.data_mut().leave();
+    let rest = invocation.cut();
+    revision.pool().give_back(instance);
+    commit(revision.database(), rest).await
+}
+
+async fn call(
+    instance: &mut Instance,
+    invocation: &Arc<Invocation>,
+    request: Request<Body>,
+    head: oneshot::Sender<Head>,
+    progress: Arc<Progress>,
+) -> wasmtime::Result<()> {
+    let Instance { store, http, .. } = instance;
+    store.data_mut().enter(invocation.clone());
+    store.set_epoch_deadline(1);
+    let request = request.map(|body| body.map_err(wasi_body_error));
+    match http {
+        HttpEntrance::P2(proxy) => call_p2(store, proxy, invocation, request, head).await,
+        HttpEntrance::P3(service) => call_p3(store, service, invocation, request, head, progress).await,
+    }
+}
+
+type GuestStore = wasmtime::Store<Guest>;
+
+async fn call_p2<B>(
+    store: &mut GuestStore,
+    proxy: &p2::bindings::Proxy,
+    invocation: &Arc<Invocation>,
+    request: Request<B>,
+    head: oneshot::Sender<Head>,
+) -> wasmtime::Result<()>
+where
+    B: http_body::Body<Data = bytes::Bytes, Error = wasmtime_wasi_http::Error> + Send + 'static,
+{
+    let cutting = invocation.clone();
+    let mut view = store.data_mut().http();
+    let request = view.new_incoming_request(Scheme::Http, request)?;
+    let outparam = view.new_response_outparam_from_callback(move |answer| {
+        let staged = cutting.cut();
+        // the receiver is gone when the client has left: then nobody commits
+        let _ = head.send(Head { answer: answer.map_err(|code| refused(&code)), staged });
+    })?;
+    proxy.wasi_http_incoming_handler().call_handle(&mut *store, request, outparam).await
+}
+
+fn refused(code: &ErrorCode) -> String {
+    format!("the guest answered with the error {code:?}")
+}
+
+async fn call_p3<B>(
+    store: &mut GuestStore,
+    service: &p3::bindings::Service,
+    invocation: &Arc<Invocation>,
+    request: Request<B>,
+    head: oneshot::Sender<Head>,
+    progress: Arc<Progress>,
+) -> wasmtime::Result<()>
+where
+    B: http_body::Body<Data = bytes::Bytes, Error = wasmtime_wasi_http::Error> + Send + 'static,
+{
+    let (request, transmitted) = p3::Request::from_http(store.data_mut().http().hooks, request);
+    store
+        .run_concurrent(async |accessor| {
+            let request = accessor.with(|mut access| access.data_mut().http().table.push(request))?;
+            let answer = match service.wasi_http_handler().call_handle(accessor, request).await? {
+                Ok(response) => Ok(accessor.with(|mut access| {
+                    let response = access.data_mut().http().table.delete(response)?;
+                    response.into_http_with_getter(&mut access, transmitted, Guest::http)
+                })?),
+                Err(code) => Err(format!("the guest answered with the error {code:?}")),
+            };
+            let answered = answer.is_ok();
+            if head.send(Head { answer, staged: invocation.cut() }).is_ok() && answered {
+                // the body flows through this store: stay until it is sent and the guest is done
+                progress.ended().await;
+                poll_fn(|context| accessor.poll_no_interesting_tasks(context)).await;
+            }
+            wasmtime::Result::Ok(())
+        })
+        .await?
+}
+
+/// Whose fault it was that the guest did not return.
+fn classify(instance: &mut Instance, invocation: &Invocation, error: &wasmtime::Error) -> Fault {
+    if let Some(fault) = invocation.take_host_fault() {
+        return fault;
+    }
+    let guest = instance.store.data_mut();
+    if guest.meter().is_exhausted() {
+        let spent = invocation.cpu.spent();
+        return Fault::new(FaultKind::Limit, format!("limits.cpu is used up ({spent:?})"));
+    }
+    if guest.limiter.take_refused() {
+        return Fault::new(FaultKind::Limit, format!("limits.memory was reached; then: {error:#}"));
+    }
+    Fault::new(FaultKind::Trap, format!("{error:?}"))
+}
+
+fn wasi_body_error(error: crate::body::BodyError) -> wasmtime_wasi_http::Error {
+    tracing::debug!(%error, "a request's body ended early");
+    wasmtime_wasi_http::Error::HttpRequestBodySize(None)
+}
