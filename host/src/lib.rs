@@ -2,6 +2,7 @@
 
 pub mod body;
 pub mod fault;
+pub mod gateway;
 pub mod mesh;
 pub mod runtime;
 pub mod services;

@@ -1,0 +1,151 @@
+//! What is told of a request when it is over: one line in the access log, and a call to whoever
+//! counts.
+//!
+//! A request is over when the last byte of its answer was handed to the connection or when
+//! nobody wants it any more; [`Tracked`] and [`AccessBody`] see to it that either is told once.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use bytes::{Buf, Bytes};
+use holm_registry::ServiceName;
+use http::{HeaderValue, Method, StatusCode, Uri};
+use http_body::{Body as HttpBody, Frame, SizeHint};
+
+use super::headers;
+use crate::body::{Body, BodyError};
+use crate::telemetry::trace::TraceContext;
+
+/// One request from outside, from its head to its end.
+#[derive(Debug)]
+pub struct Access {
+    /// As asked.
+    pub method: Method,
+    /// As asked, before any rewriting. The query may hold secrets: not for logs.
+    pub uri: Uri,
+    /// The answer's status; `None`: the client left before there was one.
+    pub status: Option<StatusCode>,
+    /// The path pattern of the rule; `None`: no rule.
+    pub route: Option<Arc<str>>,
+    /// Who was to answer.
+    pub service: Option<ServiceName>,
+    /// As in `x-request-id`.
+    pub request_id: HeaderValue,
+    /// This invocation's place in its trace.
+    pub trace: TraceContext,
+    /// When its head was read.
+    pub begun: Instant,
+    /// Bytes of the answer's body that were handed to the connection.
+    pub bytes_out: u64,
+    /// How it ended.
+    pub ending: Ending,
+}
+
+/// How the answer ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// The whole answer was handed to the connection.
+    Whole,
+    /// The client left, or the answer's body failed.
+    Cut,
+}
+
+/// Called once for every request that is over. It runs where the request ran: quick and without
+/// waiting.
+pub type Observer = Arc<dyn Fn(&Access) + Send + Sync>;
+
+impl Access {
+    /// Since the head was read.
+    pub fn duration(&self) -> Duration {
+        self.begun.elapsed()
+    }
+
+    fn log(&self) {
+        tracing::info!(
+            target: "holm::access",
+            method = %self.method,
+            path = self.uri.path(),
+            // 499 as nginx has it: the client closed the request
+            status = self.status.map_or(499, |status| status.as_u16()),
+            route = self.route.as_deref(),
+            service = self.service.as_ref().map(ServiceName::as_str),
+            request_id = &*headers::text(&self.request_id),
+            trace_id = %self.trace.trace_id_hex(),
+            bytes = self.bytes_out,
+            duration_us = u64::try_from(self.duration().as_micros()).unwrap_or(u64::MAX),
+            cut = self.ending == Ending::Cut,
+        );
+    }
+}
+
+/// A request that is told of when dropped.
+pub(super) struct Tracked {
+    pub(super) access: Access,
+    observer: Option<Observer>,
+}
+
+impl Tracked {
+    pub(super) fn new(access: Access, observer: Option<Observer>) -> Self {
+        Self { access, observer }
+    }
+}
+
+impl Drop for Tracked {
+    fn drop(&mut self) {
+        self.access.log();
+        if let Some(observer) = &self.observer {
+            observer(&self.access);
+        }
+    }
+}
+
+/// An answer's body, counted.
+pub struct AccessBody {
+    inner: Body,
+    tracked: Tracked,
+}
+
+impl AccessBody {
+    pub(super) fn new(inner: Body, tracked: Tracked) -> Self {
+        Self { inner, tracked }
+    }
+}
+
+impl HttpBody for AccessBody {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let this = self.get_mut();
+        let result = Pin::new(&mut this.inner).poll_frame(cx);
+        let access = &mut this.tracked.access;
+        match &result {
+            Poll::Ready(Some(Ok(frame))) => {
+                let bytes = frame.data_ref().map_or(0, Buf::remaining);
+                access.bytes_out += u64::try_from(bytes).unwrap_or(u64::MAX);
+            }
+            Poll::Ready(None) => access.ending = Ending::Whole,
+            Poll::Ready(Some(Err(_))) | Poll::Pending => {}
+        }
+        result
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
+    }
+}
+
+impl Drop for AccessBody {
+    fn drop(&mut self) {
+        // a body that knows its end is not asked once more
+        if self.inner.is_end_stream() {
+            self.tracked.access.ending = Ending::Whole;
+        }
+    }
+}

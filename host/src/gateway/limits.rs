@@ -1,0 +1,123 @@
+//! Every number of the gateway, with its reason.
+
+use std::time::Duration;
+
+/// Longest queue of connections that the kernel has finished and we have not accepted. A
+/// burst of a thousand clients after a deploy must not see refused connections; the kernel
+/// caps it at `net.core.somaxconn`.
+pub(super) const BACKLOG: u32 = 1024;
+
+/// Pause after accept failed for want of descriptors or memory. Accept would fail again at
+/// once and turn the loop into a busy one; the waiting connection stays in the backlog.
+pub(super) const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// How long a closed connection is still read from, to nowhere. Closing a socket with unread
+/// bytes makes the kernel send a reset, which destroys the answer on its way to the client:
+/// the 413 of a large upload would arrive as "connection reset".
+pub(super) const LINGER: Duration = Duration::from_secs(2);
+
+/// While draining, how long an idle HTTP/1.1 connection stays open for a request that the
+/// client may just be sending; it is answered with `connection: close`. Without it a client
+/// that reuses a connection in that moment sees it closed under its request.
+pub(super) const DRAIN_GRACE: Duration = Duration::from_millis(500);
+
+// Header lines of an HTTP/1.1 request: hyper's own 100, one more is answered with 431. Left
+// unset on purpose: setting any number makes hyper allocate for each request.
+
+/// Most bytes of an HTTP/1.1 head, and of the buffer that a connection holds. Four times what
+/// a browser full of cookies and a JWT send; nginx takes 32 KiB.
+pub(super) const HTTP1_BUFFER: usize = 64 * 1024;
+
+/// Most bytes of an HTTP/2 header list, decoded: bounds what a HPACK bomb unpacks to.
+pub(super) const HTTP2_HEADER_LIST: u32 = 32 * 1024;
+
+/// Streams at once on one HTTP/2 connection. RFC 9113 advises 100 or more; load generators
+/// and gRPC clients open 200.
+pub(super) const HTTP2_STREAMS: u32 = 256;
+
+/// Bytes that a client may send on one stream before the service has read them. The
+/// specification's initial value: what one request can make us hold.
+pub(super) const HTTP2_STREAM_WINDOW: u32 = 64 * 1024;
+
+/// The same for the whole connection.
+pub(super) const HTTP2_CONNECTION_WINDOW: u32 = 1024 * 1024;
+
+/// Bytes of answers buffered for one stream. hyper's 400 KiB times the streams of a connection
+/// would be 100 MiB for one client that does not read.
+pub(super) const HTTP2_SEND_BUFFER: usize = 64 * 1024;
+
+/// Streams that a client has reset and we have not noticed yet: the answer to "rapid reset"
+/// (CVE-2023-44487). hyper's default, stated so that it stays.
+pub(super) const HTTP2_PENDING_RESETS: usize = 20;
+
+/// Streams that we had to reset for the client's errors before the connection is ended: the
+/// answer to "MadeYouReset" (CVE-2025-8671).
+pub(super) const HTTP2_ERROR_RESETS: usize = 128;
+
+/// A ping after this silence, and how long its answer may take: finds clients that went away
+/// without a word while a stream is open.
+pub(super) const HTTP2_PING: Duration = Duration::from_secs(20);
+
+/// Longest `x-request-id` that is taken from a client; a longer one is replaced.
+pub(super) const REQUEST_ID: usize = 128;
+
+/// What the host's configuration may change, and tests do.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Connections at once. Over it, accepting waits and new ones queue in the backlog: each
+    /// costs a descriptor and, busy, up to [`HTTP1_BUFFER`] twice.
+    pub connections: usize,
+    /// From the first byte of a head (on a new connection: from accept) to its end.
+    pub head: Duration,
+    /// How long a connection may lie unused between requests. Above the 4 s to 55 s after
+    /// which common client pools drop a connection themselves, so that it is the client who
+    /// closes and no request races a close.
+    pub idle: Duration,
+    /// How long a client may take no byte of an answer.
+    pub write_stall: Duration,
+    /// Largest request body, in bytes.
+    pub body: u64,
+    /// How slowly a request body may come.
+    pub body_pace: Pace,
+    /// Ceiling for every request, from its head to the head of the answer; a route's or a
+    /// service's own timeout is sooner.
+    pub deadline: Duration,
+    /// How long a drain may take.
+    pub drain: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections: 10_000,
+            head: Duration::from_secs(10),
+            idle: Duration::from_secs(60),
+            write_stall: Duration::from_secs(30),
+            body: 1024 * 1024,
+            body_pace: Pace { grace: Duration::from_secs(10), bytes_per_second: 1024 },
+            deadline: Duration::from_secs(30),
+            drain: Duration::from_secs(30),
+        }
+    }
+}
+
+/// The slowest that a body may come: after `grace`, this rate from its beginning on. Slower
+/// than any working phone, faster than an attack with a byte a second that holds an instance.
+#[derive(Clone, Copy, Debug)]
+pub struct Pace {
+    /// Time in which nothing is asked.
+    pub grace: Duration,
+    /// Bytes for each second after the grace.
+    pub bytes_per_second: u32,
+}
+
+impl Pace {
+    /// How long after a body's beginning more than `received` bytes must be there.
+    pub fn due(self, received: u64) -> Duration {
+        let rate = f64::from(self.bytes_per_second.max(1));
+        // a body is at most some 2^40 bytes: exact in f64
+        #[expect(clippy::cast_precision_loss, reason = "a timeout need not be exact to the nanosecond")]
+        let earned = Duration::try_from_secs_f64(received as f64 / rate).unwrap_or(Duration::MAX);
+        self.grace.saturating_add(earned)
+    }
+}

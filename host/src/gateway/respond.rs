@@ -1,0 +1,178 @@
+//! What a client sees when a request fails: a problem document (RFC 9457).
+//!
+//! The one table from fault to status is [`FaultKind::status`]; here it becomes a response.
+//! A fault's detail goes to the log alone.
+
+use std::time::Duration;
+
+use http::header::{self, HeaderValue};
+use http::{Method, Response, StatusCode};
+use serde::Serialize;
+
+use crate::body::{self, Body};
+use crate::fault::{Blame, Fault, FaultKind};
+use crate::telemetry::trace::TraceContext;
+
+/// Why a request gets no answer from its target.
+#[derive(Debug)]
+pub(super) enum Problem {
+    /// No rule has the path.
+    NotFound,
+    /// Rules have the path, and take only these methods.
+    MethodNotAllowed(Vec<Method>),
+    /// The head cannot be understood; the text is for the client.
+    BadHead(&'static str),
+    /// The target failed.
+    Fault(Fault),
+}
+
+#[derive(Serialize)]
+struct Document<'a> {
+    r#type: String,
+    title: &'a str,
+    status: u16,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<&'a str>,
+    instance: &'a str,
+    trace_id: String,
+}
+
+impl Problem {
+    pub(super) fn status(&self) -> StatusCode {
+        match self {
+            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
+            Self::BadHead(_) => FaultKind::BadRequest.status(),
+            Self::Fault(fault) => fault.kind.status(),
+        }
+    }
+
+    /// The last part of the document's `type`.
+    fn name(&self) -> &'static str {
+        match self {
+            Self::NotFound => "not-found",
+            Self::MethodNotAllowed(_) => "method-not-allowed",
+            Self::BadHead(_) => FaultKind::BadRequest.name(),
+            Self::Fault(fault) => fault.kind.name(),
+        }
+    }
+
+    fn title(&self) -> &'static str {
+        match self {
+            Self::NotFound => "No route leads from this host and path to a service.",
+            Self::MethodNotAllowed(_) => "This path does not take this method.",
+            Self::BadHead(_) => FaultKind::BadRequest.title(),
+            Self::Fault(fault) => fault.kind.title(),
+        }
+    }
+
+    fn detail(&self) -> Option<&'static str> {
+        match self {
+            Self::BadHead(detail) => Some(detail),
+            _ => None,
+        }
+    }
+
+    /// Whether part of the request's body is left on the connection, which then must end: its
+    /// bytes are not the next request.
+    pub(super) fn leaves_body_unread(&self) -> bool {
+        matches!(self, Self::Fault(Fault { kind: FaultKind::BodyTooLarge | FaultKind::BodyTimeout, .. }))
+    }
+
+    /// Writes the fault's detail where the operator finds it.
+    pub(super) fn log(&self, request_id: &str, trace: TraceContext) {
+        let Self::Fault(Fault { kind, detail, .. }) = self else { return };
+        let (kind, trace_id) = (kind.name(), trace.trace_id_hex());
+        match self.blame() {
+            Blame::Host => tracing::error!(kind, request_id, %trace_id, detail, "request failed"),
+            Blame::Guest => tracing::warn!(kind, request_id, %trace_id, detail, "request failed"),
+            // under overload and attack a line for each would be the next overload
+            Blame::Caller | Blame::Overload => tracing::debug!(kind, request_id, %trace_id, detail, "request failed"),
+        }
+    }
+
+    fn blame(&self) -> Blame {
+        match self {
+            Self::Fault(fault) => fault.kind.blame(),
+            _ => Blame::Caller,
+        }
+    }
+
+    /// The response. `path` is the one that the client asked for.
+    pub(super) fn respond(&self, path: &str, trace: TraceContext) -> Response<Body> {
+        let document = Document {
+            r#type: format!("urn:holm:fault:{}", self.name()),
+            title: self.title(),
+            status: self.status().as_u16(),
+            detail: self.detail(),
+            instance: path,
+            trace_id: trace.trace_id_hex().to_string(),
+        };
+        // strings and a number: cannot fail
+        let json = serde_json::to_vec(&document).unwrap_or_default();
+        let mut response = Response::new(body::full(json));
+        *response.status_mut() = self.status();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        // a cache must not keep a failure
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if let Some(allow) = self.allow() {
+            headers.insert(header::ALLOW, allow);
+        }
+        if let Some(seconds) = self.retry_after() {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        response
+    }
+
+    fn allow(&self) -> Option<HeaderValue> {
+        let Self::MethodNotAllowed(methods) = self else { return None };
+        let names: Vec<&str> = methods.iter().map(Method::as_str).collect();
+        HeaderValue::try_from(names.join(", ")).ok()
+    }
+
+    /// In whole seconds, rounded up: 0 would mean "at once".
+    fn retry_after(&self) -> Option<u64> {
+        let Self::Fault(fault) = self else { return None };
+        let whole = |after: Duration| after.as_secs() + u64::from(after.subsec_nanos() > 0);
+        fault.retry_after.map(|after| whole(after).max(1))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::BodyExt;
+
+    use super::*;
+
+    const TRACE: TraceContext = TraceContext { trace_id: 0xabc, span_id: 1, flags: 1 };
+
+    #[tokio::test]
+    async fn a_fault_does_not_tell_the_client_about_the_inside() {
+        let mut fault = Fault::new(FaultKind::Overload, "pool of 64 instances at /var/lib/holm");
+        fault.retry_after = Some(Duration::from_millis(1200));
+        let response = Problem::Fault(fault).respond("/users/7", TRACE);
+        assert_eq!(response.status(), 503);
+        assert_eq!(response.headers()["retry-after"], "2");
+        assert_eq!(response.headers()["content-type"], "application/problem+json");
+        let bytes = response.into_body().collect().await.unwrap().to_bytes();
+        let document: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
+        assert_eq!(
+            document,
+            serde_json::json!({
+                "type": "urn:holm:fault:overload",
+                "title": "The service has more requests than it can take.",
+                "status": 503,
+                "instance": "/users/7",
+                "trace_id": "00000000000000000000000000000abc",
+            })
+        );
+    }
+
+    #[test]
+    fn a_405_says_which_methods_are_taken() {
+        let response = Problem::MethodNotAllowed(vec![Method::GET, Method::HEAD]).respond("/", TRACE);
+        assert_eq!(response.status(), 405);
+        assert_eq!(response.headers()["allow"], "GET, HEAD");
+    }
+}
