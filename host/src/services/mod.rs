@@ -1,7 +1,279 @@
 //! The services of this host: deployed, live, draining.
+//!
+//! | file | question it answers |
+//! | --- | --- |
+//! | `api` | what the doors and the admin API may ask for, and what they get |
+//! | `lifecycle` | what a deployment, a rollback or a removal changes (pure) |
+//! | `prepare` | is a new revision fit to serve: compiled, linked, warm, well |
+//! | `publish` | the one place that changes the catalog and swaps the table |
+//! | `boot` | how a restarted host brings every service back |
+//! | this one | the handle that everybody else holds |
+//!
+//! ```text
+//!            prepare                 publish                   drain
+//! uploaded ──────────▶ ready to serve ───────▶ live ─────────▶ draining ──▶ kept
+//!     │ refused: nothing has changed           ▲                             │
+//!     ▼                                        └──────── rollback ───────────┘
+//! ```
+//!
+//! Deployments of one service take turns; those of different services do not wait for each
+//! other's compiler.
+
 mod api;
+mod boot;
+mod lifecycle;
+mod prepare;
+mod publish;
 
 pub use api::{
     DeployComponent, DeployError, DeployOne, DeploySet, Deployed, HttpEntry, ImportLine, Inspection, RevisionStatus,
-    ServiceStatus,
+    RouteScope, ServedBy, ServiceStatus,
 };
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use arc_swap::ArcSwap;
+use bytes::Bytes;
+use holm_registry::artifact::Artifacts;
+use holm_registry::catalog::{Catalog, RevisionState, ServiceRecord};
+use holm_registry::route::RouteSpec;
+use holm_registry::table::TableCell;
+use holm_registry::{Digest, ServiceName};
+use http::{Request, Response};
+use tokio::sync::OwnedMutexGuard;
+
+use crate::body::Body;
+use crate::fault::{Fault, FaultKind};
+use crate::runtime::{LoadError, Revision, Runtime};
+use crate::shutdown::Tasks;
+use crate::telemetry::Telemetry;
+
+/// The snapshot that doors read.
+pub type Table = holm_registry::table::Table<Revision>;
+
+/// Told of every new table, before the old revisions begin to drain.
+pub type OnSwap = Box<dyn Fn(&Arc<Table>) + Send + Sync>;
+
+/// How often idle instances are looked at.
+const SWEEP: Duration = Duration::from_secs(1);
+
+/// What the services are built from.
+pub struct Parts {
+    /// Makes revisions.
+    pub runtime: Runtime,
+    /// Component bytes.
+    pub artifacts: Artifacts,
+    /// Services and revisions, kept.
+    pub catalog: Catalog,
+    /// Logs and numbers.
+    pub telemetry: Telemetry,
+    /// Background work.
+    pub tasks: Tasks,
+    /// Largest component, in bytes.
+    pub component_limit: u64,
+    /// How long a replaced revision may finish what it has begun.
+    pub drain: Duration,
+}
+
+/// The handle. Cheap to clone.
+#[derive(Clone)]
+pub struct Services(Arc<Shared>);
+
+struct Shared {
+    runtime: Runtime,
+    artifacts: Artifacts,
+    telemetry: Telemetry,
+    tasks: Tasks,
+    component_limit: u64,
+    drain: Duration,
+    table: TableCell<Revision>,
+    on_swap: OnSwap,
+    catalog: tokio::sync::Mutex<Catalog>,
+    /// The catalog's services as they are now, for readers.
+    records: ArcSwap<BTreeMap<ServiceName, ServiceRecord>>,
+    /// Services that a restart could not bring back, and why.
+    failed: Mutex<BTreeMap<ServiceName, String>>,
+    draining: Mutex<Vec<(ServiceName, u32)>>,
+    turns: Mutex<BTreeMap<ServiceName, Arc<tokio::sync::Mutex<()>>>>,
+}
+
+impl Services {
+    /// Services that are not booted yet: the table is empty.
+    pub fn new(parts: Parts, on_swap: OnSwap) -> Self {
+        Self(Arc::new(Shared {
+            runtime: parts.runtime,
+            artifacts: parts.artifacts,
+            telemetry: parts.telemetry,
+            tasks: parts.tasks,
+            component_limit: parts.component_limit,
+            drain: parts.drain,
+            table: TableCell::new(),
+            on_swap,
+            catalog: tokio::sync::Mutex::new(parts.catalog),
+            records: ArcSwap::default(),
+            failed: Mutex::default(),
+            draining: Mutex::default(),
+            turns: Mutex::default(),
+        }))
+    }
+
+    /// Enters a service of a snapshot with an HTTP request.
+    ///
+    /// # Errors
+    /// A fault of the invocation, or that the service is not live.
+    pub async fn http(table: &Table, entry: &HttpEntry, request: Request<Body>) -> Result<Response<Body>, Fault> {
+        let Some(revision) = table.services.get(&entry.service) else {
+            return Err(Fault::new(FaultKind::NoService, format!("no revision of {} is live", entry.service)));
+        };
+        let mut response = revision.http(entry, request).await?;
+        response.extensions_mut().insert(ServedBy(revision.number()));
+        Ok(response)
+    }
+
+    /// The current snapshot.
+    pub fn table(&self) -> Arc<Table> {
+        self.0.table.load()
+    }
+
+    /// All services, live ones and ones that could not be brought back.
+    pub fn list(&self) -> Vec<ServiceStatus> {
+        let table = self.table();
+        self.0.records.load().values().filter_map(|record| self.status(&table, record)).collect()
+    }
+
+    fn status(&self, table: &Table, record: &ServiceRecord) -> Option<ServiceStatus> {
+        let live = record.live_revision()?;
+        let reason = lock(&self.0.failed).get(&record.name).cloned();
+        let metrics = table.services.get(&record.name).map(|revision| revision.metrics());
+        Some(ServiceStatus {
+            service: record.name.clone(),
+            revision: live.number,
+            version: live.version.clone(),
+            digest: live.digest,
+            state: if reason.is_some() { "failed" } else { "live" },
+            reason,
+            instances: metrics.map_or(0, |metrics| metrics.instances()),
+            in_flight: metrics.map_or(0, |metrics| metrics.in_flight()),
+            requests: metrics.map_or(0, |metrics| metrics.invocations()),
+            faults: metrics.map_or(0, |metrics| metrics.faults()),
+        })
+    }
+
+    /// The kept revisions of a service, oldest first.
+    ///
+    /// # Errors
+    /// When there is no such service.
+    pub fn revisions(&self, service: &ServiceName) -> Result<Vec<RevisionStatus>, DeployError> {
+        let records = self.0.records.load();
+        let record = records.get(service).ok_or_else(|| no_service(service))?;
+        let draining = lock(&self.0.draining);
+        let state = |number: u32| match record.state(number) {
+            Some(RevisionState::Live) => "live",
+            _ if draining.iter().any(|(name, old)| name == service && *old == number) => "draining",
+            _ => "kept",
+        };
+        let line = |revision: &holm_registry::catalog::RevisionRecord| RevisionStatus {
+            revision: revision.number,
+            version: revision.version.clone(),
+            digest: revision.digest,
+            created_at: revision.created_at,
+            state: state(revision.number),
+        };
+        Ok(record.revisions.iter().map(line).collect())
+    }
+
+    /// All gateway rules.
+    pub fn routes(&self) -> Arc<Vec<RouteSpec>> {
+        self.table().routes.clone()
+    }
+
+    /// Whether the artifact store has these bytes.
+    pub fn has_component(&self, digest: &Digest) -> bool {
+        self.0.artifacts.contains(digest)
+    }
+
+    /// Whether every service is live.
+    ///
+    /// # Errors
+    /// Which are not, and why.
+    pub fn ready(&self) -> Result<(), String> {
+        let failed = lock(&self.0.failed);
+        match failed.is_empty() {
+            true => Ok(()),
+            false => Err(failed.iter().map(|(name, why)| format!("{name}: {why}")).collect::<Vec<_>>().join("; ")),
+        }
+    }
+
+    /// Looks at component bytes.
+    ///
+    /// # Errors
+    /// When they are no component.
+    pub async fn inspect(&self, wasm: Bytes) -> Result<Inspection, DeployError> {
+        self.check_size(wasm.len())?;
+        Ok(self.0.runtime.inspect(wasm).await?)
+    }
+
+    /// Looks at the component of a live service.
+    ///
+    /// # Errors
+    /// When there is no such service, or its bytes cannot be read.
+    pub async fn inspect_service(&self, service: &ServiceName) -> Result<Inspection, DeployError> {
+        let records = self.0.records.load_full();
+        let record = records.get(service).ok_or_else(|| no_service(service))?;
+        let live = record.live_revision().ok_or_else(|| no_service(service))?;
+        let bytes = self.0.artifacts.get(&live.digest).map_err(|error| DeployError::Host(error.to_string()))?;
+        let mut inspection = self.0.runtime.inspect(bytes.into()).await?;
+        let table = self.table();
+        if let Some(revision) = table.services.get(service) {
+            inspection.isolation = revision.isolation().into();
+        }
+        inspection.service = self.status(&table, record);
+        inspection.settings = Some(live.settings.clone());
+        Ok(inspection)
+    }
+
+    /// Drops idle instances for as long as the host runs.
+    pub async fn sweep_forever(&self) {
+        let mut every = tokio::time::interval(SWEEP);
+        loop {
+            every.tick().await;
+            let now = Instant::now();
+            for revision in self.table().services.values() {
+                revision.sweep(now);
+            }
+        }
+    }
+
+    /// Waits for the turn to change these services. In one order, so that two sets cannot wait
+    /// for each other.
+    async fn take_turns(&self, names: &[&ServiceName]) -> Vec<OwnedMutexGuard<()>> {
+        let mut sorted: Vec<&ServiceName> = names.to_vec();
+        sorted.sort();
+        sorted.dedup();
+        let mut held = Vec::with_capacity(sorted.len());
+        for name in sorted {
+            let turn = lock(&self.0.turns).entry(name.clone()).or_default().clone();
+            held.push(turn.lock_owned().await);
+        }
+        held
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn no_service(service: &ServiceName) -> DeployError {
+    DeployError::NotFound(format!("there is no service {service}; `holm services` lists those that exist"))
+}
+
+impl From<LoadError> for DeployError {
+    fn from(error: LoadError) -> Self {
+        match error {
+            LoadError::Rejected(text) => Self::Rejected(text),
+            LoadError::Host(text) => Self::Host(text),
+        }
+    }
+}

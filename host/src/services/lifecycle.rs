@@ -1,0 +1,230 @@
+//! What a deployment, a rollback or a removal changes. Pure: no clock, no store, no Wasm.
+
+use holm_registry::ServiceName;
+use holm_registry::catalog::{AppRecord, Step};
+use holm_registry::route::{Origin, RouteSpec, Target};
+
+use super::api::{DeployError, RouteScope};
+
+/// The rules of a deployment: whose they are, and which of theirs they replace.
+pub type Rules = Option<(String, Vec<RouteSpec>, RouteScope)>;
+
+/// Steps that change rules, and all rules as they are afterwards.
+pub struct RouteChange {
+    /// For the catalog.
+    pub steps: Vec<Step>,
+    /// For the table.
+    pub routes: Vec<RouteSpec>,
+}
+
+/// The rules after a deployment of `services`.
+///
+/// # Errors
+/// When two rules would tie, or a rule leads to a service that does not exist.
+pub fn deploy_routes(
+    apps: &[AppRecord],
+    services: &[ServiceName],
+    rules: Rules,
+    exists: impl Fn(&ServiceName) -> bool,
+) -> Result<RouteChange, DeployError> {
+    let mut after = apps.to_vec();
+    let mut steps = Vec::new();
+    match rules {
+        Some((app, routes, scope)) => replace_app(&mut after, &mut steps, services, app, routes, &scope),
+        None => add_defaults(&mut after, &mut steps, services),
+    }
+    let routes: Vec<RouteSpec> = after.into_iter().flat_map(|app| app.routes).collect();
+    check_targets(&routes, services, exists)?;
+    check_ties(&routes)?;
+    Ok(RouteChange { steps, routes })
+}
+
+/// The rules after a service has gone.
+pub fn remove_routes(apps: &[AppRecord], service: &ServiceName) -> RouteChange {
+    let mut steps = Vec::new();
+    let mut routes = Vec::new();
+    for app in apps {
+        let (gone, mut kept): (Vec<_>, Vec<_>) = app.routes.iter().cloned().partition(|rule| leads_to(rule, service));
+        routes.append(&mut kept.clone());
+        match (gone.is_empty(), &app.origin) {
+            (true, _) => {}
+            (false, Origin::Service(_)) => steps.push(Step::RemoveRoutes(app.origin.clone())),
+            (false, Origin::Manifest(_)) => {
+                let services = app.services.iter().filter(|name| *name != service).cloned().collect();
+                let routes = std::mem::take(&mut kept);
+                steps.push(Step::Routes(AppRecord { origin: app.origin.clone(), routes, services }));
+            }
+        }
+    }
+    RouteChange { steps, routes }
+}
+
+/// Whether a rule leads to a service.
+pub fn leads_to(rule: &RouteSpec, service: &ServiceName) -> bool {
+    let Target::Service(target) = &rule.target;
+    target == service
+}
+
+fn replace_app(
+    after: &mut Vec<AppRecord>,
+    steps: &mut Vec<Step>,
+    services: &[ServiceName],
+    app: String,
+    mut routes: Vec<RouteSpec>,
+    scope: &RouteScope,
+) {
+    let origin = Origin::Manifest(app);
+    for rule in &mut routes {
+        rule.origin = origin.clone();
+    }
+    let mut names = services.to_vec();
+    let old = after.iter().position(|record| record.origin == origin).map(|index| after.remove(index));
+    if let (RouteScope::ServicesOfTheSet, Some(old)) = (scope, old) {
+        routes.extend(old.routes.into_iter().filter(|rule| !services.iter().any(|service| leads_to(rule, service))));
+        names.extend(old.services.into_iter().filter(|name| !services.contains(name)));
+    }
+    // a service that a manifest takes over gives up the rule that it got without one
+    for service in services {
+        let alone = Origin::Service(service.clone());
+        if let Some(index) = after.iter().position(|record| record.origin == alone) {
+            after.remove(index);
+            steps.push(Step::RemoveRoutes(alone));
+        }
+    }
+    let record = AppRecord { origin, routes, services: names };
+    steps.push(Step::Routes(record.clone()));
+    after.push(record);
+}
+
+/// A service that no rule leads to gets `/S/{*rest}`.
+fn add_defaults(after: &mut Vec<AppRecord>, steps: &mut Vec<Step>, services: &[ServiceName]) {
+    for service in services {
+        if after.iter().flat_map(|app| &app.routes).any(|rule| leads_to(rule, service)) {
+            continue;
+        }
+        let record = AppRecord {
+            origin: Origin::Service(service.clone()),
+            routes: vec![RouteSpec::default_for(service)],
+            services: vec![service.clone()],
+        };
+        steps.push(Step::Routes(record.clone()));
+        after.push(record);
+    }
+}
+
+fn check_targets(
+    routes: &[RouteSpec],
+    services: &[ServiceName],
+    exists: impl Fn(&ServiceName) -> bool,
+) -> Result<(), DeployError> {
+    for rule in routes {
+        let Target::Service(target) = &rule.target;
+        if !services.contains(target) && !exists(target) {
+            return Err(DeployError::Rejected(format!(
+                "the route {} leads to {target}, which is not deployed; deploy it first or in the same manifest",
+                rule.path
+            )));
+        }
+    }
+    Ok(())
+}
+
+fn check_ties(routes: &[RouteSpec]) -> Result<(), DeployError> {
+    for (index, one) in routes.iter().enumerate() {
+        for other in routes.iter().skip(index + 1).filter(|other| one.conflicts_with(other)) {
+            return Err(DeployError::Taken(format!(
+                "the route {} ({}) is claimed already by {} ({}); change the path, the host or the methods of one of them",
+                other.path,
+                owner(&other.origin),
+                one.path,
+                owner(&one.origin)
+            )));
+        }
+    }
+    Ok(())
+}
+
+fn owner(origin: &Origin) -> String {
+    match origin {
+        Origin::Manifest(app) => format!("manifest of {app}"),
+        Origin::Service(service) => format!("service {service}, deployed without a manifest"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name(text: &str) -> ServiceName {
+        text.parse().unwrap()
+    }
+
+    fn rule(path: &str, service: &str) -> RouteSpec {
+        RouteSpec { path: path.parse().unwrap(), rewrite: None, ..RouteSpec::default_for(&name(service)) }
+    }
+
+    fn all(_: &ServiceName) -> bool {
+        true
+    }
+
+    fn paths(change: &RouteChange) -> Vec<String> {
+        change.routes.iter().map(|rule| rule.path.to_string()).collect()
+    }
+
+    fn shop(routes: Vec<RouteSpec>) -> AppRecord {
+        AppRecord { origin: Origin::Manifest("shop".into()), routes, services: vec![name("users"), name("orders")] }
+    }
+
+    #[test]
+    fn a_service_without_a_manifest_gets_a_rule_of_its_own_once() {
+        let first = deploy_routes(&[], &[name("users")], None, all).unwrap();
+        assert_eq!(paths(&first), ["/users/{*rest}"]);
+        let Some(Step::Routes(record)) = first.steps.first() else { panic!("no step") };
+        let again = deploy_routes(&[record.clone()], &[name("users")], None, all).unwrap();
+        assert!(again.steps.is_empty());
+        assert_eq!(paths(&again), ["/users/{*rest}"]);
+    }
+
+    #[test]
+    fn a_manifest_takes_over_from_the_default_rule() {
+        let alone = deploy_routes(&[], &[name("users")], None, all).unwrap();
+        let Some(Step::Routes(record)) = alone.steps.first() else { panic!("no step") };
+        let rules = Some(("shop".to_owned(), vec![rule("/api/users", "users")], RouteScope::WholeApp));
+        let after = deploy_routes(&[record.clone()], &[name("users")], rules, all).unwrap();
+        assert_eq!(paths(&after), ["/api/users"]);
+    }
+
+    #[test]
+    fn a_whole_manifest_drops_its_old_rules_and_one_service_of_it_keeps_the_others() {
+        let before = [shop(vec![rule("/a", "users"), rule("/b", "orders")])];
+        let new = |scope| Some(("shop".to_owned(), vec![rule("/c", "users")], scope));
+        let whole = deploy_routes(&before, &[name("users")], new(RouteScope::WholeApp), all).unwrap();
+        assert_eq!(paths(&whole), ["/c"]);
+        let part = deploy_routes(&before, &[name("users")], new(RouteScope::ServicesOfTheSet), all).unwrap();
+        assert_eq!(paths(&part), ["/c", "/b"]);
+    }
+
+    #[test]
+    fn a_route_claimed_twice_is_refused_and_both_owners_are_named() {
+        let before = [shop(vec![rule("/api/{id}", "users")])];
+        let rules = Some(("clinic".to_owned(), vec![rule("/api/{name}", "patients")], RouteScope::WholeApp));
+        let Err(error) = deploy_routes(&before, &[name("patients")], rules, all) else { panic!("accepted") };
+        let text = error.to_string();
+        assert!(text.contains("/api/{name} (manifest of clinic)") && text.contains("/api/{id} (manifest of shop)"), "{text}");
+    }
+
+    #[test]
+    fn a_route_to_nowhere_is_refused() {
+        let rules = Some(("shop".to_owned(), vec![rule("/x", "nobody")], RouteScope::WholeApp));
+        let Err(error) = deploy_routes(&[], &[name("users")], rules, |_| false) else { panic!("accepted") };
+        assert!(error.to_string().contains("leads to nobody, which is not deployed"), "{error}");
+    }
+
+    #[test]
+    fn a_removed_service_takes_its_rules_along_and_no_others() {
+        let before = [shop(vec![rule("/a", "users"), rule("/b", "orders")])];
+        let change = remove_routes(&before, &name("users"));
+        assert_eq!(paths(&change), ["/b"]);
+        assert_eq!(change.steps.len(), 1);
+    }
+}

@@ -1,0 +1,192 @@
+//! Is a new revision fit to serve? Compiled, linked, warm and well, all beside the request path.
+
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use holm_registry::Digest;
+use holm_registry::artifact::ArtifactError;
+use holm_registry::catalog::{Plan, PlanError, RevisionRecord, ServiceRecord};
+use holm_registry::settings::Health;
+use http::{Request, StatusCode, header};
+
+use super::{DeployComponent, DeployError, DeployOne, HttpEntry, Services, lock};
+use crate::body;
+use crate::runtime::{Identity, Revision};
+
+/// A revision that could take over now.
+pub(super) struct Prepared {
+    pub(super) record: RevisionRecord,
+    pub(super) revision: Revision,
+    pub(super) took: Duration,
+}
+
+/// What became of one service of a set.
+pub(super) enum Outcome {
+    /// The live revision is this already.
+    Unchanged(u32),
+    /// A new one is ready.
+    Ready(Box<Prepared>),
+}
+
+/// Milliseconds since 1970.
+pub(super) fn now_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+impl Services {
+    /// Prepares one service of a deployment. Nothing that serves is touched.
+    pub(super) async fn prepare(&self, one: DeployOne) -> Result<Outcome, DeployError> {
+        let began = Instant::now();
+        one.settings.check().map_err(|error| DeployError::Rejected(error.to_string()))?;
+        let digest = self.digest(&one.component)?;
+        let records = self.0.records.load_full();
+        let old = records.get(&one.name).cloned().unwrap_or_else(|| ServiceRecord::new(one.name.clone()));
+        let record = match old.plan_deploy(one.version, digest, one.settings, now_ms())? {
+            Plan::Unchanged(number) if !lock(&self.0.failed).contains_key(&one.name) => {
+                return Ok(Outcome::Unchanged(number));
+            }
+            // the same again, for a service that did not come back: try once more
+            Plan::Unchanged(number) => old.revision(number).cloned().ok_or_else(|| super::no_service(&one.name))?,
+            Plan::New(record) => *record,
+        };
+        let revision = self.load(&old, &record, Some(one.component)).await?;
+        self.make_ready(&revision).await?;
+        Ok(Outcome::Ready(Box::new(Prepared { record, revision, took: began.elapsed() })))
+    }
+
+    /// Prepares a kept revision to go live again.
+    pub(super) async fn prepare_kept(
+        &self,
+        service: &ServiceRecord,
+        record: RevisionRecord,
+    ) -> Result<Prepared, DeployError> {
+        let began = Instant::now();
+        let revision = self.load(service, &record, None).await?;
+        self.make_ready(&revision).await?;
+        Ok(Prepared { record, revision, took: began.elapsed() })
+    }
+
+    /// A revision from the cache, from uploaded bytes or from the artifact store. Uploaded
+    /// bytes are stored once they have proved to be a component.
+    pub(super) async fn load(
+        &self,
+        service: &ServiceRecord,
+        record: &RevisionRecord,
+        upload: Option<DeployComponent>,
+    ) -> Result<Revision, DeployError> {
+        let uploaded = match upload {
+            Some(DeployComponent::Bytes(bytes)) => Some(bytes),
+            _ => None,
+        };
+        let (digest, source) = (record.digest, uploaded.clone());
+        let artifacts = self.0.artifacts.clone();
+        let wasm = move || match source {
+            Some(bytes) => Ok(bytes.to_vec()),
+            None => artifacts.get(&digest).map_err(|error| error.to_string()),
+        };
+        let component = self.0.runtime.component(digest, wasm).await?;
+        let identity = Identity {
+            service: service.name.clone(),
+            revision: record.number,
+            version: record.version.clone(),
+            digest,
+        };
+        let revision = self.0.runtime.revision(identity, record.settings.clone(), &component)?;
+        if let Some(bytes) = uploaded {
+            self.0.artifacts.put(&bytes).map_err(artifact_error)?;
+        }
+        Ok(revision)
+    }
+
+    async fn make_ready(&self, revision: &Revision) -> Result<(), DeployError> {
+        let failed = |fault: crate::fault::Fault| {
+            DeployError::Unhealthy(format!(
+                "{} {} does not start: {}",
+                revision.service(),
+                revision.version,
+                first_line(&fault.detail)
+            ))
+        };
+        revision.warm().await.map_err(failed)?;
+        match &revision.settings().health {
+            Some(health) => probe(revision, health).await,
+            None => Ok(()),
+        }
+    }
+
+    fn digest(&self, component: &DeployComponent) -> Result<Digest, DeployError> {
+        match component {
+            DeployComponent::Bytes(bytes) => {
+                self.check_size(bytes.len())?;
+                Ok(Digest::of(bytes))
+            }
+            DeployComponent::Stored(digest) if self.has_component(digest) => Ok(*digest),
+            DeployComponent::Stored(digest) => {
+                Err(DeployError::NotFound(format!("the host has no component {digest}; upload its bytes")))
+            }
+        }
+    }
+
+    /// # Errors
+    /// When a component of this size is not taken.
+    pub(super) fn check_size(&self, size: usize) -> Result<(), DeployError> {
+        let limit = self.0.component_limit;
+        match size as u64 > limit {
+            true => Err(DeployError::TooLarge(format!(
+                "the component has {size} bytes and the host takes {limit}; strip it (`strip = true` in [profile.release]) or raise the limit"
+            ))),
+            false => Ok(()),
+        }
+    }
+}
+
+/// Asks the new revision whether it is well, through the same door as everybody.
+async fn probe(revision: &Revision, health: &Health) -> Result<(), DeployError> {
+    let unhealthy = |why: String| {
+        DeployError::Unhealthy(format!(
+            "{} {} did not pass its probe GET {}: {why}; `holm logs {}` may tell more",
+            revision.service(),
+            revision.version,
+            health.path,
+            revision.service()
+        ))
+    };
+    let request = Request::get(health.path.as_str())
+        .header(header::HOST, revision.service().as_str())
+        .body(body::empty())
+        .map_err(|error| unhealthy(error.to_string()))?;
+    let entry = HttpEntry {
+        service: revision.service().clone(),
+        deadline: Instant::now() + health.timeout,
+        request_id: "probe".into(),
+    };
+    match revision.http(&entry, request).await {
+        Ok(response) if is_well(response.status()) => Ok(()),
+        Ok(response) => Err(unhealthy(format!("it answered {}", response.status()))),
+        Err(fault) => Err(unhealthy(first_line(&fault.detail).to_owned())),
+    }
+}
+
+fn is_well(status: StatusCode) -> bool {
+    status.is_success() || status.is_redirection()
+}
+
+fn first_line(text: &str) -> &str {
+    text.lines().next().unwrap_or_default()
+}
+
+pub(super) fn artifact_error(error: ArtifactError) -> DeployError {
+    match error {
+        ArtifactError::DiskFull { .. } => DeployError::DiskFull(error.to_string()),
+        other => DeployError::Host(other.to_string()),
+    }
+}
+
+impl From<PlanError> for DeployError {
+    fn from(error: PlanError) -> Self {
+        match &error {
+            PlanError::VersionTaken { .. } | PlanError::AlreadyLive { .. } => Self::Taken(error.to_string()),
+            PlanError::NothingToGoBackTo { .. } | PlanError::NoSuchRevision { .. } => Self::NotFound(error.to_string()),
+        }
+    }
+}

@@ -1,0 +1,228 @@
+//! The one place that changes the catalog and swaps the table.
+//!
+//! The catalog's lock is held from the decision to the swap, so the table always shows what
+//! the catalog says. A change runs in a task of its own: once begun, it is finished, whether
+//! its client waits or has left.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use holm_registry::ServiceName;
+use holm_registry::catalog::{AppRecord, Catalog, CatalogError, Change, ServiceRecord, Step};
+use holm_registry::route::RouteSpec;
+use holm_registry::store::CommitError;
+
+use super::lifecycle::{deploy_routes, leads_to, remove_routes};
+use super::prepare::{Outcome, Prepared, now_ms};
+use super::{DeployError, DeploySet, Deployed, Services, Table, lock, no_service};
+use crate::runtime::Revision;
+use crate::telemetry::logs::{LogLevel, LogLine, LogSource};
+
+impl Services {
+    /// Deploys a set: all of it or nothing.
+    ///
+    /// # Errors
+    /// Why nothing was deployed.
+    pub async fn deploy(&self, set: DeploySet) -> Result<Vec<Deployed>, DeployError> {
+        let this = self.clone();
+        self.finish_even_alone("deployment", async move { this.deploy_now(set).await }).await
+    }
+
+    /// Goes back to a kept revision: `to`, or the one before the live one.
+    ///
+    /// # Errors
+    /// Why the live revision stays.
+    pub async fn rollback(&self, service: &ServiceName, to: Option<u32>) -> Result<Deployed, DeployError> {
+        let (this, service) = (self.clone(), service.clone());
+        self.finish_even_alone("rollback", async move { this.rollback_now(&service, to).await }).await
+    }
+
+    /// Takes a service away, with its revisions and its rules. Its state stays.
+    ///
+    /// # Errors
+    /// When there is no such service.
+    pub async fn remove(&self, service: &ServiceName) -> Result<(), DeployError> {
+        let (this, service) = (self.clone(), service.clone());
+        self.finish_even_alone("removal", async move { this.remove_now(&service).await }).await
+    }
+
+    async fn finish_even_alone<T: Send + 'static>(
+        &self,
+        name: &'static str,
+        change: impl Future<Output = Result<T, DeployError>> + Send + 'static,
+    ) -> Result<T, DeployError> {
+        let task = self.0.tasks.spawn(name, change);
+        task.await.unwrap_or_else(|error| Err(DeployError::Host(format!("the {name} ended early: {error}"))))
+    }
+
+    async fn deploy_now(&self, set: DeploySet) -> Result<Vec<Deployed>, DeployError> {
+        let names: Vec<ServiceName> = set.services.iter().map(|one| one.name.clone()).collect();
+        let _turns = self.take_turns(&names.iter().collect::<Vec<_>>()).await;
+        let mut outcomes = Vec::with_capacity(names.len());
+        for one in set.services {
+            outcomes.push((one.name.clone(), self.prepare(one).await?));
+        }
+        let mut catalog = self.0.catalog.lock().await;
+        let apps: Vec<AppRecord> = catalog.apps().cloned().collect();
+        let change = deploy_routes(&apps, &names, set.app, |name| catalog.service(name).is_some())?;
+        let mut steps = change.steps;
+        let mut fresh = Vec::new();
+        let mut deployed = Vec::new();
+        for (name, outcome) in outcomes {
+            match outcome {
+                Outcome::Unchanged(number) => deployed.push(self.unchanged(&name, number)?),
+                Outcome::Ready(prepared) => {
+                    let Prepared { record, revision, took } = *prepared;
+                    steps.push(Step::Deploy(name, Box::new(record)));
+                    deployed.push(describe(&revision, took, true));
+                    fresh.push(revision);
+                }
+            }
+        }
+        self.apply(&mut catalog, steps, fresh, &[], change.routes).await?;
+        Ok(self.with_routes(deployed))
+    }
+
+    async fn rollback_now(&self, service: &ServiceName, to: Option<u32>) -> Result<Deployed, DeployError> {
+        let _turns = self.take_turns(&[service]).await;
+        let records = self.0.records.load_full();
+        let record = records.get(service).ok_or_else(|| no_service(service))?;
+        let number = record.plan_rollback(to)?;
+        let kept = record.revision(number).cloned().ok_or_else(|| no_service(service))?;
+        let prepared = self.prepare_kept(record, kept).await?;
+        let deployed = describe(&prepared.revision, prepared.took, true);
+        let mut catalog = self.0.catalog.lock().await;
+        let steps = vec![Step::Rollback(service.clone(), number)];
+        let routes = self.table().routes.as_ref().clone();
+        self.apply(&mut catalog, steps, vec![prepared.revision], &[], routes).await?;
+        self.with_routes(vec![deployed]).pop().ok_or_else(|| no_service(service))
+    }
+
+    async fn remove_now(&self, service: &ServiceName) -> Result<(), DeployError> {
+        let _turns = self.take_turns(&[service]).await;
+        let mut catalog = self.0.catalog.lock().await;
+        if catalog.service(service).is_none() {
+            return Err(no_service(service));
+        }
+        let apps: Vec<AppRecord> = catalog.apps().cloned().collect();
+        let mut change = remove_routes(&apps, service);
+        change.steps.push(Step::Remove(service.clone()));
+        self.apply(&mut catalog, change.steps, Vec::new(), std::slice::from_ref(service), change.routes).await?;
+        self.0.telemetry.metrics.forget_service(service);
+        Ok(())
+    }
+
+    /// Writes the change down, then swaps the table.
+    async fn apply(
+        &self,
+        catalog: &mut Catalog,
+        steps: Vec<Step>,
+        fresh: Vec<Revision>,
+        gone: &[ServiceName],
+        routes: Vec<RouteSpec>,
+    ) -> Result<(), DeployError> {
+        if steps.is_empty() {
+            return Ok(());
+        }
+        catalog.apply(Change { at: now_ms(), steps }).await.map_err(catalog_error)?;
+        self.swap(records(catalog), fresh, gone, routes);
+        Ok(())
+    }
+
+    /// Publishes a new table and lets what it replaces drain.
+    pub(super) fn swap(
+        &self,
+        records: BTreeMap<ServiceName, ServiceRecord>,
+        fresh: Vec<Revision>,
+        gone: &[ServiceName],
+        routes: Vec<RouteSpec>,
+    ) {
+        let before = self.table();
+        let mut services = before.services.clone();
+        services.retain(|name, _| !gone.contains(name));
+        for revision in fresh {
+            lock(&self.0.failed).remove(revision.service());
+            self.tell(&revision, "is live");
+            services.insert(revision.service().clone(), Arc::new(revision));
+        }
+        for name in gone {
+            lock(&self.0.failed).remove(name);
+        }
+        let table = Table { generation: before.generation + 1, services, routes: Arc::new(routes) };
+        self.0.records.store(Arc::new(records));
+        self.0.table.store(table);
+        let table = self.table();
+        (self.0.on_swap)(&table);
+        for (name, old) in &before.services {
+            if table.services.get(name).is_none_or(|new| !Arc::ptr_eq(new, old)) {
+                self.0.telemetry.metrics.swapped(name);
+                self.drain(old.clone());
+            }
+        }
+    }
+
+    fn drain(&self, old: Arc<Revision>) {
+        let this = self.clone();
+        let key = (old.service().clone(), old.number());
+        lock(&self.0.draining).push(key.clone());
+        self.0.tasks.spawn("drain of a replaced revision", async move {
+            old.drain(this.0.drain).await;
+            this.tell(&old, "has drained");
+            lock(&this.0.draining).retain(|other| *other != key);
+            let serves_again = this.table().services.get(&key.0).is_some_and(|live| live.number() == key.1);
+            if !serves_again {
+                this.0.telemetry.metrics.forget(&key.0, key.1);
+            }
+        });
+    }
+
+    /// A line in the service's own log.
+    pub(super) fn tell(&self, revision: &Revision, what: &str) {
+        let text = format!("revision {} ({}, {}) {what}", revision.number(), revision.version, revision.digest.short());
+        tracing::info!(service = %revision.service(), "{text}");
+        let line = LogLine::now(revision.service(), revision.number(), LogLevel::Info, LogSource::Host, text);
+        self.0.telemetry.logs.write(line);
+    }
+
+    fn unchanged(&self, name: &ServiceName, number: u32) -> Result<Deployed, DeployError> {
+        let table = self.table();
+        let live = table.services.get(name).filter(|live| live.number() == number).ok_or_else(|| no_service(name))?;
+        Ok(describe(live, Duration::ZERO, false))
+    }
+
+    fn with_routes(&self, mut deployed: Vec<Deployed>) -> Vec<Deployed> {
+        let routes = self.routes();
+        for one in &mut deployed {
+            let own = routes.iter().filter(|rule| leads_to(rule, &one.service));
+            one.routes = own.map(|rule| rule.path.to_string()).collect();
+        }
+        deployed
+    }
+}
+
+fn describe(revision: &Revision, took: Duration, changed: bool) -> Deployed {
+    Deployed {
+        service: revision.service().clone(),
+        revision: revision.number(),
+        version: revision.version.clone(),
+        digest: revision.digest,
+        isolation: revision.isolation().into(),
+        changed,
+        took,
+        routes: Vec::new(),
+    }
+}
+
+pub(super) fn records(catalog: &Catalog) -> BTreeMap<ServiceName, ServiceRecord> {
+    catalog.services().map(|record| (record.name.clone(), record.clone())).collect()
+}
+
+fn catalog_error(error: CatalogError) -> DeployError {
+    match error {
+        CatalogError::Plan(plan) => plan.into(),
+        CatalogError::NoSuchService { .. } => DeployError::NotFound(error.to_string()),
+        CatalogError::Commit(CommitError::DiskFull { .. }) => DeployError::DiskFull(error.to_string()),
+        other => DeployError::Host(other.to_string()),
+    }
+}
