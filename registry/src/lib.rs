@@ -2,22 +2,30 @@
 //!
 //! | module | holds |
 //! | --- | --- |
-//! | [`name`], [`digest`], [`units`] | values parsed once at the border and trusted behind it |
+//! | [`name`], [`digest`], [`units`], [`host`] | values parsed once at the border and trusted behind it |
 //! | [`grant`] | what a service may reach outside its island |
-| [`settings`] | everything that a revision was deployed with; every default, with its reason |
+//! | [`settings`] | everything that a revision was deployed with; every default, with its reason |
 //! | [`route`] | gateway rules as data: patterns, targets, rewrites, which of two is more specific |
 //! | [`manifest`] | `holm.toml`: what the user wrote, checked, with diagnostics that point at it |
 //! | [`artifact`] | component bytes by digest, verified on every read |
 //! | [`catalog`] | services and their revisions, kept in the store, with history |
 //! | [`table`] | the snapshot that every door reads to pick a revision |
 //! | [`store`] | the one database, its opening recipe and the one committer |
+//! | [`nearest`] | "did you mean …?" |
+//!
+//! `path` (request paths, read the cautious way) and `text` (values in JSON as their text) are
+//! helpers inside the crate.
 
 pub mod digest;
 pub mod grant;
+pub mod host;
 pub mod name;
+pub mod nearest;
+mod path;
 pub mod route;
 pub mod settings;
 pub mod table;
+mod text;
 pub mod units;
 
 pub use digest::Digest;
