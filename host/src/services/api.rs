@@ -112,6 +112,36 @@ pub struct RevisionStatus {
     pub state: &'static str,
 }
 
+/// What a component needs and offers.
+#[derive(Clone, Debug)]
+pub struct Inspection {
+    /// Its digest.
+    pub digest: Digest,
+    /// Bytes.
+    pub size: u64,
+    /// What it imports, and who provides that here.
+    pub imports: Vec<ImportLine>,
+    /// What it exports.
+    pub exports: Vec<String>,
+    /// The isolation that it gets unless its settings say otherwise: `reuse` or `invocation`.
+    pub isolation: &'static str,
+    /// The live service that was asked for; `None` for bare bytes.
+    pub service: Option<ServiceStatus>,
+    /// The settings of that service.
+    pub settings: Option<Settings>,
+}
+
+/// One import of a component.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ImportLine {
+    /// Its exact name.
+    pub name: String,
+    /// `host` or `nobody`.
+    pub provided_by: &'static str,
+    /// When nobody provides it: the nearest name that somebody does.
+    pub nearest: Option<String>,
+}
+
 /// Why a deployment, rollback or removal did not happen. Nothing has changed then.
 #[derive(Debug, thiserror::Error)]
 pub enum DeployError {

@@ -6,4 +6,7 @@
 
 mod api;
 
-pub use api::{DeployComponent, DeployError, DeployOne, DeploySet, Deployed, HttpEntry, RevisionStatus, ServiceStatus};
+pub use api::{
+    DeployComponent, DeployError, DeployOne, DeploySet, Deployed, HttpEntry, ImportLine, Inspection, RevisionStatus,
+    ServiceStatus,
+};
