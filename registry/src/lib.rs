@@ -19,6 +19,7 @@
 pub mod digest;
 pub mod grant;
 pub mod host;
+pub mod manifest;
 pub mod name;
 pub mod nearest;
 mod path;

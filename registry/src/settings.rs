@@ -1,16 +1,21 @@
 //! Everything a revision is deployed with, checked, with every default in one place.
 //!
 //! Settings travel as JSON (admin API, catalog); `holm.toml` is parsed into them by
-//! [`crate::manifest`]. A missing key means its default; an unknown key is an error.
+//! [`crate::manifest`]. A missing key means its default; an unknown key is an error; which values
+//! make sense is checked by [`Settings::check`] in [`bounds`].
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::str::FromStr;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use thiserror::Error;
 
 use crate::grant::UrlGrant;
 use crate::units::{ByteSize, duration_text};
+
+pub mod bounds;
 
 /// How long an instance lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,6 +25,34 @@ pub enum Isolation {
     Reuse,
     /// A fresh instance for every invocation.
     Invocation,
+}
+
+/// A word that is no [`Isolation`].
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error(
+    "`{0}` is no isolation; write `reuse` (an instance serves many invocations) or `invocation` (a fresh one each)"
+)]
+pub struct UnknownIsolation(pub String);
+
+impl FromStr for Isolation {
+    type Err = UnknownIsolation;
+
+    fn from_str(text: &str) -> Result<Self, UnknownIsolation> {
+        match text {
+            "reuse" => Ok(Self::Reuse),
+            "invocation" => Ok(Self::Invocation),
+            _ => Err(UnknownIsolation(text.to_owned())),
+        }
+    }
+}
+
+impl fmt::Display for Isolation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Reuse => "reuse",
+            Self::Invocation => "invocation",
+        })
+    }
 }
 
 /// The settings of one revision.
@@ -63,6 +96,17 @@ impl Default for Settings {
     }
 }
 
+impl Settings {
+    /// How many invocations may run at once. An instance serves one invocation at a time, so an
+    /// invocation let in beyond `instances.max` would hold its permit only to wait; it waits in
+    /// the queue instead, and the smaller of both numbers is what holds. A larger `concurrency`
+    /// is therefore no error: it is what the default of 64 means for a service with few
+    /// instances.
+    pub fn permits(&self) -> u32 {
+        self.limits.concurrency.min(self.instances.max)
+    }
+}
+
 /// The instance pool of one revision.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -92,7 +136,7 @@ pub struct Limits {
     /// spent waiting costs nothing.
     #[serde(with = "duration_text")]
     pub cpu: Duration,
-    /// Invocations at once.
+    /// Invocations at once; never more than there may be instances, see [`Settings::permits`].
     pub concurrency: u32,
     /// Invocations that may wait for a permit; one more is turned away with 503.
     pub queue: u32,
@@ -156,7 +200,6 @@ pub struct Grants {
     /// Secrets by name. They are read like config, and never listed, shown or logged.
     pub secrets: BTreeMap<String, Secret>,
 }
-
 
 /// A value that never shows itself in logs, tables or diagnostics.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,0 +1,252 @@
+//! What the user wrote: every value parsed, what is absent left absent.
+//!
+//! One function for each table of `holm.toml`, in the order of the format. The lists of keys
+//! given to [`Section::finish`] are what the format has and this version of Holm cannot do yet.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use http::Method;
+use semver::Version;
+use toml::Spanned;
+
+use super::ComponentSource;
+use super::section::Section;
+use crate::host::HostPattern;
+use crate::name::{NameError, ServiceName};
+use crate::route::{PathPattern, Rewrite, parse_method};
+use crate::settings::{Grants, Health, Isolation, Secret};
+use crate::units::ByteSize;
+
+/// A rule's targets besides `service`.
+const LATER_TARGETS: [&str; 5] = ["function", "compose", "upstream", "redirect", "respond"];
+/// The other keys of a rule that are still to come.
+const LATER_IN_ROUTE: [&str; 2] = ["auth", "rate"];
+
+/// The whole file.
+pub(super) struct RawManifest {
+    pub(super) app: Option<ServiceName>,
+    pub(super) listen: Option<SocketAddr>,
+    pub(super) admin: Option<SocketAddr>,
+    pub(super) body_limit: Option<ByteSize>,
+    pub(super) defaults: RawDefaults,
+    pub(super) services: Vec<RawService>,
+    pub(super) routes: Vec<RawRoute>,
+}
+
+/// `[defaults]`
+#[derive(Default)]
+pub(super) struct RawDefaults {
+    pub(super) timeout: Option<Duration>,
+    pub(super) limits: RawLimits,
+}
+
+/// `[service.X]`
+pub(super) struct RawService {
+    /// As it was written, also when it is no valid name.
+    pub(super) key: Spanned<String>,
+    /// `None` after an error that is already reported.
+    pub(super) name: Option<ServiceName>,
+    pub(super) component: Option<ComponentSource>,
+    pub(super) version: Option<Version>,
+    pub(super) isolation: Option<Isolation>,
+    pub(super) reuse: Option<u32>,
+    pub(super) instances: RawInstances,
+    pub(super) timeout: Option<Duration>,
+    pub(super) health: Option<Health>,
+    pub(super) config: BTreeMap<String, String>,
+    pub(super) limits: RawLimits,
+    pub(super) grants: Grants,
+}
+
+/// `instances = { … }`
+#[derive(Default)]
+pub(super) struct RawInstances {
+    pub(super) max: Option<u32>,
+    pub(super) warm: Option<u32>,
+    pub(super) idle: Option<Duration>,
+}
+
+/// `[….limits]`
+#[derive(Clone, Default)]
+pub(super) struct RawLimits {
+    pub(super) memory: Option<ByteSize>,
+    pub(super) cpu: Option<Duration>,
+    pub(super) concurrency: Option<u32>,
+    pub(super) queue: Option<u32>,
+    pub(super) request_body: Option<ByteSize>,
+    pub(super) response_body: Option<ByteSize>,
+    pub(super) value: Option<ByteSize>,
+    pub(super) log_rate: Option<ByteSize>,
+}
+
+/// `[[gateway.route]]`
+pub(super) struct RawRoute {
+    pub(super) host: Option<HostPattern>,
+    /// `None` after an error that is already reported, as for the service.
+    pub(super) path: Option<Spanned<PathPattern>>,
+    pub(super) methods: Vec<Method>,
+    pub(super) rewrite: Option<Spanned<Rewrite>>,
+    pub(super) service: Option<Spanned<ServiceName>>,
+    pub(super) timeout: Option<Duration>,
+    pub(super) body_limit: Option<ByteSize>,
+}
+
+/// Reads the whole file.
+pub(super) fn manifest(mut root: Section<'_>) -> RawManifest {
+    let app = root.section("app", "{ name = \"shop\" }").and_then(app);
+    let (listen, admin) = root.section("host", "{ listen = \"127.0.0.1:8080\" }").map(host).unwrap_or_default();
+    let defaults = root.section("defaults", "{ timeout = \"3s\" }").map(defaults).unwrap_or_default();
+    let services = root.named_sections("service", "{ component = \"users.wasm\", version = \"1.0.0\" }");
+    let (body_limit, routes) = root.section("gateway", "{ body_limit = \"1MiB\" }").map(gateway).unwrap_or_default();
+    if let Some(deploy) = root.section("deploy", "{}") {
+        deploy.finish(&["require_signature"]);
+    }
+    root.finish(&["nats", "discovery", "external"]);
+    let services = services.into_iter().map(|(name, section)| service(name, section)).collect();
+    RawManifest { app, listen, admin, body_limit, defaults, services, routes }
+}
+
+fn app(mut section: Section<'_>) -> Option<ServiceName> {
+    let name = section.parsed("name", "\"shop\"", |text| {
+        text.parse::<ServiceName>().map_err(|error| format!("an app is named like a service: {error}"))
+    });
+    section.finish(&[]);
+    name.map(Spanned::into_inner)
+}
+
+fn host(mut section: Section<'_>) -> (Option<SocketAddr>, Option<SocketAddr>) {
+    let mut address = |key, example| section.parsed(key, example, parse_address).map(Spanned::into_inner);
+    let found = (address("listen", "\"127.0.0.1:8080\""), address("admin", "\"127.0.0.1:7070\""));
+    section.finish(&[]);
+    found
+}
+
+fn parse_address(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| format!("`{text}` is not an address to listen on: it needs an IP address and a port"))
+}
+
+fn defaults(mut section: Section<'_>) -> RawDefaults {
+    let found = RawDefaults { timeout: section.duration("timeout"), limits: limits_in(&mut section) };
+    section.finish(&["breaker", "retry"]);
+    found
+}
+
+fn service(name: Spanned<&str>, mut section: Section<'_>) -> RawService {
+    let parsed: Result<ServiceName, NameError> = name.get_ref().parse();
+    if let Err(error) = &parsed {
+        section.report(name.span(), error.to_string(), "for example `[service.order-items]`".to_owned());
+    }
+    section.require("component", "\"users.wasm\"");
+    section.require("version", "\"1.0.0\"");
+    let found = RawService {
+        key: Spanned::new(name.span(), (*name.get_ref()).to_owned()),
+        name: parsed.ok(),
+        component: section.parsed("component", "\"users.wasm\"", parse_component).map(Spanned::into_inner),
+        version: section.parsed("version", "\"1.0.0\"", parse_version).map(Spanned::into_inner),
+        isolation: section.parsed("isolation", "\"reuse\"", str::parse).map(Spanned::into_inner),
+        reuse: section.count("reuse"),
+        instances: section.section("instances", "{ max = 64, warm = 1 }").map(instances).unwrap_or_default(),
+        timeout: section.duration("timeout"),
+        health: section.section("health", "{ path = \"/health\" }").and_then(health),
+        config: section.texts("config", "{ currency = \"EUR\" }"),
+        limits: limits_in(&mut section),
+        grants: section
+            .section("grants", "{ http = [\"https://api.example.com/v1/\"] }")
+            .map(grants)
+            .unwrap_or_default(),
+    };
+    section.finish(&["grpc", "calls", "subscribe", "breaker", "retry"]);
+    found
+}
+
+/// A path is resolved later, against the manifest's folder.
+fn parse_component(text: &str) -> Result<ComponentSource, String> {
+    if text.starts_with("sha256:") {
+        return text
+            .parse()
+            .map(ComponentSource::Digest)
+            .map_err(|error: crate::digest::DigestError| error.to_string());
+    }
+    match text {
+        "" => Err("the component is empty; name its .wasm file, relative to the manifest, or its digest".to_owned()),
+        path => Ok(ComponentSource::Path(path.into())),
+    }
+}
+
+fn parse_version(text: &str) -> Result<Version, String> {
+    Version::parse(text).map_err(|error| format!("`{text}` is not a semantic version: {error}"))
+}
+
+fn instances(mut section: Section<'_>) -> RawInstances {
+    let found = RawInstances { max: section.count("max"), warm: section.count("warm"), idle: section.duration("idle") };
+    section.finish(&[]);
+    found
+}
+
+fn health(mut section: Section<'_>) -> Option<Health> {
+    section.require("path", "\"/health\"");
+    let path = section.parsed("path", "\"/health\"", any_text);
+    let interval = section.duration("interval").unwrap_or_else(Health::default_interval);
+    let timeout = section.duration("timeout").unwrap_or_else(Health::default_timeout);
+    section.finish(&[]);
+    path.map(|path| Health { path: path.into_inner(), interval, timeout })
+}
+
+fn any_text(text: &str) -> Result<String, std::convert::Infallible> {
+    Ok(text.to_owned())
+}
+
+fn limits_in(section: &mut Section<'_>) -> RawLimits {
+    section.section("limits", "{ memory = \"64MiB\" }").map(limits).unwrap_or_default()
+}
+
+fn limits(mut section: Section<'_>) -> RawLimits {
+    let found = RawLimits {
+        memory: section.size("memory"),
+        cpu: section.duration("cpu"),
+        concurrency: section.count("concurrency"),
+        queue: section.count("queue"),
+        request_body: section.size("request_body"),
+        response_body: section.size("response_body"),
+        value: section.size("value"),
+        log_rate: section.size("log_rate"),
+    };
+    section.finish(&["state"]);
+    found
+}
+
+fn grants(mut section: Section<'_>) -> Grants {
+    let http = section.list("http", "[\"https://api.example.com/v1/\"]", str::parse);
+    let secrets = section.texts("secrets", "{ DB_TOKEN = \"${DB_TOKEN}\" }");
+    section.empty_list("files", "components have no files; keep data in wasi:keyvalue");
+    section.finish(&["services", "publish"]);
+    Grants { http, secrets: secrets.into_iter().map(|(name, value)| (name, Secret::new(value))).collect() }
+}
+
+fn gateway(mut section: Section<'_>) -> (Option<ByteSize>, Vec<RawRoute>) {
+    let body_limit = section.size("body_limit");
+    let routes = section.sections("route", "[{ path = \"/users/{*rest}\", service = \"users\" }]");
+    section.finish(&["tls", "auth", "rate"]);
+    (body_limit, routes.into_iter().map(route).collect())
+}
+
+fn route(mut section: Section<'_>) -> RawRoute {
+    section.require("path", "\"/users/{*rest}\"");
+    if !section.has_any(&LATER_TARGETS) {
+        section.require("service", "\"users\"");
+    }
+    let found = RawRoute {
+        host: section.parsed("host", "\"api.example.com\"", str::parse).map(Spanned::into_inner),
+        path: section.parsed("path", "\"/users/{*rest}\"", str::parse),
+        methods: section.list("methods", "[\"GET\", \"POST\"]", parse_method),
+        rewrite: section.parsed("rewrite", "\"/{rest}\"", str::parse),
+        service: section.parsed("service", "\"users\"", str::parse),
+        timeout: section.duration("timeout"),
+        body_limit: section.size("body_limit"),
+    };
+    let later: Vec<&str> = LATER_TARGETS.into_iter().chain(LATER_IN_ROUTE).collect();
+    section.finish(&later);
+    found
+}
