@@ -1,21 +1,26 @@
 //! What the user wrote, checked: the only file that reads the environment.
 //!
-//! A flag wins over the manifest's `[host]`, which wins over an environment variable's default,
-//! which wins over the defaults here. Every default and limit of the host stands in this file,
+//! A flag wins over the manifest's `[host]`, which wins over the defaults here; where there is a
+//! variable (`HOLM_DATA`, `HOLM_LOG`, …) it stands between flag and default. Every default and limit of the host stands in this file,
 //! each with its reason; those of a service stand in the registry's `settings`.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
+
+use holm_registry::units::ByteSize;
 
 use crate::telemetry::init::{DEFAULT_FILTER, InitError, LogFormat, parse_filter};
 
 /// Where the gateway listens: on this machine alone, until somebody decides otherwise.
-pub const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
+pub const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
 /// Where the admin API listens. Whoever may deploy may run code here, so: this machine alone.
-pub const DEFAULT_ADMIN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 7070);
+pub const DEFAULT_ADMIN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 7070);
 /// The data directory: beside the project, so that two projects do not share state by accident.
 pub const DEFAULT_DATA: &str = ".holm";
+/// The largest request body of a gateway rule: forms and JSON fit, and a thousand connections that
+/// each send one hold no more than a gibibyte.
+pub const DEFAULT_BODY_LIMIT: ByteSize = ByteSize::mib(1);
 /// How long a drain waits: what the stop of a container or a service manager usually allows.
 pub const DEFAULT_DRAIN: Duration = Duration::from_secs(30);
 /// The largest component: JavaScript and Python engines take 13 to 18 MB, some carry a model or a
@@ -81,13 +86,15 @@ pub struct HostFlags {
     pub log_format: Option<LogFormat>,
 }
 
-/// What the manifest's `[host]` says.
+/// What the manifest's `[host]` and `[gateway]` say about the host itself.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct FileHost {
     /// `listen`.
     pub listen: Option<SocketAddr>,
     /// `admin`.
     pub admin: Option<SocketAddr>,
+    /// `body_limit` of `[gateway]`.
+    pub body_limit: Option<ByteSize>,
 }
 
 /// Everything the host is started with.
@@ -99,6 +106,8 @@ pub struct HostConfig {
     pub admin: SocketAddr,
     /// The data directory.
     pub data: PathBuf,
+    /// Largest request body of gateway rules that have no limit of their own.
+    pub body_limit: ByteSize,
     /// How long a drain may take, of one revision or of the whole host.
     pub drain: Duration,
     /// Bytes of one component.
@@ -107,8 +116,6 @@ pub struct HostConfig {
     pub log: String,
     /// How they look.
     pub log_format: LogFormat,
-    /// Whether they may be coloured; a terminal is needed too.
-    pub color: bool,
 }
 
 /// Why a host cannot be started as asked.
@@ -136,11 +143,11 @@ impl HostConfig {
             listen,
             admin,
             data: environment.data_dir(flags.data),
+            body_limit: file.body_limit.unwrap_or(DEFAULT_BODY_LIMIT),
             drain: DEFAULT_DRAIN,
             component_limit: COMPONENT_LIMIT,
             log,
             log_format: flags.log_format.unwrap_or(LogFormat::Text),
-            color: !environment.no_color,
         })
     }
 
@@ -170,8 +177,11 @@ mod tests {
     #[test]
     fn the_manifest_wins_over_a_flag() {
         let flags = HostFlags { listen: Some("127.0.0.1:1".parse().unwrap()), ..HostFlags::default() };
-        let file =
-            FileHost { listen: Some("127.0.0.1:2".parse().unwrap()), admin: Some("127.0.0.1:3".parse().unwrap()) };
+        let file = FileHost {
+            listen: Some("127.0.0.1:2".parse().unwrap()),
+            admin: Some("127.0.0.1:3".parse().unwrap()),
+            body_limit: None,
+        };
         let config = resolve(flags, file, &Environment::default());
         assert_eq!((config.listen.port(), config.admin.port()), (1, 3));
     }

@@ -3,8 +3,11 @@
 //! The map of this crate and the rules that hold between its parts stand in ARCHITECTURE.md.
 
 pub mod admin;
+pub mod app;
 pub mod body;
+pub mod cli;
 pub mod config;
 pub mod fault;
+pub mod runtime;
 pub mod services;
 pub mod telemetry;

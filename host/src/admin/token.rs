@@ -45,6 +45,8 @@ impl AdminToken {
     /// Reads `DATA/admin-token`, or makes it with mode 0600. The directory must exist.
     pub fn load_or_create(data: &Path) -> Result<Self, TokenError> {
         let path = data.join(TOKEN_FILE);
+        // Refusals name it to people in other folders.
+        let path = std::path::absolute(&path).unwrap_or(path);
         match read(&path) {
             Ok(value) if value.len() >= SHORTEST => Ok(Self { value, path }),
             Ok(_) => Err(TokenError::TooShort(path)),

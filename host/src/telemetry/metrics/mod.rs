@@ -39,8 +39,11 @@ pub struct Metrics {
     routes: route::Series,
     swaps: Family<ServiceLabel, Counter>,
     live: Mutex<HashMap<(ServiceName, u32), Arc<RevisionMetrics>>>,
-    published: Mutex<HashMap<(String, Option<ServiceName>), Arc<RouteMetrics>>>,
+    published: Mutex<HashMap<Rule, Arc<RouteMetrics>>>,
 }
+
+/// A pattern and the service that it leads to.
+type Rule = (String, Option<ServiceName>);
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ServiceLabel {

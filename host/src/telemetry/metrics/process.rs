@@ -31,7 +31,7 @@ impl Process {
     }
 }
 
-/// `VmRSS:	   12345 kB`, as in proc(5).
+/// `VmRSS:   12345 kB`, as in proc(5).
 fn resident_bytes(status: &str) -> Option<i64> {
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
     let kibibytes: i64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
