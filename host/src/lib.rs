@@ -1,6 +1,12 @@
-//! Holm: a host for microservices built as WebAssembly components.
+//! Holm, a host for microservices built as WebAssembly components.
+//!
+//! The map of this crate and the rules that hold between its parts stand in ARCHITECTURE.md.
 
+pub mod admin;
+pub mod app;
 pub mod body;
+pub mod cli;
+pub mod config;
 pub mod fault;
 pub mod gateway;
 pub mod mesh;

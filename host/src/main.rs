@@ -1,1 +1,7 @@
-fn main() {}
+//! The program `holm`; everything is in the library.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    holm::cli::main()
+}

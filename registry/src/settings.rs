@@ -46,12 +46,19 @@ impl FromStr for Isolation {
     }
 }
 
-impl fmt::Display for Isolation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
+impl Isolation {
+    /// As the manifest writes it.
+    pub fn as_str(self) -> &'static str {
+        match self {
             Self::Reuse => "reuse",
             Self::Invocation => "invocation",
-        })
+        }
+    }
+}
+
+impl fmt::Display for Isolation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
     }
 }
 

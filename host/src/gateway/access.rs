@@ -31,6 +31,8 @@ pub struct Access {
     pub route: Option<Arc<str>>,
     /// Who was to answer.
     pub service: Option<ServiceName>,
+    /// Which revision of it answered.
+    pub revision: Option<u32>,
     /// As in `x-request-id`.
     pub request_id: HeaderValue,
     /// This invocation's place in its trace.

@@ -22,47 +22,58 @@ use super::respond::Problem;
 use super::route::{Found, Router, Rule, check_routes};
 use crate::body::{self, Body, BodyError};
 use crate::fault::{Fault, FaultKind};
-use crate::services::HttpEntry;
+use crate::services::{HttpEntry, ServedBy};
 
 /// Answers requests by the rules it was given. `T` calls a service:
-/// `Fn(HttpEntry, Request<Body>) -> impl Future<Output = Result<Response<Body>, Fault>>`.
-pub struct Gateway<T> {
-    router: ArcSwap<Router>,
+/// `Fn(C, HttpEntry, Request<Body>) -> impl Future<Output = Result<Response<Body>, Fault>>`.
+/// `C` is what was published with the rules, so that a request's rule and its target are of
+/// one snapshot.
+pub struct Gateway<T, C> {
+    published: ArcSwap<Published<C>>,
     limits: Limits,
     target: T,
     observer: Option<Observer>,
 }
 
-impl<T> Gateway<T> {
+/// What requests find.
+struct Published<C> {
+    router: Router,
+    context: C,
+}
+
+impl<T, C: Clone> Gateway<T, C> {
     /// A gateway without any route.
-    pub fn new(limits: Limits, target: T, observer: Option<Observer>) -> Self {
-        Self { router: ArcSwap::default(), limits, target, observer }
+    pub fn new(limits: Limits, target: T, context: C, observer: Option<Observer>) -> Self {
+        let published = ArcSwap::from_pointee(Published { router: Router::default(), context });
+        Self { published, limits, target, observer }
     }
 
-    /// Replaces all rules at once. Requests under way keep theirs.
+    /// Replaces all rules at once, with what their targets need. Requests under way keep theirs.
     ///
     /// # Errors
     /// When two of them tie; the old ones stay.
-    pub fn set_routes(&self, rules: &[RouteSpec]) -> Result<(), Vec<String>> {
+    pub fn publish(&self, rules: &[RouteSpec], context: C) -> Result<(), Vec<String>> {
         check_routes(rules)?;
-        self.router.store(Arc::new(Router::new(rules)));
+        self.published.store(Arc::new(Published { router: Router::new(rules), context }));
         Ok(())
     }
 
-    fn route(&self, authority: &HeaderValue, method: &Method, uri: &Uri) -> Result<Arc<Rule>, Problem> {
+    fn route(&self, authority: &HeaderValue, method: &Method, uri: &Uri) -> Result<(Arc<Rule>, C), Problem> {
         let path = CanonicalPath::parse(uri.path()).map_err(|error| Problem::BadHead(error.reason()))?;
         let host = headers::hostname(authority).unwrap_or_default();
-        match self.router.load().find(host, &path, method) {
-            Found::Rule(rule) => Ok(Arc::clone(rule)),
+        let published = self.published.load();
+        match published.router.find(host, &path, method) {
+            Found::Rule(rule) => Ok((Arc::clone(rule), published.context.clone())),
             Found::NotFound => Err(Problem::NotFound),
             Found::MethodNotAllowed(methods) => Err(Problem::MethodNotAllowed(methods)),
         }
     }
 }
 
-impl<T, F> Gateway<T>
+impl<T, C, F> Gateway<T, C>
 where
-    T: Fn(HttpEntry, Request<Body>) -> F,
+    C: Clone,
+    T: Fn(C, HttpEntry, Request<Body>) -> F,
     F: Future<Output = Result<Response<Body>, Fault>>,
 {
     /// Answers one request. Never fails: what goes wrong is the answer.
@@ -85,6 +96,7 @@ where
             status: None,
             route: None,
             service: None,
+            revision: None,
             request_id: headers::request_id(request.headers_mut()),
             trace: headers::enter_trace(request.headers_mut()),
             bytes_out: 0,
@@ -104,7 +116,7 @@ where
         B::Error: Into<BodyError>,
     {
         let authority = headers::authority(&request).map_err(Problem::BadHead)?;
-        let rule = self.route(&authority, request.method(), request.uri())?;
+        let (rule, context) = self.route(&authority, request.method(), request.uri())?;
         let Target::Service(service) = &rule.spec.target;
         access.route = Some(Arc::clone(&rule.label));
         access.service = Some(service.clone());
@@ -117,7 +129,8 @@ where
             deadline: access.begun + rule.spec.timeout.unwrap_or(self.limits.deadline),
             request_id: headers::text(&access.request_id).into_owned(),
         };
-        let result = self.call(entry, request).await;
+        let result = self.call(context, entry, request).await;
+        access.revision = result.as_ref().ok().and_then(|response| response.extensions().get()).map(|ServedBy(number)| *number);
         match cut.kind() {
             // whatever the target made of half a body
             Some(kind) => Err(Problem::Fault(Fault::new(kind, "the target read the body to where it was cut off"))),
@@ -146,9 +159,9 @@ where
     }
 
     /// The target holds to the deadline itself; this is for one that fails to.
-    async fn call(&self, entry: HttpEntry, request: Request<Body>) -> Result<Response<Body>, Fault> {
+    async fn call(&self, context: C, entry: HttpEntry, request: Request<Body>) -> Result<Response<Body>, Fault> {
         let deadline = tokio::time::Instant::from_std(entry.deadline);
-        let call = (self.target)(entry, request);
+        let call = (self.target)(context, entry, request);
         let late = |_| Fault::new(FaultKind::Deadline, "the target gave no head by the route's deadline");
         tokio::time::timeout_at(deadline, call).await.map_err(late)?
     }

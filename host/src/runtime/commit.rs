@@ -1,6 +1,6 @@
 //! The end of a unit of work: committed as a whole, and durable before anything leaves.
 
-use holm_registry::store::{CommitError, Sequence, Store, StoreError};
+use holm_registry::store::{CommitError, Store, StoreError};
 
 use crate::fault::{Fault, FaultKind};
 use crate::state::Staged;
@@ -14,10 +14,8 @@ pub async fn commit(store: &Store, staged: Staged) -> Result<(), Fault> {
     if staged.is_empty() {
         return Ok(());
     }
-    let writes = !staged.effects.writes.is_empty();
     let sequence = store.commit(staged.effects).await.map_err(commit_fault)?;
-    let wrote = if writes { sequence } else { Sequence::NONE };
-    store.durable(staged.highest.max(wrote)).await.map_err(|error| store_fault(&error))
+    store.durable(staged.highest.max(sequence)).await.map_err(|error| store_fault(&error))
 }
 
 fn commit_fault(error: CommitError) -> Fault {

@@ -2,7 +2,6 @@
 
 use bytes::Bytes;
 use holm_registry::Digest;
-use holm_registry::settings::Isolation;
 use wasmtime::component::Component;
 
 use super::component::{default_isolation, export_names, import_names, is_provided, missing_imports};
@@ -45,14 +44,6 @@ fn describe(component: &Component, digest: Digest, size: u64) -> Inspection {
         })
         .collect();
     let exports = export_names(component);
-    let isolation = isolation_text(default_isolation(&exports));
+    let isolation = default_isolation(&exports).as_str();
     Inspection { digest, size, imports, exports, isolation, service: None, settings: None }
-}
-
-/// As the settings write it.
-pub fn isolation_text(isolation: Isolation) -> &'static str {
-    match isolation {
-        Isolation::Reuse => "reuse",
-        Isolation::Invocation => "invocation",
-    }
 }

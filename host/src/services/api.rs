@@ -7,7 +7,6 @@ use holm_registry::route::RouteSpec;
 use holm_registry::settings::Settings;
 use holm_registry::{Digest, ServiceName};
 use semver::Version;
-use serde::{Deserialize, Serialize};
 
 /// How one HTTP request enters a service.
 #[derive(Clone, Debug)]
@@ -47,19 +46,9 @@ pub struct DeployOne {
 pub struct DeploySet {
     /// The services to deploy.
     pub services: Vec<DeployOne>,
-    /// `Some((app, rules, scope))`: these rules replace those of that app, within the scope.
+    /// `Some((app, rules))`: these rules replace all rules of that app.
     /// `None`: no app's rules change, and a service without any rule gets its default one.
-    pub app: Option<(String, Vec<RouteSpec>, RouteScope)>,
-}
-
-/// Which of an app's rules a deployment replaces.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum RouteScope {
-    /// All of them: the whole manifest was deployed.
-    WholeApp,
-    /// Those that lead to the services of the set: a part of the manifest was deployed.
-    ServicesOfTheSet,
+    pub app: Option<(String, Vec<RouteSpec>)>,
 }
 
 /// Which revision answered, as an extension of its response.

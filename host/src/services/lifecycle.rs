@@ -4,10 +4,10 @@ use holm_registry::ServiceName;
 use holm_registry::catalog::{AppRecord, Step};
 use holm_registry::route::{Origin, RouteSpec, Target};
 
-use super::api::{DeployError, RouteScope};
+use super::api::DeployError;
 
-/// The rules of a deployment: whose they are, and which of theirs they replace.
-pub type Rules = Option<(String, Vec<RouteSpec>, RouteScope)>;
+/// The rules of a deployment, with the app whose rules they replace.
+pub type Rules = Option<(String, Vec<RouteSpec>)>;
 
 /// Steps that change rules, and all rules as they are afterwards.
 pub struct RouteChange {
@@ -30,7 +30,7 @@ pub fn deploy_routes(
     let mut after = apps.to_vec();
     let mut steps = Vec::new();
     match rules {
-        Some((app, routes, scope)) => replace_app(&mut after, &mut steps, services, app, routes, &scope),
+        Some((app, routes)) => replace_app(&mut after, &mut steps, services, app, routes),
         None => add_defaults(&mut after, &mut steps, services),
     }
     let routes: Vec<RouteSpec> = after.into_iter().flat_map(|app| app.routes).collect();
@@ -71,18 +71,12 @@ fn replace_app(
     services: &[ServiceName],
     app: String,
     mut routes: Vec<RouteSpec>,
-    scope: &RouteScope,
 ) {
     let origin = Origin::Manifest(app);
     for rule in &mut routes {
         rule.origin = origin.clone();
     }
-    let mut names = services.to_vec();
-    let old = after.iter().position(|record| record.origin == origin).map(|index| after.remove(index));
-    if let (RouteScope::ServicesOfTheSet, Some(old)) = (scope, old) {
-        routes.extend(old.routes.into_iter().filter(|rule| !services.iter().any(|service| leads_to(rule, service))));
-        names.extend(old.services.into_iter().filter(|name| !services.contains(name)));
-    }
+    after.retain(|record| record.origin != origin);
     // a service that a manifest takes over gives up the rule that it got without one
     for service in services {
         let alone = Origin::Service(service.clone());
@@ -91,7 +85,7 @@ fn replace_app(
             steps.push(Step::RemoveRoutes(alone));
         }
     }
-    let record = AppRecord { origin, routes, services: names };
+    let record = AppRecord { origin, routes, services: services.to_vec() };
     steps.push(Step::Routes(record.clone()));
     after.push(record);
 }
@@ -189,25 +183,23 @@ mod tests {
     fn a_manifest_takes_over_from_the_default_rule() {
         let alone = deploy_routes(&[], &[name("users")], None, all).unwrap();
         let Some(Step::Routes(record)) = alone.steps.first() else { panic!("no step") };
-        let rules = Some(("shop".to_owned(), vec![rule("/api/users", "users")], RouteScope::WholeApp));
+        let rules = Some(("shop".to_owned(), vec![rule("/api/users", "users")]));
         let after = deploy_routes(&[record.clone()], &[name("users")], rules, all).unwrap();
         assert_eq!(paths(&after), ["/api/users"]);
     }
 
     #[test]
-    fn a_whole_manifest_drops_its_old_rules_and_one_service_of_it_keeps_the_others() {
+    fn a_manifest_that_is_deployed_again_drops_the_rules_that_it_no_longer_has() {
         let before = [shop(vec![rule("/a", "users"), rule("/b", "orders")])];
-        let new = |scope| Some(("shop".to_owned(), vec![rule("/c", "users")], scope));
-        let whole = deploy_routes(&before, &[name("users")], new(RouteScope::WholeApp), all).unwrap();
-        assert_eq!(paths(&whole), ["/c"]);
-        let part = deploy_routes(&before, &[name("users")], new(RouteScope::ServicesOfTheSet), all).unwrap();
-        assert_eq!(paths(&part), ["/c", "/b"]);
+        let rules = Some(("shop".to_owned(), vec![rule("/c", "users")]));
+        let after = deploy_routes(&before, &[name("users")], rules, all).unwrap();
+        assert_eq!(paths(&after), ["/c"]);
     }
 
     #[test]
     fn a_route_claimed_twice_is_refused_and_both_owners_are_named() {
         let before = [shop(vec![rule("/api/{id}", "users")])];
-        let rules = Some(("clinic".to_owned(), vec![rule("/api/{name}", "patients")], RouteScope::WholeApp));
+        let rules = Some(("clinic".to_owned(), vec![rule("/api/{name}", "patients")]));
         let Err(error) = deploy_routes(&before, &[name("patients")], rules, all) else { panic!("accepted") };
         let text = error.to_string();
         assert!(text.contains("/api/{name} (manifest of clinic)") && text.contains("/api/{id} (manifest of shop)"), "{text}");
@@ -215,7 +207,7 @@ mod tests {
 
     #[test]
     fn a_route_to_nowhere_is_refused() {
-        let rules = Some(("shop".to_owned(), vec![rule("/x", "nobody")], RouteScope::WholeApp));
+        let rules = Some(("shop".to_owned(), vec![rule("/x", "nobody")]));
         let Err(error) = deploy_routes(&[], &[name("users")], rules, |_| false) else { panic!("accepted") };
         assert!(error.to_string().contains("leads to nobody, which is not deployed"), "{error}");
     }

@@ -27,7 +27,7 @@ mod publish;
 
 pub use api::{
     DeployComponent, DeployError, DeployOne, DeploySet, Deployed, HttpEntry, ImportLine, Inspection, RevisionStatus,
-    RouteScope, ServedBy, ServiceStatus,
+    ServedBy, ServiceStatus,
 };
 
 use std::collections::BTreeMap;
@@ -227,7 +227,7 @@ impl Services {
         let mut inspection = self.0.runtime.inspect(bytes.into()).await?;
         let table = self.table();
         if let Some(revision) = table.services.get(service) {
-            inspection.isolation = revision.isolation().into();
+            inspection.isolation = revision.isolation().as_str();
         }
         inspection.service = self.status(&table, record);
         inspection.settings = Some(live.settings.clone());

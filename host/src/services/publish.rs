@@ -207,7 +207,7 @@ fn describe(revision: &Revision, took: Duration, changed: bool) -> Deployed {
         revision: revision.number(),
         version: revision.version.clone(),
         digest: revision.digest,
-        isolation: revision.isolation().into(),
+        isolation: revision.isolation().as_str(),
         changed,
         took,
         routes: Vec::new(),

@@ -1,9 +1,41 @@
-//! What Holm tells about itself.
+//! What the host tells about itself.
 //!
-//! | file | question it answers |
+//! | module | question it answers |
 //! | --- | --- |
-//! | `random` | where ids come from |
-//! | `trace` | which trace does this invocation belong to (W3C traceparent) |
+//! | [`init`] | where do the host's own log lines go, and which of them? |
+//! | [`logs`] | what did the services write, lately and from now on? |
+//! | [`metrics`] | how much, how fast, how often wrong? |
+//! | [`trace`] | which trace does this invocation belong to (W3C traceparent)? |
+//! | [`random`] | where ids come from |
+//! | `writer` | how does a slow terminal not slow the host? |
 
+pub mod init;
+pub mod logs;
+pub mod metrics;
 pub mod random;
 pub mod trace;
+mod writer;
+
+use std::sync::Arc;
+
+/// What every part that reports something holds.
+#[derive(Clone, Debug)]
+pub struct Telemetry {
+    /// The lines of all services.
+    pub logs: Arc<logs::LogHub>,
+    /// The numbers of all services.
+    pub metrics: Arc<metrics::Metrics>,
+}
+
+impl Telemetry {
+    /// Nothing told yet.
+    pub fn new() -> Self {
+        Self { logs: Arc::new(logs::LogHub::new()), metrics: Arc::new(metrics::Metrics::new()) }
+    }
+}
+
+impl Default for Telemetry {
+    fn default() -> Self {
+        Self::new()
+    }
+}

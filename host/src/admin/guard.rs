@@ -1,0 +1,126 @@
+//! Who may ask: checked before any handler runs, and closed by default. Only the paths in
+//! [`OPEN`] are free, whatever is added to the router later.
+
+use std::net::{IpAddr, SocketAddr};
+
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
+
+use super::api::Problem;
+use super::server::AdminState;
+
+/// What monitoring asks, without a token: nothing in there is secret, nothing changes by asking.
+const OPEN: [&str; 3] = ["/healthz", "/readyz", "/metrics"];
+
+/// The middleware around every path.
+pub(super) async fn guard(State(state): State<AdminState>, request: Request, next: Next) -> Response {
+    match check(&state, &request) {
+        Ok(()) => next.run(request).await,
+        Err(refusal) => refusal,
+    }
+}
+
+#[expect(clippy::result_large_err, reason = "the refusal is the answer, sent at once")]
+fn check(state: &AdminState, request: &Request) -> Result<(), Response> {
+    let host = asked_host(request.uri(), request.headers());
+    if !host_is_ours(state.address, host) {
+        return Err(misdirected(host, state.address).into_response());
+    }
+    let shown = bearer(request.headers());
+    if OPEN.contains(&request.uri().path()) || shown.is_some_and(|shown| state.token.matches(shown)) {
+        return Ok(());
+    }
+    Err(unauthorized(state, shown.is_some()))
+}
+
+fn unauthorized(state: &AdminState, wrong: bool) -> Response {
+    let what = if wrong { "The token is not the one of this host" } else { "The admin API needs a token" };
+    let detail = format!(
+        "{what}. It lies in {} on the host's machine; send it as `Authorization: Bearer TOKEN`, or give it to holm \
+         with --token, HOLM_TOKEN or --data.",
+        state.token.path().display()
+    );
+    let problem = Problem::new(StatusCode::UNAUTHORIZED, "unauthorized", "You are not known here.", detail);
+    let mut response = problem.into_response();
+    response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(r#"Bearer realm="holm admin""#));
+    response
+}
+
+fn misdirected(host: Option<&str>, address: SocketAddr) -> Problem {
+    let detail = format!(
+        "The request is for the host `{}`, but this API answers on this machine only; ask http://{address}.",
+        host.unwrap_or_default()
+    );
+    Problem::new(StatusCode::MISDIRECTED_REQUEST, "wrong-host", "The request is meant for another host.", detail)
+}
+
+fn bearer(headers: &HeaderMap) -> Option<&[u8]> {
+    let value = headers.get(header::AUTHORIZATION)?.as_bytes();
+    let (scheme, token) = value.split_at_checked(7)?;
+    scheme.eq_ignore_ascii_case(b"bearer ").then(|| token.trim_ascii())
+}
+
+fn asked_host<'a>(uri: &'a Uri, headers: &'a HeaderMap) -> Option<&'a str> {
+    let header = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+    uri.authority().map(|authority| authority.as_str()).or(header)
+}
+
+/// A page in a browser can make its own name point at 127.0.0.1 and then talk to this API as to
+/// itself. Its name is in the `Host` header, so on a loopback address only loopback names pass.
+/// An API bound to the network has names that we cannot know, and the token still guards it.
+fn host_is_ours(address: SocketAddr, host: Option<&str>) -> bool {
+    if !address.ip().is_loopback() {
+        return true;
+    }
+    let Some(name) = host.and_then(without_port) else { return false };
+    let numeric = name.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+    numeric.map_or_else(|_| name.eq_ignore_ascii_case("localhost"), |ip| ip.is_loopback())
+}
+
+fn without_port(host: &str) -> Option<&str> {
+    host.parse::<http::uri::Authority>().ok().map(|authority| {
+        let length = authority.host().len();
+        host.get(..length).unwrap_or(host)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ours(bound: &str, host: Option<&str>) -> bool {
+        host_is_ours(bound.parse().unwrap(), host)
+    }
+
+    #[test]
+    fn a_web_page_reaches_the_admin_api_under_its_own_name() {
+        for evil in [Some("evil.example"), Some("127.0.0.1.evil.example:7070"), Some("localhost.evil:7070"), None] {
+            assert!(!ours("127.0.0.1:7070", evil), "{evil:?}");
+        }
+    }
+
+    #[test]
+    fn a_local_name_is_refused() {
+        for host in ["localhost:7070", "LOCALHOST", "127.0.0.1:7070", "127.0.0.2", "[::1]:7070", "[::1]"] {
+            assert!(ours("127.0.0.1:7070", Some(host)), "{host}");
+        }
+    }
+
+    #[test]
+    fn an_api_on_the_network_refuses_its_own_name() {
+        assert!(ours("0.0.0.0:7070", Some("holm.internal:7070")));
+    }
+
+    #[test]
+    fn the_word_bearer_must_be_written_in_one_way() {
+        let mut headers = HeaderMap::new();
+        for value in ["Bearer abc", "bearer abc", "BEARER  abc "] {
+            headers.insert(header::AUTHORIZATION, HeaderValue::from_static(value));
+            assert_eq!(bearer(&headers), Some(&b"abc"[..]), "{value}");
+        }
+        headers.insert(header::AUTHORIZATION, HeaderValue::from_static("Basic abc"));
+        assert_eq!(bearer(&headers), None);
+    }
+}

@@ -1,0 +1,31 @@
+//! What monitoring asks, without a token.
+
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use http::{StatusCode, header};
+
+use super::api::Problem;
+use super::server::AdminState;
+use crate::telemetry::metrics::CONTENT_TYPE;
+
+/// The process lives.
+#[utoipa::path(get, path = "/healthz", tag = "probes", security(()), responses((status = 200, body = String)))]
+pub(super) async fn healthz() -> &'static str {
+    "ok\n"
+}
+
+/// The host takes requests: every service of the data directory is back, the store takes writes.
+#[utoipa::path(
+    get, path = "/readyz", tag = "probes", security(()),
+    responses((status = 200, body = String), (status = 503, body = Problem))
+)]
+pub(super) async fn readyz(State(state): State<AdminState>) -> Result<&'static str, Problem> {
+    let not_ready = |why| Problem::new(StatusCode::SERVICE_UNAVAILABLE, "not-ready", "The host is not ready.", why);
+    state.services.ready().map(|()| "ready\n").map_err(not_ready)
+}
+
+/// Requests, faults, latencies, instances and swaps by service and revision, as OpenMetrics text.
+#[utoipa::path(get, path = "/metrics", tag = "probes", security(()), responses((status = 200, body = String)))]
+pub(super) async fn metrics(State(state): State<AdminState>) -> Response {
+    ([(header::CONTENT_TYPE, CONTENT_TYPE)], state.metrics.encode()).into_response()
+}

@@ -1,0 +1,141 @@
+//! The router, its OpenAPI document, and the server around them.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::extract::DefaultBodyLimit;
+use axum::middleware::from_fn_with_state;
+use axum::{Json, Router};
+use http::StatusCode;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
+use utoipa::openapi::{Components, InfoBuilder, OpenApi, OpenApiBuilder};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::api::Problem;
+use super::token::AdminToken;
+use super::{components, deploy, guard, logs, probes, services as look};
+use crate::services::Services;
+use crate::telemetry::logs::LogHub;
+use crate::telemetry::metrics::Metrics;
+
+/// What the handlers work with; cloned for every request.
+#[derive(Clone)]
+pub struct AdminState {
+    /// Does what is asked.
+    pub services: Services,
+    /// Read by `/api/logs`.
+    pub logs: Arc<LogHub>,
+    /// Read by `/metrics`.
+    pub metrics: Arc<Metrics>,
+    /// Compared by the guard.
+    pub token: Arc<AdminToken>,
+    /// Where this API listens; the guard compares it with the host that was asked.
+    pub address: SocketAddr,
+    /// Bytes of one component.
+    pub component_limit: usize,
+    /// Ends the server and those who follow the log.
+    pub stop: CancellationToken,
+}
+
+/// Serves until `state.stop`, then answers what has begun and returns.
+pub async fn serve(listener: TcpListener, state: AdminState) -> io::Result<()> {
+    let stop = state.stop.clone();
+    axum::serve(listener, router(state)).with_graceful_shutdown(stop.cancelled_owned()).await
+}
+
+/// The document at `/api/openapi.json`, made from the handlers.
+pub fn openapi() -> OpenApi {
+    paths().split_for_parts().1
+}
+
+fn router(state: AdminState) -> Router {
+    let guard = from_fn_with_state(state.clone(), guard::guard);
+    let router = paths().split_for_parts().0;
+    // Our own limits count what really comes and answer in our own words.
+    router
+        .fallback(no_such_path)
+        .method_not_allowed_fallback(no_such_method)
+        .layer(DefaultBodyLimit::disable())
+        .layer(guard)
+        .with_state(state)
+}
+
+fn paths() -> OpenApiRouter<AdminState> {
+    OpenApiRouter::with_openapi(document())
+        .routes(routes!(look::list))
+        .routes(routes!(look::one, deploy::put_service, deploy::remove))
+        .routes(routes!(look::revisions))
+        .routes(routes!(look::inspect))
+        .routes(routes!(look::routes))
+        .routes(routes!(deploy::rollback))
+        .routes(routes!(deploy::post_deployment))
+        .routes(routes!(components::presence))
+        .routes(routes!(components::inspect))
+        .routes(routes!(logs::logs))
+        .routes(routes!(openapi_json))
+        .routes(routes!(probes::healthz))
+        .routes(routes!(probes::readyz))
+        .routes(routes!(probes::metrics))
+}
+
+fn document() -> OpenApi {
+    let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some("DATA/admin-token")).build();
+    let mut components = Components::new();
+    components.add_security_scheme("token", SecurityScheme::Http(bearer));
+    OpenApiBuilder::new()
+        .info(InfoBuilder::new().title("Holm admin API").version(env!("CARGO_PKG_VERSION")).build())
+        .components(Some(components))
+        .security(Some([SecurityRequirement::new("token", Vec::<String>::new())]))
+        .build()
+}
+
+/// This document.
+#[utoipa::path(get, path = "/api/openapi.json", tag = "look", responses((status = 200, body = Object)))]
+async fn openapi_json() -> Json<OpenApi> {
+    Json(openapi())
+}
+
+async fn no_such_path() -> Problem {
+    Problem::not_found("no such path; GET /api/openapi.json lists those there are")
+}
+
+async fn no_such_method() -> Problem {
+    let detail = "this path does not take this method; the Allow header lists those it takes";
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", "The method is not allowed here.", detail)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_missing_from_the_openapi_document() {
+        let document = serde_json::to_value(openapi()).unwrap();
+        let expected = [
+            ("/api/services", "get"),
+            ("/api/services/{name}", "get"),
+            ("/api/services/{name}", "put"),
+            ("/api/services/{name}", "delete"),
+            ("/api/services/{name}/revisions", "get"),
+            ("/api/services/{name}/rollback", "post"),
+            ("/api/services/{name}/inspect", "get"),
+            ("/api/deployments", "post"),
+            ("/api/components/{digest}", "get"),
+            ("/api/inspect", "post"),
+            ("/api/routes", "get"),
+            ("/api/logs", "get"),
+            ("/api/openapi.json", "get"),
+            ("/healthz", "get"),
+            ("/readyz", "get"),
+            ("/metrics", "get"),
+        ];
+        for (path, method) in expected {
+            assert!(document["paths"][path][method].is_object(), "{method} {path} is not in\n{document:#}");
+        }
+        assert_eq!(document["components"]["securitySchemes"]["token"]["scheme"], "bearer");
+    }
+}

@@ -1,0 +1,150 @@
+//! `holm check`: is the manifest right, and what does it come to?
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use holm_registry::ServiceName;
+use holm_registry::manifest::{ComponentSource, Manifest, ServiceSpec};
+use holm_registry::route::{RouteSpec, Target};
+use holm_registry::units::ByteSize;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::{Context, plan};
+use crate::admin::api::without_secrets;
+use crate::config::{DEFAULT_ADMIN, DEFAULT_BODY_LIMIT, DEFAULT_LISTEN};
+
+/// Check a manifest and print it with every default filled in
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The manifest
+    #[arg(default_value = "holm.toml", value_name = "holm.toml")]
+    manifest: PathBuf,
+    /// Print JSON instead of TOML
+    #[arg(long)]
+    json: bool,
+}
+
+/// A manifest as it is written, with nothing left to guess.
+#[derive(Serialize)]
+struct Resolved {
+    app: App,
+    host: Host,
+    service: BTreeMap<ServiceName, Value>,
+    gateway: Gateway,
+}
+
+#[derive(Serialize)]
+struct App {
+    name: String,
+}
+
+#[derive(Serialize)]
+struct Host {
+    listen: SocketAddr,
+    admin: SocketAddr,
+}
+
+#[derive(Serialize)]
+struct Gateway {
+    body_limit: ByteSize,
+    route: Vec<Value>,
+}
+
+impl Args {
+    pub(super) fn run(self, context: &Context) -> anyhow::Result<()> {
+        let resolved = resolved(plan::read_manifest(&self.manifest)?)?;
+        if self.json {
+            return context.output.json(&resolved);
+        }
+        Ok(context.output.raw(toml::to_string_pretty(&resolved)?.as_bytes())?)
+    }
+}
+
+/// With the keys of a manifest; secrets are hidden.
+fn resolved(manifest: Manifest) -> anyhow::Result<Value> {
+    let services = manifest.services.into_iter().map(|(name, spec)| Ok((name, service(spec)?)));
+    let mut value = serde_json::to_value(Resolved {
+        app: App { name: manifest.app },
+        host: Host {
+            listen: manifest.listen.unwrap_or(DEFAULT_LISTEN),
+            admin: manifest.admin.unwrap_or(DEFAULT_ADMIN),
+        },
+        service: services.collect::<serde_json::Result<_>>()?,
+        gateway: Gateway {
+            body_limit: manifest.body_limit.unwrap_or(DEFAULT_BODY_LIMIT),
+            route: manifest.routes.iter().map(route).collect::<Result<_, _>>()?,
+        },
+    })?;
+    drop_empty(&mut value);
+    Ok(value)
+}
+
+fn service(spec: ServiceSpec) -> serde_json::Result<Value> {
+    let component = match spec.component {
+        ComponentSource::Path(path) => path.display().to_string(),
+        ComponentSource::Digest(digest) => digest.to_string(),
+    };
+    let mut value = serde_json::to_value(without_secrets(spec.settings))?;
+    if let Some(table) = value.as_object_mut() {
+        table.insert("component".to_owned(), component.into());
+        table.insert("version".to_owned(), spec.version.to_string().into());
+    }
+    Ok(value)
+}
+
+/// A rule's JSON has its target and owner apart; a manifest has `service`, and is the owner.
+fn route(route: &RouteSpec) -> serde_json::Result<Value> {
+    let Target::Service(service) = &route.target;
+    let mut value = serde_json::to_value(route)?;
+    if let Some(table) = value.as_object_mut() {
+        table.remove("target");
+        table.remove("origin");
+        table.insert("service".to_owned(), json!(service));
+    }
+    Ok(value)
+}
+
+/// TOML has no null; to a manifest, a missing key or table means the same as an empty one.
+fn drop_empty(value: &mut Value) {
+    match value {
+        Value::Object(table) => {
+            table.values_mut().for_each(drop_empty);
+            table.retain(|_, value| !value.is_null() && value.as_object().is_none_or(|table| !table.is_empty()));
+        }
+        Value::Array(items) => items.iter_mut().for_each(drop_empty),
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    const SMALL: &str = r#"
+        [service.users]
+        component = "users.wasm"
+        version = "1.0.0"
+        grants = { secrets = { DB = "hunter2" } }
+        [[gateway.route]]
+        path = "/u/{*rest}"
+        methods = ["GET"]
+        rewrite = "/{rest}"
+        service = "users"
+    "#;
+
+    #[test]
+    fn the_resolved_manifest_is_none_itself() {
+        let manifest = Manifest::parse("holm.toml", SMALL, Path::new(""), &|_| None).unwrap();
+        let text = toml::to_string_pretty(&resolved(manifest.clone()).unwrap()).unwrap();
+        assert!(!text.contains("hunter2"), "{text}");
+        let again =
+            Manifest::parse("holm.toml", &text, Path::new(""), &|_| None).unwrap_or_else(|e| panic!("{e}\n{text}"));
+        assert_eq!(again.routes, manifest.routes);
+        let settings = |manifest: &Manifest| manifest.services.values().next().unwrap().settings.limits.clone();
+        assert_eq!(settings(&again), settings(&manifest));
+    }
+}

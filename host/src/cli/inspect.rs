@@ -1,0 +1,95 @@
+//! `holm inspect`.
+
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+use holm_registry::ServiceName;
+
+use super::Context;
+use super::ago::size;
+use super::failure::Failure;
+use super::host::HostArgs;
+use crate::admin::api::Inspection;
+use crate::admin::client::{Client, ClientError};
+use crate::runtime;
+
+/// Show what a component imports and exports, and what of that is missing here
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// A .wasm file, or the name of a service
+    #[arg(value_name = "FILE.wasm|SERVICE")]
+    what: String,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    host: HostArgs,
+}
+
+impl Args {
+    pub(super) async fn run(self, context: &Context) -> anyhow::Result<()> {
+        let client = self.host.client(&context.environment)?;
+        let inspection = match Subject::of(&self.what)? {
+            Subject::Service(name) => client.inspect_service(&name).await?,
+            Subject::File(path) => inspect_file(context, &client, &path).await?,
+        };
+        if self.json {
+            return context.output.json(&inspection);
+        }
+        Ok(context.output.line(text(&inspection))?)
+    }
+}
+
+enum Subject {
+    File(PathBuf),
+    Service(ServiceName),
+}
+
+impl Subject {
+    fn of(what: &str) -> Result<Self, Failure> {
+        let path = Path::new(what);
+        if path.exists() || path.extension().is_some_and(|extension| extension == "wasm") {
+            return Ok(Self::File(path.to_owned()));
+        }
+        let neither =
+            |error| Failure::new(format!("`{what}` is neither a file nor the name of a service")).because(error);
+        what.parse().map(Self::Service).map_err(neither)
+    }
+}
+
+/// A running host knows what its services export; without one, this binary has the same runtime.
+async fn inspect_file(context: &Context, client: &Client, path: &Path) -> anyhow::Result<Inspection> {
+    let bytes = std::fs::read(path)
+        .map_err(|error| Failure::new(format!("{} cannot be read", path.display())).because(error))?;
+    let bytes = Bytes::from(bytes);
+    match client.inspect(bytes.clone()).await {
+        Err(ClientError::NoHost { url, .. }) => {
+            context
+                .output
+                .note(format_args!("no host answers at {url}: compared with what a host without services has"));
+            let inspection = runtime::inspect(&bytes);
+            let refused = |error| Failure::new(format!("{} cannot be inspected", path.display())).because(error);
+            Ok(inspection.map_err(refused)?.into())
+        }
+        answer => Ok(answer?),
+    }
+}
+
+fn text(inspection: &Inspection) -> String {
+    let mut lines = Vec::new();
+    if let Some(service) = &inspection.service {
+        lines.push(format!("service    {} {} (revision {})", service.service, service.version, service.revision));
+    }
+    lines.push(format!("digest     {}", inspection.digest));
+    lines.push(format!("size       {}", size(inspection.size)));
+    lines.push(format!("isolation  {}", inspection.isolation));
+    lines.push("exports".to_owned());
+    lines.extend(inspection.exports.iter().map(|name| format!("  {name}")));
+    lines.push("imports".to_owned());
+    for import in &inspection.imports {
+        let nearest = import.nearest.as_ref().map(|name| format!("; the nearest is {name}")).unwrap_or_default();
+        let missing = if import.provided_by == "nobody" { format!("  MISSING HERE{nearest}") } else { String::new() };
+        lines.push(format!("  {}{missing}", import.name));
+    }
+    lines.join("\n")
+}

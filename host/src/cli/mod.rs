@@ -1,0 +1,135 @@
+//! The command line: one file per subcommand, this file only dispatches.
+//!
+//! stdout is data, stderr is progress; `output` is the only printer. The exit code is 0 when it is
+//! done, 1 when it failed and 2 when it was called in a wrong way.
+//!
+//! | file | question it answers |
+//! | --- | --- |
+//! | `up` … `completions` | what does this subcommand do? |
+//! | `host` | which host is meant, and with which token? |
+//! | [`plan`] | what do a manifest and its components become? |
+//! | [`output`], `failure`, `ago` | how is it shown? |
+
+mod ago;
+mod build;
+mod check;
+mod completions;
+mod deploy;
+mod failure;
+mod host;
+mod inspect;
+mod logs;
+mod new;
+pub mod output;
+pub mod plan;
+mod remove;
+mod revisions;
+mod rollback;
+mod routes;
+mod services;
+mod up;
+
+use std::io;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::config::Environment;
+use failure::UsageError;
+use output::Output;
+
+/// A host for microservices built as WebAssembly components.
+#[derive(Debug, Parser)]
+#[command(name = "holm", version, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Up(up::Args),
+    New(new::Args),
+    Build(build::Args),
+    Deploy(deploy::Args),
+    Services(services::Args),
+    Revisions(revisions::Args),
+    Rollback(rollback::Args),
+    Remove(remove::Args),
+    Routes(routes::Args),
+    Inspect(inspect::Args),
+    Logs(logs::Args),
+    Check(check::Args),
+    Completions(completions::Args),
+}
+
+/// What every subcommand works with.
+#[derive(Debug)]
+struct Context {
+    environment: Environment,
+    output: Output,
+}
+
+/// Reads the arguments of this process and does what they say.
+pub fn main() -> ExitCode {
+    let environment = Environment::read();
+    let output = Output::new(environment.no_color);
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(usage) => return output.usage(&usage),
+    };
+    let context = Context { environment, output };
+    match run(cli.command, &context) {
+        Ok(()) => ExitCode::SUCCESS,
+        // `holm logs | head`: whoever reads has seen enough.
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            context.output.failure(&error);
+            ExitCode::from(if error.is::<UsageError>() { 2 } else { 1 })
+        }
+    }
+}
+
+fn run(command: Command, context: &Context) -> anyhow::Result<()> {
+    match command {
+        Command::Up(args) => workers()?.block_on(args.run(context)),
+        Command::New(args) => args.run(context),
+        Command::Build(args) => args.run(context),
+        Command::Check(args) => args.run(context),
+        Command::Completions(args) => args.run(context),
+        Command::Deploy(args) => client()?.block_on(args.run(context)),
+        Command::Services(args) => client()?.block_on(args.run(context)),
+        Command::Revisions(args) => client()?.block_on(args.run(context)),
+        Command::Rollback(args) => client()?.block_on(args.run(context)),
+        Command::Remove(args) => client()?.block_on(args.run(context)),
+        Command::Routes(args) => client()?.block_on(args.run(context)),
+        Command::Inspect(args) => client()?.block_on(args.run(context)),
+        Command::Logs(args) => client()?.block_on(args.run(context)),
+    }
+}
+
+/// For the host: a worker for each core.
+fn workers() -> io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().thread_name("holm").build()
+}
+
+/// For a client, which waits for one answer: no threads.
+fn client() -> io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn two_options_of_one_command_have_the_same_name() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,23 @@
+//! `holm remove`.
+
+use holm_registry::ServiceName;
+
+use super::Context;
+use super::host::HostArgs;
+
+/// Take a service away, with its revisions, routes and data
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Name of the service
+    service: ServiceName,
+    #[command(flatten)]
+    host: HostArgs,
+}
+
+impl Args {
+    pub(super) async fn run(self, context: &Context) -> anyhow::Result<()> {
+        self.host.client(&context.environment)?.remove(&self.service).await?;
+        context.output.note(format_args!("{} is removed", self.service));
+        Ok(())
+    }
+}

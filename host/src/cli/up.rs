@@ -1,0 +1,74 @@
+//! `holm up`: the host itself.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use super::output::ready_line;
+use super::{Context, plan};
+use crate::app::App;
+use crate::config::{FileHost, HostConfig, HostFlags};
+use crate::telemetry::init::{self, LogFormat};
+
+/// Start a host: gateway, services and admin API
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Deploy the services of this manifest before the host says that it is ready
+    #[arg(long, value_name = "FILE")]
+    manifest: Option<PathBuf>,
+    /// Data directory [default: $HOLM_DATA, else .holm]
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Address of the gateway; port 0 lets the system choose [default: 127.0.0.1:8080]
+    #[arg(long, value_name = "IP:PORT", value_parser = address)]
+    listen: Option<SocketAddr>,
+    /// Address of the admin API; port 0 lets the system choose [default: 127.0.0.1:7070]
+    #[arg(long, value_name = "IP:PORT", value_parser = address)]
+    admin: Option<SocketAddr>,
+    /// Which log lines go to stderr, such as `warn` or `info,holm::access=off` [default: $HOLM_LOG, else info]
+    #[arg(long, value_name = "FILTER")]
+    log: Option<String>,
+    /// How they look: text or json
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    log_format: LogFormat,
+}
+
+impl Args {
+    pub(super) async fn run(self, context: &Context) -> anyhow::Result<()> {
+        let manifest = self.manifest.as_deref().map(plan::read_manifest).transpose()?;
+        let file = manifest.as_ref().map_or_else(FileHost::default, |manifest| FileHost {
+            listen: manifest.listen,
+            admin: manifest.admin,
+            body_limit: manifest.body_limit,
+        });
+        let plan = manifest.map(plan::from_parsed).transpose()?;
+        let config = HostConfig::resolve(self.flags(), file, &context.environment)?;
+        let _flushed_at_the_end = init::init(&config.log, config.log_format, context.output.colored())?;
+        for warning in config.warnings() {
+            tracing::warn!("{warning}");
+        }
+        serve(context, config, plan).await
+    }
+
+    fn flags(self) -> HostFlags {
+        let Self { listen, admin, data, log, log_format, .. } = self;
+        HostFlags { listen, admin, data, log, log_format: Some(log_format) }
+    }
+}
+
+async fn serve(context: &Context, config: HostConfig, plan: Option<plan::Plan>) -> anyhow::Result<()> {
+    let app = App::build(config).await?;
+    if let Some(plan) = plan {
+        let progress = context.output.progress(format!("deploying {} services", plan.services.len()));
+        app.services().deploy(plan.into_deploy_set()).await?;
+        drop(progress);
+    }
+    let addresses = app.addresses();
+    let services = app.services().list().len();
+    context.output.line(ready_line(addresses.gateway, addresses.admin, services))?;
+    app.run().await
+}
+
+fn address(text: &str) -> Result<SocketAddr, String> {
+    let with_localhost = text.replacen("localhost:", "127.0.0.1:", 1);
+    with_localhost.parse().map_err(|_| "write IP:PORT, such as 127.0.0.1:8080 or [::1]:8080".to_owned())
+}

@@ -1,0 +1,154 @@
+//! What happened inside the services, by revision.
+
+use std::collections::HashMap;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use holm_registry::ServiceName;
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::{Registry, Unit};
+
+use super::{lock, seconds};
+use crate::fault::{Fault, FaultKind};
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Labels {
+    service: String,
+    revision: u32,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct FaultLabels {
+    service: String,
+    revision: u32,
+    kind: &'static str,
+    blame: &'static str,
+}
+
+/// The families that every revision has a member in.
+#[derive(Clone, Debug)]
+pub(super) struct Families {
+    invocations: Family<Labels, Counter>,
+    faults: Family<FaultLabels, Counter>,
+    duration: Family<Labels, Histogram>,
+    in_flight: Family<Labels, Gauge>,
+    instances: Family<Labels, Gauge>,
+}
+
+/// The numbers of one revision. All methods are cheap and may be called from anywhere.
+#[derive(Debug)]
+pub struct RevisionMetrics {
+    labels: Labels,
+    invocations: Counter,
+    /// Only the kinds that happened; most revisions never show one.
+    faults: Mutex<HashMap<FaultKind, Counter>>,
+    fault_family: Family<FaultLabels, Counter>,
+    duration: Histogram,
+    in_flight: Gauge,
+    instances: Gauge,
+}
+
+impl Families {
+    pub(super) fn register(registry: &mut Registry) -> Self {
+        let families = Self {
+            invocations: Family::default(),
+            faults: Family::default(),
+            duration: Family::new_with_constructor(|| Histogram::new(seconds())),
+            in_flight: Family::default(),
+            instances: Family::default(),
+        };
+        registry.register("holm_invocations", "Entries into a service's components", families.invocations.clone());
+        registry.register("holm_faults", "Invocations that failed, by kind and blame", families.faults.clone());
+        registry.register_with_unit(
+            "holm_invocation_duration",
+            "Time from the permit to the end of the invocation",
+            Unit::Seconds,
+            families.duration.clone(),
+        );
+        registry.register("holm_in_flight", "Invocations under way", families.in_flight.clone());
+        registry.register("holm_instances", "Living instances, idle ones included", families.instances.clone());
+        families
+    }
+
+    pub(super) fn resolve(&self, service: &ServiceName, revision: u32) -> RevisionMetrics {
+        let labels = Labels { service: service.to_string(), revision };
+        RevisionMetrics {
+            invocations: self.invocations.get_or_create_owned(&labels),
+            faults: Mutex::default(),
+            fault_family: self.faults.clone(),
+            duration: self.duration.get_or_create_owned(&labels),
+            in_flight: self.in_flight.get_or_create_owned(&labels),
+            instances: self.instances.get_or_create_owned(&labels),
+            labels,
+        }
+    }
+
+    pub(super) fn forget(&self, gone: &RevisionMetrics) {
+        self.invocations.remove(&gone.labels);
+        self.duration.remove(&gone.labels);
+        self.in_flight.remove(&gone.labels);
+        self.instances.remove(&gone.labels);
+        for kind in lock(&gone.faults).keys() {
+            self.faults.remove(&gone.fault_labels(*kind));
+        }
+    }
+}
+
+impl RevisionMetrics {
+    /// An invocation has begun.
+    pub fn started(&self) {
+        self.invocations.inc();
+        self.in_flight.inc();
+    }
+
+    /// It has ended, well or not.
+    pub fn finished(&self, took: Duration) {
+        self.in_flight.dec();
+        self.duration.observe(took.as_secs_f64());
+    }
+
+    /// It ended badly, or never began (overload). Call [`finished`](Self::finished) too if it had begun.
+    pub fn fault(&self, fault: &Fault) {
+        let new = || self.fault_family.get_or_create_owned(&self.fault_labels(fault.kind));
+        lock(&self.faults).entry(fault.kind).or_insert_with(new).inc();
+    }
+
+    /// An instance was made.
+    pub fn instance_made(&self) {
+        self.instances.inc();
+    }
+
+    /// An instance was dropped.
+    pub fn instance_dropped(&self) {
+        self.instances.dec();
+    }
+
+    /// Invocations since the host started.
+    pub fn invocations(&self) -> u64 {
+        self.invocations.get()
+    }
+
+    /// Faults since the host started.
+    pub fn faults(&self) -> u64 {
+        lock(&self.faults).values().map(|counter| counter.get()).sum()
+    }
+
+    /// Invocations under way.
+    pub fn in_flight(&self) -> u64 {
+        u64::try_from(self.in_flight.get()).unwrap_or(0)
+    }
+
+    /// Living instances.
+    pub fn instances(&self) -> u64 {
+        u64::try_from(self.instances.get()).unwrap_or(0)
+    }
+
+    fn fault_labels(&self, kind: FaultKind) -> FaultLabels {
+        let Labels { service, revision } = self.labels.clone();
+        FaultLabels { service, revision, kind: kind.name(), blame: kind.blame().name() }
+    }
+}
