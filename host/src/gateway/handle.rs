@@ -54,7 +54,7 @@ impl<T> Gateway<T> {
         let host = headers::hostname(authority).unwrap_or_default();
         match self.router.load().find(host, &path, method) {
             Found::Rule(rule) => Ok(Arc::clone(rule)),
-            Found::NotFound => Err(Problem::NotFound),
+            Found::NoRule => Err(Problem::NotFound),
             Found::MethodNotAllowed(methods) => Err(Problem::MethodNotAllowed(methods)),
         }
     }

@@ -52,7 +52,7 @@ pub(super) enum Found<'a> {
     /// This rule.
     Rule(&'a Arc<Rule>),
     /// No rule has the path.
-    NotFound,
+    NoRule,
     /// Rules have the path, but none takes the method; they take these.
     MethodNotAllowed(Vec<Method>),
 }
@@ -131,7 +131,7 @@ impl Router {
         let for_host = self.for_host(host).find_map(|node| search.node(node, path.decoded()));
         match for_host.or_else(|| search.node(&self.any_host, path.decoded())) {
             Some(rule) => Found::Rule(rule),
-            None if search.allowed.is_empty() => Found::NotFound,
+            None if search.allowed.is_empty() => Found::NoRule,
             None => Found::MethodNotAllowed(search.allowed),
         }
     }
@@ -228,7 +228,7 @@ mod tests {
         let path = CanonicalPath::parse(path).unwrap();
         match router.find(host, &path, &method.parse().unwrap()) {
             Found::Rule(rule) => rule.label.to_string(),
-            Found::NotFound => "404".to_owned(),
+            Found::NoRule => "404".to_owned(),
             Found::MethodNotAllowed(methods) => {
                 format!("405 {}", methods.iter().map(Method::as_str).collect::<Vec<_>>().join(","))
             }
@@ -349,7 +349,7 @@ mod tests {
             let Ok(canonical) = CanonicalPath::parse(&path) else { return Ok(()) };
             let found = match router.find(host, &canonical, &method) {
                 Found::Rule(rule) => Some(rule.spec.clone()),
-                Found::NotFound | Found::MethodNotAllowed(_) => None,
+                Found::NoRule | Found::MethodNotAllowed(_) => None,
             };
             prop_assert_eq!(found.as_ref(), model(&rules, host, &path, &method));
         }

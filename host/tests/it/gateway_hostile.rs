@@ -130,19 +130,44 @@ async fn a_request_is_smuggled_behind_another() {
     assert_eq!(*host.reached.lock().unwrap(), [""; 0]);
 }
 
+/// RFC 9112 section 6.1: the chunks count, and the connection ends. hyper takes the length away
+/// before we could refuse the request.
 #[tokio::test]
 async fn length_and_chunks_together_are_two_requests() {
+    for framing in
+        ["content-length: 4\r\ntransfer-encoding: chunked", "transfer-encoding: chunked\r\ncontent-length: 4"]
+    {
+        let host = Host::start(Limits::default());
+        let mut client = host.connect().await;
+        let hidden = "0\r\n\r\nGET /smuggled HTTP/1.1\r\nhost: a\r\n\r\n";
+        client.send(&format!("POST /a HTTP/1.1\r\nhost: a\r\n{framing}\r\n\r\n{hidden}")).await;
+        let answer = client.answer().await.unwrap();
+        assert_eq!((answer.status, answer.saw("content-length")), (200, None));
+        assert_eq!(client.rest().await.unwrap(), "");
+        assert_eq!(*host.reached.lock().unwrap(), ["POST /a"]);
+    }
+}
+
+#[tokio::test]
+async fn a_broken_chunk_hides_a_request() {
     let host = Host::start(Limits::default());
-    let mut client = host.connect().await;
-    client
-        .send(
-            "POST /a HTTP/1.1\r\nhost: a\r\ncontent-length: 4\r\ntransfer-encoding: chunked\r\n\r\n\
-             0\r\n\r\nGET /smuggled HTTP/1.1\r\nhost: a\r\n\r\n",
-        )
-        .await;
-    client.answer().await;
-    let _ = client.rest().await;
-    assert!(!host.reached.lock().unwrap().iter().any(|line| line.contains("smuggled")));
+    for chunks in [
+        "5\nhello\r\n0\r\n\r\n",
+        "5;a\nb\r\nhello\r\n0\r\n\r\n",
+        "5\r\nhelloX\r\n0\r\n\r\n",
+        "fffffffffffffffff\r\n",
+        "-1\r\n",
+    ] {
+        let hidden = "GET /smuggled HTTP/1.1\r\nhost: a\r\n\r\n";
+        let mut client = host.connect().await;
+        client
+            .send(&format!("POST /a HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n{chunks}{hidden}"))
+            .await;
+        let answer = client.answer().await;
+        assert!(answer.is_none_or(|answer| answer.body.contains("cut: ")), "{chunks:?}");
+        client.rest().await.unwrap();
+    }
+    assert!(host.reached.lock().unwrap().iter().all(|line| line == "POST /a"));
 }
 
 #[tokio::test]
