@@ -67,6 +67,18 @@ async fn a_large_body_reaches_the_service_or_resets_the_client() {
     assert!(!host.ask(GET).await.body.contains("cut"));
 }
 
+/// Many clients read nothing before they have sent everything.
+#[tokio::test]
+async fn a_refused_upload_is_reset_before_its_answer_is_read() {
+    let host = Host::start(Limits::default());
+    let size = 8 << 20;
+    let mut client = host.connect().await;
+    client.send(&format!("POST /a HTTP/1.1\r\nhost: a\r\ncontent-length: {size}\r\n\r\n")).await;
+    client.send(&"x".repeat(size)).await;
+    assert_eq!(client.answer().await.unwrap().status, 413);
+    assert_eq!(client.rest().await.unwrap(), "");
+}
+
 #[tokio::test]
 async fn a_body_that_is_too_large_is_asked_for_with_100_continue() {
     let host = Host::start(Limits { body: 10, ..Limits::default() });
