@@ -16,6 +16,7 @@ use http_body::{Body as HttpBody, Frame, SizeHint};
 
 use super::headers;
 use crate::body::{Body, BodyError};
+use crate::telemetry::metrics::RouteMetrics;
 use crate::telemetry::trace::TraceContext;
 
 /// One request from outside, from its head to its end.
@@ -31,6 +32,8 @@ pub struct Access {
     pub route: Option<Arc<str>>,
     /// Who was to answer.
     pub service: Option<ServiceName>,
+    /// Where the rule's requests are counted.
+    pub metrics: Arc<RouteMetrics>,
     /// Which revision of it answered.
     pub revision: Option<u32>,
     /// As in `x-request-id`.
@@ -54,6 +57,9 @@ pub enum Ending {
     Cut,
 }
 
+/// As nginx has it: the client closed the request.
+const CLIENT_CLOSED: u16 = 499;
+
 /// Called once for every request that is over. It runs where the request ran: quick and without
 /// waiting.
 pub type Observer = Arc<dyn Fn(&Access) + Send + Sync>;
@@ -64,13 +70,18 @@ impl Access {
         self.begun.elapsed()
     }
 
+    /// A client that left before there was an answer is counted as 499, as in the log.
+    fn count(&self) {
+        let status = self.status.map_or(CLIENT_CLOSED, |status| status.as_u16());
+        self.metrics.observe(&self.method, status, self.revision.unwrap_or(0), self.duration());
+    }
+
     fn log(&self) {
         tracing::info!(
             target: "holm::access",
             method = %self.method,
             path = self.uri.path(),
-            // 499 as nginx has it: the client closed the request
-            status = self.status.map_or(499, |status| status.as_u16()),
+            status = self.status.map_or(CLIENT_CLOSED, |status| status.as_u16()),
             route = self.route.as_deref(),
             service = self.service.as_ref().map(ServiceName::as_str),
             request_id = &*headers::text(&self.request_id),
@@ -97,6 +108,7 @@ impl Tracked {
 impl Drop for Tracked {
     fn drop(&mut self) {
         self.access.log();
+        self.access.count();
         if let Some(observer) = &self.observer {
             observer(&self.access);
         }

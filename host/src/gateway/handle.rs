@@ -23,6 +23,7 @@ use super::route::{Found, Router, Rule, check_routes};
 use crate::body::{self, Body, BodyError};
 use crate::fault::{Fault, FaultKind};
 use crate::services::{HttpEntry, ServedBy};
+use crate::telemetry::metrics::{Metrics, RouteMetrics};
 
 /// Answers requests by the rules it was given. `T` calls a service:
 /// `Fn(C, HttpEntry, Request<Body>) -> impl Future<Output = Result<Response<Body>, Fault>>`.
@@ -32,6 +33,9 @@ pub struct Gateway<T, C> {
     published: ArcSwap<Published<C>>,
     limits: Limits,
     target: T,
+    metrics: Arc<Metrics>,
+    /// Where requests that no rule takes are counted.
+    unrouted: Arc<RouteMetrics>,
     observer: Option<Observer>,
 }
 
@@ -43,9 +47,9 @@ struct Published<C> {
 
 impl<T, C: Clone> Gateway<T, C> {
     /// A gateway without any route.
-    pub fn new(limits: Limits, target: T, context: C, observer: Option<Observer>) -> Self {
+    pub fn new(limits: Limits, target: T, context: C, metrics: Arc<Metrics>, observer: Option<Observer>) -> Self {
         let published = ArcSwap::from_pointee(Published { router: Router::default(), context });
-        Self { published, limits, target, observer }
+        Self { published, limits, target, unrouted: metrics.route("", None), metrics, observer }
     }
 
     /// Replaces all rules at once, with what their targets need. Requests under way keep theirs.
@@ -54,7 +58,7 @@ impl<T, C: Clone> Gateway<T, C> {
     /// When two of them tie; the old ones stay.
     pub fn publish(&self, rules: &[RouteSpec], context: C) -> Result<(), Vec<String>> {
         check_routes(rules)?;
-        self.published.store(Arc::new(Published { router: Router::new(rules), context }));
+        self.published.store(Arc::new(Published { router: Router::new(rules, &self.metrics), context }));
         Ok(())
     }
 
@@ -64,7 +68,7 @@ impl<T, C: Clone> Gateway<T, C> {
         let published = self.published.load();
         match published.router.find(host, &path, method) {
             Found::Rule(rule) => Ok((Arc::clone(rule), published.context.clone())),
-            Found::NotFound => Err(Problem::NotFound),
+            Found::NoRule => Err(Problem::NotFound),
             Found::MethodNotAllowed(methods) => Err(Problem::MethodNotAllowed(methods)),
         }
     }
@@ -97,6 +101,7 @@ where
             route: None,
             service: None,
             revision: None,
+            metrics: Arc::clone(&self.unrouted),
             request_id: headers::request_id(request.headers_mut()),
             trace: headers::enter_trace(request.headers_mut()),
             bytes_out: 0,
@@ -119,6 +124,7 @@ where
         let (rule, context) = self.route(&authority, request.method(), request.uri())?;
         let Target::Service(service) = &rule.spec.target;
         access.route = Some(Arc::clone(&rule.label));
+        access.metrics = Arc::clone(&rule.metrics);
         access.service = Some(service.clone());
         *request.uri_mut() = rewrite(&rule.spec, request.uri())?;
         headers::strip_hop_by_hop(request.headers_mut());

@@ -15,10 +15,11 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use holm_registry::host::HostPattern;
-use holm_registry::route::{METHODS, Origin, RouteSpec, Segment};
+use holm_registry::route::{METHODS, Origin, RouteSpec, Segment, Target};
 use http::Method;
 
 use super::path::CanonicalPath;
+use crate::telemetry::metrics::{Metrics, RouteMetrics};
 
 /// All rules, ready for matching.
 #[derive(Debug, Default)]
@@ -44,6 +45,8 @@ pub(super) struct Rule {
     pub(super) spec: RouteSpec,
     /// Its path pattern as text.
     pub(super) label: Arc<str>,
+    /// Where its requests are counted.
+    pub(super) metrics: Arc<RouteMetrics>,
 }
 
 /// What routing found.
@@ -52,7 +55,7 @@ pub(super) enum Found<'a> {
     /// This rule.
     Rule(&'a Arc<Rule>),
     /// No rule has the path.
-    NotFound,
+    NoRule,
     /// Rules have the path, but none takes the method; they take these.
     MethodNotAllowed(Vec<Method>),
 }
@@ -100,8 +103,12 @@ fn owner(rule: &RouteSpec) -> String {
 
 impl Router {
     /// Builds the table. Among rules that tie the first wins; [`check_routes`] refuses ties.
-    pub(super) fn new(rules: &[RouteSpec]) -> Self {
-        let named = |spec: &RouteSpec| Arc::new(Rule { spec: spec.clone(), label: spec.path.to_string().into() });
+    pub(super) fn new(rules: &[RouteSpec], metrics: &Metrics) -> Self {
+        let named = |spec: &RouteSpec| {
+            let label: Arc<str> = spec.path.to_string().into();
+            let Target::Service(service) = &spec.target;
+            Arc::new(Rule { spec: spec.clone(), metrics: metrics.route(&label, Some(service)), label })
+        };
         let mut router = Self { rules: rules.iter().map(named).collect(), ..Self::default() };
         for (index, rule) in rules.iter().enumerate() {
             router.host_mut(rule.host.as_ref()).leaf_mut(rule.path.segments()).push(index);
@@ -131,7 +138,7 @@ impl Router {
         let for_host = self.for_host(host).find_map(|node| search.node(node, path.decoded()));
         match for_host.or_else(|| search.node(&self.any_host, path.decoded())) {
             Some(rule) => Found::Rule(rule),
-            None if search.allowed.is_empty() => Found::NotFound,
+            None if search.allowed.is_empty() => Found::NoRule,
             None => Found::MethodNotAllowed(search.allowed),
         }
     }
@@ -211,6 +218,10 @@ mod tests {
 
     use super::*;
 
+    fn router_of(rules: &[RouteSpec]) -> Router {
+        Router::new(rules, &Metrics::new())
+    }
+
     fn rule(host: &str, path: &str, methods: &str) -> RouteSpec {
         RouteSpec {
             host: (!host.is_empty()).then(|| host.parse().unwrap()),
@@ -228,7 +239,7 @@ mod tests {
         let path = CanonicalPath::parse(path).unwrap();
         match router.find(host, &path, &method.parse().unwrap()) {
             Found::Rule(rule) => rule.label.to_string(),
-            Found::NotFound => "404".to_owned(),
+            Found::NoRule => "404".to_owned(),
             Found::MethodNotAllowed(methods) => {
                 format!("405 {}", methods.iter().map(Method::as_str).collect::<Vec<_>>().join(","))
             }
@@ -237,7 +248,7 @@ mod tests {
 
     #[test]
     fn the_most_specific_rule_wins() {
-        let router = Router::new(&[
+        let router = router_of(&[
             rule("", "/{*rest}", ""),
             rule("", "/users/{*rest}", ""),
             rule("", "/users/{id}", ""),
@@ -263,7 +274,7 @@ mod tests {
 
     #[test]
     fn a_rule_with_the_wrong_method_does_not_hide_a_wider_one() {
-        let router = Router::new(&[
+        let router = router_of(&[
             rule("", "/users/{id}", "GET"),
             rule("", "/users/{id}", "PUT"),
             rule("", "/users/{*rest}", "DELETE"),
@@ -279,7 +290,7 @@ mod tests {
 
     #[test]
     fn connect_and_trace_never_reach_a_service() {
-        let router = Router::new(&[rule("", "/{*rest}", "")]);
+        let router = router_of(&[rule("", "/{*rest}", "")]);
         assert_eq!(find(&router, "h", "TRACE", "/a"), "405 GET,HEAD,POST,PUT,PATCH,DELETE,OPTIONS");
         assert_eq!(find(&router, "h", "PROPFIND", "/a"), "/{*rest}");
     }
@@ -345,11 +356,11 @@ mod tests {
         ) {
             let rules = without_ties(rules);
             prop_assert_eq!(check_routes(&rules), Ok(()));
-            let (router, method) = (Router::new(&rules), method.parse().unwrap());
+            let (router, method) = (router_of(&rules), method.parse().unwrap());
             let Ok(canonical) = CanonicalPath::parse(&path) else { return Ok(()) };
             let found = match router.find(host, &canonical, &method) {
                 Found::Rule(rule) => Some(rule.spec.clone()),
-                Found::NotFound | Found::MethodNotAllowed(_) => None,
+                Found::NoRule | Found::MethodNotAllowed(_) => None,
             };
             prop_assert_eq!(found.as_ref(), model(&rules, host, &path, &method));
         }

@@ -98,7 +98,7 @@ fn add_defaults(after: &mut Vec<AppRecord>, steps: &mut Vec<Step>, services: &[S
         }
         let record = AppRecord {
             origin: Origin::Service(service.clone()),
-            routes: vec![RouteSpec::default_for(service)],
+            routes: vec![RouteSpec::default_for(service.clone())],
             services: vec![service.clone()],
         };
         steps.push(Step::Routes(record.clone()));
@@ -154,7 +154,7 @@ mod tests {
     }
 
     fn rule(path: &str, service: &str) -> RouteSpec {
-        RouteSpec { path: path.parse().unwrap(), rewrite: None, ..RouteSpec::default_for(&name(service)) }
+        RouteSpec { path: path.parse().unwrap(), rewrite: None, ..RouteSpec::default_for(name(service)) }
     }
 
     fn all(_: &ServiceName) -> bool {

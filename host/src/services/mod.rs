@@ -83,7 +83,7 @@ pub struct Services(Arc<Shared>);
 
 struct Shared {
     runtime: Runtime,
-    artifacts: Artifacts,
+    artifacts: Arc<Artifacts>,
     telemetry: Telemetry,
     tasks: Tasks,
     component_limit: u64,
@@ -104,7 +104,7 @@ impl Services {
     pub fn new(parts: Parts, on_swap: OnSwap) -> Self {
         Self(Arc::new(Shared {
             runtime: parts.runtime,
-            artifacts: parts.artifacts,
+            artifacts: Arc::new(parts.artifacts),
             telemetry: parts.telemetry,
             tasks: parts.tasks,
             component_limit: parts.component_limit,

@@ -1,5 +1,6 @@
 //! Is a new revision fit to serve? Compiled, linked, warm and well, all beside the request path.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use holm_registry::Digest;
@@ -15,7 +16,7 @@ use crate::runtime::{Identity, Revision};
 /// A revision that could take over now.
 pub(super) struct Prepared {
     pub(super) record: RevisionRecord,
-    pub(super) revision: Revision,
+    pub(super) revision: Arc<Revision>,
     pub(super) took: Duration,
 }
 
@@ -73,7 +74,7 @@ impl Services {
         service: &ServiceRecord,
         record: &RevisionRecord,
         upload: Option<DeployComponent>,
-    ) -> Result<Revision, DeployError> {
+    ) -> Result<Arc<Revision>, DeployError> {
         let uploaded = match upload {
             Some(DeployComponent::Bytes(bytes)) => Some(bytes),
             _ => None,
@@ -95,10 +96,10 @@ impl Services {
         if let Some(bytes) = uploaded {
             self.0.artifacts.put(&bytes).map_err(artifact_error)?;
         }
-        Ok(revision)
+        Ok(Arc::new(revision))
     }
 
-    async fn make_ready(&self, revision: &Revision) -> Result<(), DeployError> {
+    async fn make_ready(&self, revision: &Arc<Revision>) -> Result<(), DeployError> {
         let failed = |fault: crate::fault::Fault| {
             DeployError::Unhealthy(format!(
                 "{} {} does not start: {}",
@@ -141,7 +142,7 @@ impl Services {
 }
 
 /// Asks the new revision whether it is well, through the same door as everybody.
-async fn probe(revision: &Revision, health: &Health) -> Result<(), DeployError> {
+async fn probe(revision: &Arc<Revision>, health: &Health) -> Result<(), DeployError> {
     let unhealthy = |why: String| {
         DeployError::Unhealthy(format!(
             "{} {} did not pass its probe GET {}: {why}; `holm logs {}` may tell more",

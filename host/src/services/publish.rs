@@ -118,7 +118,7 @@ impl Services {
         &self,
         catalog: &mut Catalog,
         steps: Vec<Step>,
-        fresh: Vec<Revision>,
+        fresh: Vec<Arc<Revision>>,
         gone: &[ServiceName],
         routes: Vec<RouteSpec>,
     ) -> Result<(), DeployError> {
@@ -134,7 +134,7 @@ impl Services {
     pub(super) fn swap(
         &self,
         records: BTreeMap<ServiceName, ServiceRecord>,
-        fresh: Vec<Revision>,
+        fresh: Vec<Arc<Revision>>,
         gone: &[ServiceName],
         routes: Vec<RouteSpec>,
     ) {
@@ -144,7 +144,7 @@ impl Services {
         for revision in fresh {
             lock(&self.0.failed).remove(revision.service());
             self.tell(&revision, "is live");
-            services.insert(revision.service().clone(), Arc::new(revision));
+            services.insert(revision.service().clone(), revision);
         }
         for name in gone {
             lock(&self.0.failed).remove(name);

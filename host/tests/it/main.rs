@@ -1,7 +1,11 @@
-//! Holm from the outside: what needs a process, sockets or files, but no component.
+//! Holm from the outside: real sockets, real processes, real components.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod admin;
 mod cli;
+mod door;
+mod gateway;
+mod gateway_drain;
+mod gateway_hostile;
 mod process;

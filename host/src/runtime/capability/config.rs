@@ -19,7 +19,6 @@ fn get_all(guest: &Guest) -> Vec<(String, String)> {
 macro_rules! version {
     ($module:ident, $path:literal, $world:literal) => {
         mod $module {
-            #[expect(missing_docs, unreachable_pub, reason = "generated from WIT")]
             mod bindings {
                 wasmtime::component::bindgen!({
                     path: $path,

@@ -1,6 +1,5 @@
 //! `wasi:logging/logging`: lines of the service's log, with a level and a context.
 
-#[expect(missing_docs, unreachable_pub, reason = "generated from WIT")]
 mod bindings {
     wasmtime::component::bindgen!({
         path: "../wit/wasi-logging-0.1.0-draft",

@@ -177,7 +177,7 @@ mod tests {
         let route = metrics.route("/api/users/{*rest}", Some(&users()));
         for revision in 1..=2 {
             metrics.revision(&users(), revision).started();
-            route.observe(&Method::GET, StatusCode::OK, revision, Duration::from_millis(1));
+            route.observe(&Method::GET, 200, revision, Duration::from_millis(1));
         }
         metrics.forget(&users(), 1);
         let text = metrics.encode();
@@ -196,7 +196,7 @@ mod tests {
         let route = metrics.route("unmatched", None);
         for method in ["GET", "BREW", "WHEN"] {
             let method = Method::from_bytes(method.as_bytes()).unwrap();
-            route.observe(&method, StatusCode::NOT_FOUND, 0, Duration::from_micros(10));
+            route.observe(&method, 404, 0, Duration::from_micros(10));
         }
         let text = metrics.encode();
         let expected = r#"http_server_request_duration_seconds_count{method="_OTHER",route="unmatched",status="404",service="",revision=""} 2"#;

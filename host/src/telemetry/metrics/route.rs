@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use holm_registry::ServiceName;
-use http::{Method, StatusCode};
+use http::Method;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::histogram::Histogram;
@@ -70,8 +70,8 @@ impl Series {
 
 impl RouteMetrics {
     /// One request was answered. `revision` is ignored for a rule that leads to no service.
-    pub fn observe(&self, method: &Method, status: StatusCode, revision: u32, took: Duration) {
-        let key = Key { method: method_label(method), status: status.as_u16(), revision };
+    pub fn observe(&self, method: &Method, status: u16, revision: u32, took: Duration) {
+        let key = Key { method: method_label(method), status, revision };
         match self.known.load().get(&key) {
             Some(series) => series.observe(took.as_secs_f64()),
             None => self.learn(key).observe(took.as_secs_f64()),

@@ -1,6 +1,5 @@
 //! `wasi:keyvalue@0.2.0-draft`.
 
-#[expect(missing_docs, unreachable_pub, reason = "generated from WIT")]
 mod bindings {
     wasmtime::component::bindgen!({
         path: "../wit/wasi-keyvalue-0.2.0-draft",

@@ -1,0 +1,218 @@
+//! The wiring: configuration to a built host, and the host's run. The one file that sees every
+//! part and introduces them to each other.
+//!
+//! Everything that can fail at a start fails in [`App::build`], in this order: the data
+//! directory and its lock, the listeners, the store, the engine, the services. Requests wait
+//! in the listeners' backlogs until [`App::run`].
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::Context;
+use holm_registry::artifact::Artifacts;
+use holm_registry::catalog::Catalog;
+use holm_registry::data_dir::DataDir;
+use holm_registry::store::{Store, StoreOptions};
+use http::{Request, Response};
+use tokio::net::TcpListener;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::admin::{self, AdminState, AdminToken};
+use crate::body::Body;
+use crate::config::HostConfig;
+use crate::fault::Fault;
+use crate::gateway::{Door, Gateway, Limits, bind};
+use crate::mesh::OutgoingHttp;
+use crate::runtime::Runtime;
+use crate::services::{HttpEntry, Parts, Services, Table};
+use crate::shutdown::{Shutdown, Signals, Tasks};
+use crate::telemetry::Telemetry;
+
+/// A host that is built and does not serve yet.
+pub struct App {
+    config: HostConfig,
+    /// Held for as long as the host lives: it is the lock.
+    _data: DataDir,
+    store: Store,
+    services: Services,
+    gateway: Arc<ServiceGateway>,
+    listener: TcpListener,
+    admin: (TcpListener, AdminState),
+    addresses: Addresses,
+    tasks: Tasks,
+}
+
+/// Where a host listens, with the real ports.
+#[derive(Clone, Copy, Debug)]
+pub struct Addresses {
+    /// The gateway.
+    pub gateway: SocketAddr,
+    /// The admin API.
+    pub admin: SocketAddr,
+}
+
+type Answer = std::pin::Pin<Box<dyn Future<Output = Result<Response<Body>, Fault>> + Send>>;
+type ServiceGateway = Gateway<fn(Arc<Table>, HttpEntry, Request<Body>) -> Answer, Arc<Table>>;
+
+fn call_service(table: Arc<Table>, entry: HttpEntry, request: Request<Body>) -> Answer {
+    Box::pin(async move { Services::http(&table, &entry, request).await })
+}
+
+impl App {
+    /// Opens the data directory, binds the listeners and brings every service back.
+    ///
+    /// # Errors
+    /// What is in the way, and what to do about it.
+    pub async fn build(config: HostConfig) -> anyhow::Result<Self> {
+        let data = DataDir::open(&config.data)?;
+        let token = AdminToken::load_or_create(data.path())?;
+        let listener = bind(config.listen, "--listen")?;
+        let admin_listener = bind(config.admin, "--admin")?;
+        let addresses = Addresses { gateway: listener.local_addr()?, admin: admin_listener.local_addr()? };
+        let telemetry = Telemetry::new();
+        let tasks = Tasks::new();
+        let opened = open(&data).await?;
+        let runtime =
+            runtime(data.compiled(), opened.store.clone(), &telemetry, &tasks).context("cannot start the engine")?;
+        let gateway = gateway(&config, &telemetry);
+        let services = services(&config, opened.artifacts, opened.catalog, runtime, &telemetry, &tasks, &gateway);
+        services.boot().await;
+        let state = AdminState {
+            services: services.clone(),
+            logs: telemetry.logs.clone(),
+            metrics: telemetry.metrics.clone(),
+            token: Arc::new(token),
+            address: addresses.admin,
+            component_limit: config.component_limit,
+            stop: CancellationToken::new(),
+        };
+        let admin = (admin_listener, state);
+        Ok(Self { config, _data: data, store: opened.store, services, gateway, listener, admin, addresses, tasks })
+    }
+
+    /// The services, to deploy to before the host serves.
+    pub fn services(&self) -> &Services {
+        &self.services
+    }
+
+    /// Where it listens.
+    pub fn addresses(&self) -> Addresses {
+        self.addresses
+    }
+
+    /// Serves until SIGTERM or SIGINT, drains, and closes the store.
+    ///
+    /// # Errors
+    /// When the signals cannot be caught, or the store fails at its end.
+    pub async fn run(self) -> anyhow::Result<()> {
+        let shutdown = Shutdown::new();
+        let signals = Signals::catch().context("cannot catch SIGTERM and SIGINT")?;
+        self.tasks.spawn("signals", signals.run(shutdown.clone(), || std::process::exit(1)));
+        let background = self.start_background();
+        let (admin_listener, admin_state) = self.admin;
+        let stop_admin = admin_state.stop.clone();
+        let admin = self.tasks.spawn("admin", admin::serve(admin_listener, admin_state));
+        let door = Door::new(self.listener, limits(&self.config), "gateway connections", &self.tasks, shutdown.clone());
+        let gateway = self.gateway;
+        let drained = door
+            .serve(move |request, peer| {
+                let gateway = Arc::clone(&gateway);
+                async move { gateway.handle(request, peer).await }
+            })
+            .await;
+        if drained.cut_off > 0 {
+            tracing::warn!(connections = drained.cut_off, "the drain's deadline passed; connections were cut off");
+        }
+        shutdown.stop();
+        stop_admin.cancel();
+        background.cancel();
+        if let Ok(Err(error)) = admin.await {
+            tracing::warn!(%error, "the admin API ended badly");
+        }
+        if let Err(still_running) = self.tasks.wait(Instant::now() + self.config.drain).await {
+            tracing::warn!("{still_running}");
+        }
+        self.store.close().await.context("the store did not close cleanly")
+    }
+
+    fn start_background(&self) -> CancellationToken {
+        let stop = CancellationToken::new();
+        let (services, token) = (self.services.clone(), stop.clone());
+        self.tasks.spawn("idle instances", async move {
+            let work = async {
+                services.warm_all().await;
+                services.sweep_forever().await;
+            };
+            let _ = token.run_until_cancelled(work).await;
+        });
+        stop
+    }
+}
+
+struct Opened {
+    store: Store,
+    artifacts: Artifacts,
+    catalog: Catalog,
+}
+
+/// Reading a large store takes a while and blocks.
+async fn open(data: &DataDir) -> anyhow::Result<Opened> {
+    let (store, artifacts) = (data.store(), data.artifacts());
+    let work = move || -> anyhow::Result<Opened> {
+        let store = Store::open(&store, &StoreOptions::default())?;
+        let artifacts = Artifacts::open(&artifacts)?;
+        let catalog = Catalog::load(store.clone())?;
+        Ok(Opened { store, artifacts, catalog })
+    };
+    tokio::task::spawn_blocking(work).await.context("opening the store ended early")?
+}
+
+fn runtime(
+    compiled: impl AsRef<Path>,
+    store: Store,
+    telemetry: &Telemetry,
+    tasks: &Tasks,
+) -> anyhow::Result<Runtime> {
+    Runtime::new(compiled.as_ref(), store, Arc::new(OutgoingHttp::new()), telemetry.clone(), tasks.clone())
+}
+
+fn limits(config: &HostConfig) -> Limits {
+    Limits { body: config.body_limit.as_u64(), drain: config.drain, ..Limits::default() }
+}
+
+fn gateway(config: &HostConfig, telemetry: &Telemetry) -> Arc<ServiceGateway> {
+    let empty = Arc::new(Table::empty());
+    Arc::new(Gateway::new(limits(config), call_service, empty, telemetry.metrics.clone(), None))
+}
+
+fn services(
+    config: &HostConfig,
+    artifacts: Artifacts,
+    catalog: Catalog,
+    runtime: Runtime,
+    telemetry: &Telemetry,
+    tasks: &Tasks,
+    gateway: &Arc<ServiceGateway>,
+) -> Services {
+    let parts = Parts {
+        runtime,
+        artifacts,
+        catalog,
+        telemetry: telemetry.clone(),
+        tasks: tasks.clone(),
+        component_limit: config.component_limit as u64,
+        drain: config.drain,
+    };
+    let gateway = Arc::clone(gateway);
+    Services::new(
+        parts,
+        Box::new(move |table| {
+            // ties are refused before a table is made, so this is a mistake of ours
+            if let Err(ties) = gateway.publish(&table.routes, Arc::clone(table)) {
+                tracing::error!(?ties, "the gateway keeps its old rules");
+            }
+        }),
+    )
+}

@@ -1,0 +1,203 @@
+//! A gateway with a target made of a closure, and a client that sees every byte.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use holm::body::{self, Body};
+use holm::fault::Fault;
+use holm::gateway::{Access, Door, Drained, Gateway, Limits, Observer, bind};
+use holm::services::HttpEntry;
+use holm::shutdown::{Shutdown, Tasks};
+use holm_registry::route::{Origin, RouteSpec, Target};
+use http::{Request, Response};
+use http_body_util::BodyExt;
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
+use tokio::task::JoinHandle;
+
+/// No test waits longer for anything.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
+pub(crate) struct Host {
+    pub(crate) address: SocketAddr,
+    pub(crate) shutdown: Shutdown,
+    pub(crate) tasks: Tasks,
+    /// `GET /held/…` is answered once for every permit added here.
+    pub(crate) held: Arc<Semaphore>,
+    /// What reached the target: method and path.
+    pub(crate) reached: Arc<Mutex<Vec<String>>>,
+    /// How each request ended.
+    pub(crate) ended: Arc<Mutex<Vec<String>>>,
+    serving: JoinHandle<Drained>,
+}
+
+pub(crate) fn route(path: &str, methods: &str, rewrite: &str) -> RouteSpec {
+    RouteSpec {
+        host: None,
+        path: path.parse().unwrap(),
+        methods: methods.split_whitespace().map(|method| method.parse().unwrap()).collect(),
+        rewrite: (!rewrite.is_empty()).then(|| rewrite.parse().unwrap()),
+        target: Target::Service("echo".parse().unwrap()),
+        timeout: None,
+        body_limit: None,
+        origin: Origin::Manifest("test".to_owned()),
+    }
+}
+
+impl Host {
+    /// A gateway that takes every path.
+    pub(crate) fn start(limits: Limits) -> Self {
+        Self::with_routes(limits, &[route("/{*rest}", "", "")])
+    }
+
+    pub(crate) fn with_routes(limits: Limits, routes: &[RouteSpec]) -> Self {
+        let (shutdown, tasks) = (Shutdown::new(), Tasks::new());
+        let held = Arc::new(Semaphore::new(0));
+        let (reached, ended) = (Arc::<Mutex<Vec<String>>>::default(), Arc::<Mutex<Vec<String>>>::default());
+        let target = {
+            let (held, reached) = (Arc::clone(&held), Arc::clone(&reached));
+            move |(): (), _: HttpEntry, request| answer(request, Arc::clone(&held), Arc::clone(&reached))
+        };
+        let observer: Observer = {
+            let ended = Arc::clone(&ended);
+            Arc::new(move |access: &Access| ended.lock().unwrap().push(describe(access)))
+        };
+        let gateway = Arc::new(Gateway::new(limits.clone(), target, (), Arc::default(), Some(observer)));
+        gateway.publish(routes, ()).unwrap();
+        let listener = bind("127.0.0.1:0".parse().unwrap(), "--listen").unwrap();
+        let address = listener.local_addr().unwrap();
+        let door = Door::new(listener, limits, "gateway", &tasks, shutdown.clone());
+        let handler = move |request, peer| {
+            let gateway = Arc::clone(&gateway);
+            async move { gateway.handle(request, peer).await }
+        };
+        let serving = tasks.spawn("door", door.serve(handler));
+        Self { address, shutdown, tasks, held, reached, ended, serving }
+    }
+
+    pub(crate) async fn connect(&self) -> Client {
+        Client(BufReader::new(TcpStream::connect(self.address).await.unwrap()))
+    }
+
+    /// One request on a connection of its own.
+    pub(crate) async fn ask(&self, request: &str) -> Answer {
+        let mut client = self.connect().await;
+        client.send(request).await;
+        client.answer().await.unwrap()
+    }
+
+    pub(crate) async fn drained(self) -> Drained {
+        within(self.serving).await.unwrap()
+    }
+}
+
+fn describe(access: &Access) -> String {
+    let status = access.status.map_or(0, |status| status.as_u16());
+    let route = access.route.as_deref().unwrap_or("-");
+    format!("{} {route} {status} {} {:?}", access.method, access.bytes_out, access.ending)
+}
+
+/// Says what it saw; waits on `/held/…`; does not read the body on `/deaf/…`.
+async fn answer(
+    request: Request<Body>,
+    held: Arc<Semaphore>,
+    reached: Arc<Mutex<Vec<String>>>,
+) -> Result<Response<Body>, Fault> {
+    let (parts, body) = request.into_parts();
+    reached.lock().unwrap().push(format!("{} {}", parts.method, parts.uri));
+    if parts.uri.path().starts_with("/held") {
+        held.acquire().await.unwrap().forget();
+    }
+    let mut text = format!("{} {}\n", parts.method, parts.uri);
+    for (name, value) in &parts.headers {
+        text += &format!("{name}: {}\n", value.to_str().unwrap());
+    }
+    if !parts.uri.path().starts_with("/deaf") {
+        match body.collect().await {
+            Ok(body) => text += &format!("\n{}", String::from_utf8_lossy(&body.to_bytes())),
+            Err(error) => text += &format!("\ncut: {error}"),
+        }
+    }
+    let response = Response::builder().header("connection", "x-inner").header("x-inner", "1").header("server", "guest");
+    Ok(response.body(body::full(text)).unwrap())
+}
+
+/// One connection.
+pub(crate) struct Client(BufReader<TcpStream>);
+
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    /// Status line and headers, header names in lower case as hyper writes them.
+    pub(crate) head: String,
+    pub(crate) body: String,
+}
+
+impl Client {
+    pub(crate) async fn send(&mut self, text: &str) {
+        within(self.0.get_mut().write_all(text.as_bytes())).await.unwrap();
+    }
+
+    /// May fail, as on a connection that the host has closed.
+    pub(crate) async fn try_send(&mut self, text: &str) -> std::io::Result<()> {
+        self.0.get_mut().write_all(text.as_bytes()).await
+    }
+
+    /// `None`: the connection was closed in good order before an answer.
+    pub(crate) async fn answer(&mut self) -> Option<Answer> {
+        within(self.read_answer(true)).await.unwrap()
+    }
+
+    pub(crate) async fn answer_without_body(&mut self) -> Option<Answer> {
+        within(self.read_answer(false)).await.unwrap()
+    }
+
+    /// Whatever comes until the host closes; an error is a reset.
+    pub(crate) async fn rest(&mut self) -> std::io::Result<String> {
+        let mut rest = String::new();
+        within(self.0.read_to_string(&mut rest)).await.map(|_| rest)
+    }
+
+    async fn read_answer(&mut self, with_body: bool) -> std::io::Result<Option<Answer>> {
+        let mut head = String::new();
+        while !head.ends_with("\r\n\r\n") {
+            if self.0.read_line(&mut head).await? == 0 {
+                assert_eq!(head, "", "closed inside a head");
+                return Ok(None);
+            }
+        }
+        let length =
+            head.lines().find_map(|line| line.strip_prefix("content-length: ")).map_or(0, |n| n.parse().unwrap());
+        let mut body = vec![0; if with_body { length } else { 0 }];
+        self.0.read_exact(&mut body).await?;
+        let status = head[9..12].parse().unwrap();
+        Ok(Some(Answer { status, head, body: String::from_utf8(body).unwrap() }))
+    }
+}
+
+impl Answer {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.head.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
+    }
+
+    /// A line of the target's account of what it saw.
+    pub(crate) fn saw(&self, name: &str) -> Option<&str> {
+        self.body.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
+    }
+}
+
+pub(crate) async fn within<F: Future>(future: F) -> F::Output {
+    tokio::time::timeout(PATIENCE, future).await.expect("took longer than any test may")
+}
+
+/// Polls until the condition holds.
+pub(crate) async fn until(what: &str, mut condition: impl FnMut() -> bool) {
+    let waiting = async {
+        while !condition() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, waiting).await.unwrap_or_else(|_| panic!("{what} never happened"));
+}
