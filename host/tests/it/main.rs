@@ -1,7 +1,8 @@
-//! Holm from the outside: what needs a process, sockets or files, but no component.
+//! Tests of the host over real sockets, and of its command line.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
+#[cfg(test)]
 mod admin;
+#[cfg(test)]
 mod cli;
+#[cfg(test)]
 mod process;
