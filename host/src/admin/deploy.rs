@@ -64,9 +64,7 @@ pub(super) async fn post_deployment(
     State(state): State<AdminState>,
     request: Request,
 ) -> Result<Json<Vec<Deployed>>, Problem> {
-    let Upload::Parts(parts) = upload::open(request, JSON_LIMIT).await? else {
-        return Err(Problem::bad_request("a deployment is a multipart/form-data body with a part `plan`"));
-    };
+    let parts = upload::form(request).await?;
     let (plan, components) = plan_and_components(parts, state.component_limit).await?;
     let set = deploy_set(plan, components, |digest| state.services.has_component(digest))?;
     let deployed = state.services.deploy(set).await?;
@@ -89,7 +87,7 @@ pub(super) async fn rollback(
     Ok(Json(state.services.rollback(&name, to).await?.into()))
 }
 
-/// Take a service away: its revisions, its rules, its state.
+/// Take a service away: its revisions and its rules. Its data stays, for a service of that name.
 #[utoipa::path(
     delete, path = "/api/services/{name}", tag = "deploy",
     params(("name" = String, Path, description = "Service name")),

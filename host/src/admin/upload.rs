@@ -31,10 +31,18 @@ pub(super) enum Upload {
 /// Reads a raw body up to `limit` bytes; leaves parts to be read one by one.
 pub(super) async fn open(request: Request, limit: usize) -> Result<Upload, Problem> {
     if is_multipart(&request) {
-        let parts = Multipart::from_request(request, &()).await;
-        return parts.map(Upload::Parts).map_err(|error| Problem::bad_request(error.body_text()));
+        return form(request).await.map(Upload::Parts);
     }
     whole(request, limit, "the component").await.map(Upload::Whole)
+}
+
+/// A body that must be a form.
+pub(super) async fn form(request: Request) -> Result<Multipart, Problem> {
+    if !is_multipart(&request) {
+        return Err(Problem::bad_request("this path takes a multipart/form-data body"));
+    }
+    let parts = Multipart::from_request(request, &()).await;
+    parts.map_err(|error| Problem::bad_request(error.body_text()))
 }
 
 /// A raw body of at most `limit` bytes. `what` names it in a refusal.

@@ -5,7 +5,7 @@ use holm_registry::ServiceName;
 use super::Context;
 use super::host::HostArgs;
 
-/// Take a service away, with its revisions, routes and data
+/// Take a service away, with its revisions and routes; its data stays
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// Name of the service

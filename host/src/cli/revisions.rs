@@ -40,6 +40,6 @@ fn row(revision: &Revision, now: SystemTime) -> Vec<String> {
         revision.version.to_string(),
         revision.state.clone(),
         created.unwrap_or_else(|| revision.created_at.clone()),
-        revision.digest.short(),
+        revision.digest.to_string(),
     ]
 }

@@ -1,11 +1,16 @@
 //! Holm from the outside: real sockets, real processes, real components.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
+#[cfg(test)]
 mod admin;
+#[cfg(test)]
 mod cli;
+#[cfg(test)]
 mod door;
+#[cfg(test)]
 mod gateway;
+#[cfg(test)]
 mod gateway_drain;
+#[cfg(test)]
 mod gateway_hostile;
+#[cfg(test)]
 mod process;
