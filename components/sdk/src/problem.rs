@@ -83,16 +83,20 @@ struct Document<'a> {
     errors: &'a [FieldError],
 }
 
-/// The reason phrase of RFC 9110 for the codes that the services use.
+/// The reason phrase of RFC 9110; a code that is not listed counts as the x00 of its class, as it says there.
 fn reason(status: u16) -> &'static str {
     match status {
-        400 => "Bad Request",
+        401 => "Unauthorized",
+        403 => "Forbidden",
         404 => "Not Found",
         405 => "Method Not Allowed",
         409 => "Conflict",
         413 => "Content Too Large",
+        415 => "Unsupported Media Type",
         422 => "Unprocessable Content",
+        429 => "Too Many Requests",
         503 => "Service Unavailable",
+        400..=499 => "Bad Request",
         _ => "Internal Server Error",
     }
 }

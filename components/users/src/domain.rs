@@ -100,7 +100,7 @@ fn check_email(email: &str) -> Option<String> {
 fn check_name(name: &str) -> Option<String> {
     match name.chars().count() {
         0 => Some("is empty".into()),
-        ..=NAME_LIMIT => None,
+        1..=NAME_LIMIT => None,
         _ => Some(format!("is longer than {NAME_LIMIT} characters")),
     }
 }
