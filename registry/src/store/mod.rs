@@ -221,5 +221,5 @@ fn check_size(effects: &Effects) -> Result<(), CommitError> {
         if size > limit { Err(CommitError::TooLarge { what, size, limit }) } else { Ok(()) }
     };
     too_large("a key", longest, layout::MAX_KEY as u64)?;
-    too_large("a commit", effects.size(), MAX_COMMIT.0)
+    too_large("a commit", effects.size(), MAX_COMMIT.as_u64())
 }

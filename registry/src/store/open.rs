@@ -26,7 +26,7 @@ pub(super) fn on_disk(dir: &Path, options: &StoreOptions) -> Result<Store, OpenE
     let engine = SledEngine::open(dir)?;
     let folder = dir.to_owned();
     let probe = Box::new(move || space::free_bytes(&folder));
-    on_engine(Box::new(engine), Gauge::new(Some(probe), options.reserve.0))
+    on_engine(Box::new(engine), Gauge::new(Some(probe), options.reserve.as_u64()))
 }
 
 pub(super) fn on_engine(engine: Box<dyn Engine>, gauge: Gauge) -> Result<Store, OpenError> {
