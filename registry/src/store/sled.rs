@@ -21,6 +21,8 @@
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
@@ -35,6 +37,9 @@ const SEGMENT: usize = 8 << 20;
 const CACHE: u64 = 64 << 20;
 /// What the shortest snapshot holds: a checksum and its head. Shorter ones were cut off.
 const SHORTEST_SNAPSHOT: u64 = 13;
+/// How long an open waits for the lock on the log: far longer than either holder keeps it.
+const LOCK_PATIENCE: Duration = Duration::from_secs(2);
+const LOCK_POLL: Duration = Duration::from_millis(2);
 
 /// sled with one tree.
 pub(super) struct SledEngine {
@@ -126,8 +131,23 @@ fn open_or_without_snapshots(dir: &Path) -> Result<sled::Db, OpenError> {
     open_sled(dir).map_err(|error| damaged(&error))
 }
 
+/// Opens once the lock on the log is free. sled's worker threads may hold it for a moment after
+/// the last handle has gone, and so may a child process between fork and exec; another Holm is
+/// kept out by the lock of the data directory.
 fn open_sled(dir: &Path) -> sled::Result<sled::Db> {
-    sled::Config::new().path(dir).segment_size(SEGMENT).flush_every_ms(None).cache_capacity(CACHE).open()
+    let config = sled::Config::new().path(dir).segment_size(SEGMENT).flush_every_ms(None).cache_capacity(CACHE);
+    let deadline = Instant::now() + LOCK_PATIENCE;
+    loop {
+        match config.open() {
+            Err(error) if is_locked(&error) && Instant::now() < deadline => thread::sleep(LOCK_POLL),
+            other => return other,
+        }
+    }
+}
+
+/// sled tells it in words alone.
+fn is_locked(error: &sled::Error) -> bool {
+    matches!(error, sled::Error::Io(error) if error.to_string().contains("could not acquire lock"))
 }
 
 fn snapshots(dir: &Path) -> io::Result<Vec<PathBuf>> {

@@ -1,6 +1,9 @@
 //! The catalog on a store: what a restart, a conflict and a newer version make of it.
 
-use holm_registry::catalog::{Action, Catalog, Change, KEPT_HISTORY, Plan, RevisionRecord, RevisionState, Step};
+use holm_registry::catalog::{
+    Action, AppRecord, Catalog, Change, KEPT_HISTORY, Plan, RevisionRecord, RevisionState, Step,
+};
+use holm_registry::route::Origin;
 use holm_registry::settings::{Secret, Settings};
 use holm_registry::store::{CommitError, Effects, Key, Record, Sequence, Store};
 use holm_registry::{Digest, ServiceName};
@@ -83,6 +86,20 @@ fn a_removed_service_is_gone_and_the_history_says_so() {
     assert_eq!(catalog.services().count(), 0);
     let latest = catalog.history().next().unwrap();
     assert_eq!((latest.action, latest.service.as_str()), (Action::Remove, "orders"));
+}
+
+#[test]
+fn an_app_and_a_service_of_the_same_name_keep_their_own_routes() {
+    let store = Home::memory().open();
+    let mut catalog = Catalog::load(store.clone()).unwrap();
+    let app = |origin| AppRecord { origin, routes: Vec::new(), services: vec![orders()] };
+    let (manifest, alone) = (Origin::Manifest("orders".to_owned()), Origin::Service(orders()));
+    let steps = vec![Step::Routes(app(manifest.clone())), Step::Routes(app(alone.clone()))];
+    apply(&mut catalog, steps).unwrap();
+    apply(&mut catalog, vec![Step::RemoveRoutes(alone)]).unwrap();
+    let catalog = Catalog::load(store).unwrap();
+    assert_eq!(catalog.apps().cloned().collect::<Vec<_>>(), [app(manifest)]);
+    assert!(catalog.history().all(|entry| entry.action == Action::Routes && entry.service == "orders"));
 }
 
 #[test]

@@ -78,7 +78,7 @@ fn after_a_failed_write_the_commit_is_not_visible_and_the_store_stops() {
 #[test]
 fn a_commit_is_refused_while_the_disk_is_nearly_full_and_reads_go_on() {
     let dir = tempfile::tempdir().unwrap();
-    let store = Store::open(dir.path(), &StoreOptions { reserve: ByteSize(u64::MAX) }).unwrap();
+    let store = Store::open(dir.path(), &StoreOptions { reserve: ByteSize::bytes(u64::MAX) }).unwrap();
     let error = unit().put("a", "1").commit(&store).unwrap_err();
     assert!(matches!(error, CommitError::DiskFull { reserve: u64::MAX, .. }));
     assert_eq!(read(&store, "a"), None);
