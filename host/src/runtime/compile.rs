@@ -60,11 +60,16 @@ pub struct CompileCache {
 }
 
 impl CompileCache {
-    /// A cache in `dir`, which exists.
-    pub fn new(dir: &Path, engine: &Engine) -> Self {
+    /// A cache in `dir`, which is made when it is missing.
+    ///
+    /// # Errors
+    /// When the folder cannot be made.
+    pub fn open(dir: &Path, engine: &Engine) -> io::Result<Self> {
+        fs::create_dir_all(dir)?;
         let mut hasher = DefaultHasher::new();
         engine.precompile_compatibility_hash().hash(&mut hasher);
-        Self { dir: dir.to_owned(), engine: engine.clone(), compatibility: format!("{:016x}", hasher.finish()) }
+        let compatibility = format!("{:016x}", hasher.finish());
+        Ok(Self { dir: dir.to_owned(), engine: engine.clone(), compatibility })
     }
 
     /// The compiled component, if it is there, whole, and made by an engine like this one.

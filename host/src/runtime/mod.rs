@@ -93,7 +93,7 @@ pub struct Identity {
 }
 
 impl Runtime {
-    /// Starts the engine. Compiled code is cached in `cache`, which exists.
+    /// Starts the engine. Compiled code is cached in `cache`.
     ///
     /// # Errors
     /// When the engine cannot reserve its address space.
@@ -106,7 +106,7 @@ impl Runtime {
     ) -> anyhow::Result<Self> {
         let engine = engine::build()?;
         let linker = Arc::new(linker::build(&engine)?);
-        let cache = CompileCache::new(cache, &engine);
+        let cache = CompileCache::open(cache, &engine)?;
         let slots = Slots::new(engine::pool::INSTANCES);
         Ok(Self { engine, linker, cache, slots, database, outbound, telemetry, tasks })
     }

@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod admin;
 #[cfg(test)]
+mod client;
+#[cfg(test)]
 mod cli;
 #[cfg(test)]
 mod door;
@@ -12,5 +14,7 @@ mod gateway;
 mod gateway_drain;
 #[cfg(test)]
 mod gateway_hostile;
+#[cfg(test)]
+mod guests;
 #[cfg(test)]
 mod process;
