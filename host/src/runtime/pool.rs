@@ -62,8 +62,7 @@ impl Pool {
     /// An empty pool.
     pub fn new(linked: Linked, island: Arc<Island>, slots: Arc<Slots>) -> Arc<Self> {
         let isolation = linked.isolation(&island.settings);
-        let settings = &island.settings;
-        let permits = settings.limits.concurrency.min(settings.instances.max) as usize;
+        let permits = island.settings.permits() as usize;
         let pool = Arc::new(Self {
             linked,
             isolation,

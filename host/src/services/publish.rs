@@ -19,6 +19,9 @@ use super::{DeployError, DeploySet, Deployed, Services, Table, lock, no_service}
 use crate::runtime::Revision;
 use crate::telemetry::logs::{LogLevel, LogLine, LogSource};
 
+/// The catalog's services by name.
+pub(super) type Records = BTreeMap<ServiceName, ServiceRecord>;
+
 impl Services {
     /// Deploys a set: all of it or nothing.
     ///
@@ -110,6 +113,7 @@ impl Services {
         change.steps.push(Step::Remove(service.clone()));
         self.apply(&mut catalog, change.steps, Vec::new(), std::slice::from_ref(service), change.routes).await?;
         self.0.telemetry.metrics.forget_service(service);
+        self.0.telemetry.logs.forget(service);
         Ok(())
     }
 
@@ -126,14 +130,16 @@ impl Services {
             return Ok(());
         }
         catalog.apply(Change { at: now_ms(), steps }).await.map_err(catalog_error)?;
-        self.swap(records(catalog), fresh, gone, routes);
+        let (before, after) = (self.0.records.load_full(), records(catalog));
+        self.swap(after.clone(), fresh, gone, routes);
+        self.forget_pruned(&before, &after);
         Ok(())
     }
 
     /// Publishes a new table and lets what it replaces drain.
     pub(super) fn swap(
         &self,
-        records: BTreeMap<ServiceName, ServiceRecord>,
+        records: Records,
         fresh: Vec<Arc<Revision>>,
         gone: &[ServiceName],
         routes: Vec<RouteSpec>,
@@ -170,11 +176,18 @@ impl Services {
             old.drain(this.0.drain).await;
             this.tell(&old, "has drained");
             lock(&this.0.draining).retain(|other| *other != key);
-            let serves_again = this.table().services.get(&key.0).is_some_and(|live| live.number() == key.1);
-            if !serves_again {
-                this.0.telemetry.metrics.forget(&key.0, key.1);
-            }
         });
+    }
+
+    /// The numbers of a revision stay for as long as it is kept, so that the last of them are
+    /// still read after a swap.
+    fn forget_pruned(&self, before: &Records, after: &Records) {
+        for (name, record) in before {
+            let kept = |number| after.get(name).is_some_and(|record| record.revision(number).is_some());
+            for gone in record.revisions.iter().filter(|revision| !kept(revision.number)) {
+                self.0.telemetry.metrics.forget(name, gone.number);
+            }
+        }
     }
 
     /// A line in the service's own log.
@@ -214,7 +227,7 @@ fn describe(revision: &Revision, took: Duration, changed: bool) -> Deployed {
     }
 }
 
-pub(super) fn records(catalog: &Catalog) -> BTreeMap<ServiceName, ServiceRecord> {
+pub(super) fn records(catalog: &Catalog) -> Records {
     catalog.services().map(|record| (record.name.clone(), record.clone())).collect()
 }
 

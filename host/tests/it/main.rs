@@ -5,6 +5,8 @@ mod admin;
 #[cfg(test)]
 mod client;
 #[cfg(test)]
+mod crash;
+#[cfg(test)]
 mod cli;
 #[cfg(test)]
 mod door;
@@ -18,3 +20,5 @@ mod gateway_hostile;
 mod guests;
 #[cfg(test)]
 mod process;
+#[cfg(test)]
+mod swap;
