@@ -38,6 +38,7 @@ pub use inspect::inspect;
 pub use outbound::{Answer, Outbound, OutboundError};
 pub use revision::Revision;
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -133,6 +134,11 @@ impl Runtime {
         };
         let done = tokio::task::spawn_blocking(work).await;
         done.map_err(|error| LoadError::Host(format!("compiling ended early: {error}")))?
+    }
+
+    /// Drops compiled code of components that are not among these.
+    pub fn forget_compiled(&self, used: &BTreeSet<Digest>) {
+        self.cache.retain(used);
     }
 
     /// A revision, linked and without instances.

@@ -4,7 +4,7 @@
 //! the catalog says. A change runs in a task of its own: once begun, it is finished, whether
 //! its client waits or has left.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -61,6 +61,7 @@ impl Services {
 
     async fn deploy_now(&self, set: DeploySet) -> Result<Vec<Deployed>, DeployError> {
         let names: Vec<ServiceName> = set.services.iter().map(|one| one.name.clone()).collect();
+        no_duplicates(&names)?;
         let _turns = self.take_turns(&names.iter().collect::<Vec<_>>()).await;
         let mut outcomes = Vec::with_capacity(names.len());
         for one in set.services {
@@ -211,6 +212,14 @@ impl Services {
             one.routes = own.map(|rule| rule.path.to_string()).collect();
         }
         deployed
+    }
+}
+
+fn no_duplicates(names: &[ServiceName]) -> Result<(), DeployError> {
+    let mut seen = BTreeSet::new();
+    match names.iter().find(|name| !seen.insert(*name)) {
+        Some(twice) => Err(DeployError::Rejected(format!("{twice} occurs twice in this deployment; leave one out"))),
+        None => Ok(()),
     }
 }
 
