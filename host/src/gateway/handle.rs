@@ -136,7 +136,8 @@ where
             request_id: headers::text(&access.request_id).into_owned(),
         };
         let result = self.call(context, entry, request).await;
-        access.revision = result.as_ref().ok().and_then(|response| response.extensions().get()).map(|ServedBy(number)| *number);
+        access.revision =
+            result.as_ref().ok().and_then(|response| response.extensions().get()).map(|ServedBy(number)| *number);
         match cut.kind() {
             // whatever the target made of half a body
             Some(kind) => Err(Problem::Fault(Fault::new(kind, "the target read the body to where it was cut off"))),

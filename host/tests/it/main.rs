@@ -3,9 +3,9 @@
 #[cfg(test)]
 mod admin;
 #[cfg(test)]
-mod client;
-#[cfg(test)]
 mod cli;
+#[cfg(test)]
+mod client;
 #[cfg(test)]
 mod door;
 #[cfg(test)]
