@@ -33,7 +33,8 @@ mod revision;
 mod serve;
 mod slots;
 
-pub use inspect::inspect;
+pub use inspect::{ImportLine, Inspection, inspect};
+pub use invocation::HttpEntry;
 pub use outbound::{Answer, Outbound, OutboundError};
 pub use revision::Revision;
 

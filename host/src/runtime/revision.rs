@@ -13,12 +13,12 @@ use tokio_util::sync::CancellationToken;
 
 use super::component::Linked;
 use super::guest::Island;
+use super::invocation::HttpEntry;
 use super::pool::Pool;
 use super::serve;
 use super::slots::Slots;
 use crate::body::Body;
 use crate::fault::Fault;
-use crate::services::HttpEntry;
 use crate::shutdown::Tasks;
 use crate::telemetry::logs::{LogLevel, LogSource};
 use crate::telemetry::metrics::RevisionMetrics;

@@ -24,13 +24,12 @@ use super::answer::{AnswerBody, Progress};
 use super::commit::commit;
 use super::cpu::{CpuMeter, Metered};
 use super::guest::Guest;
-use super::invocation::Invocation;
+use super::invocation::{HttpEntry, Invocation};
 use super::pool::{HttpEntrance, Instance};
 use super::replay::Replay;
 use super::revision::Revision;
 use crate::body::Body;
 use crate::fault::{Fault, FaultKind};
-use crate::services::HttpEntry;
 use crate::state::Staged;
 
 /// How often an invocation is run again after a conflict before the client is told.

@@ -18,3 +18,5 @@ mod gateway_hostile;
 mod guests;
 #[cfg(test)]
 mod process;
+#[cfg(test)]
+mod tidy;
