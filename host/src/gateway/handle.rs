@@ -200,7 +200,8 @@ fn finish(outcome: Result<Response<Body>, Problem>, version: Version, mut tracke
     }
     access.status = Some(response.status());
     response.headers_mut().insert(headers::REQUEST_ID_HEADER, access.request_id.clone());
-    response.map(|body| AccessBody::new(body, tracked))
+    let length = response.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+    response.map(|body| AccessBody::new(body, length, tracked))
 }
 
 /// How the connection goes on is not the target's to say, nor what runs here.
