@@ -19,4 +19,6 @@ mod guests;
 #[cfg(test)]
 mod process;
 #[cfg(test)]
+mod readme;
+#[cfg(test)]
 mod tidy;
