@@ -109,7 +109,8 @@ impl App {
     pub async fn run(self) -> anyhow::Result<()> {
         let shutdown = Shutdown::new();
         let signals = Signals::catch().context("cannot catch SIGTERM and SIGINT")?;
-        self.tasks.spawn("signals", signals.run(shutdown.clone(), || std::process::exit(1)));
+        // watched to the very end, so that a second signal leaves at once whatever is under way
+        let watching = Tasks::new().spawn("signals", signals.run(shutdown.clone(), || std::process::exit(1)));
         let background = self.start_background();
         let (admin_listener, admin_state) = self.admin;
         let stop_admin = admin_state.stop.clone();
@@ -134,7 +135,9 @@ impl App {
         if let Err(still_running) = self.tasks.wait(Instant::now() + self.config.drain).await {
             tracing::warn!("{still_running}");
         }
-        self.store.close().await.context("the store did not close cleanly")
+        let closed = self.store.close().await.context("the store did not close cleanly");
+        watching.abort();
+        closed
     }
 
     fn start_background(&self) -> CancellationToken {

@@ -4,6 +4,7 @@
 //! The cache knows an entry by the component's digest and by what the engine says code must
 //! be compatible with (its version, its settings, the processor).
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, Write};
@@ -101,6 +102,17 @@ impl CompileCache {
             tracing::warn!(digest = %digest, %error, "compiled code could not be cached");
         }
         load(&self.engine, code)
+    }
+
+    /// Drops what belongs to other components, to other engines, or to nobody.
+    pub fn retain(&self, used: &BTreeSet<Digest>) {
+        let keep: BTreeSet<PathBuf> = used.iter().map(|digest| self.path(digest)).collect();
+        let Ok(entries) = fs::read_dir(&self.dir) else { return };
+        for path in entries.flatten().map(|entry| entry.path()).filter(|path| !keep.contains(path)) {
+            if let Err(error) = fs::remove_file(&path) {
+                tracing::warn!(%error, "old compiled code could not be dropped");
+            }
+        }
     }
 
     fn write(&self, digest: &Digest, code: &[u8]) -> io::Result<()> {

@@ -5,7 +5,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use holm_registry::ServiceName;
-use holm_registry::store::Sequence;
 
 use super::cpu::CpuMeter;
 use crate::fault::Fault;
@@ -35,8 +34,8 @@ pub struct Invocation {
     unit: Mutex<UnitOfWork>,
     /// Something has left the island that cannot be taken back, so it must not be run again.
     left_island: AtomicBool,
-    /// A host function failed with the host's fault; the guest saw a trap.
-    host_fault: Mutex<Option<Fault>>,
+    /// What makes it fail, whatever the guest answers.
+    fault: Mutex<Option<Fault>>,
 }
 
 impl Invocation {
@@ -48,7 +47,7 @@ impl Invocation {
             cpu: Arc::new(cpu),
             unit: Mutex::new(UnitOfWork::default()),
             left_island: AtomicBool::new(false),
-            host_fault: Mutex::new(None),
+            fault: Mutex::new(None),
         }
     }
 
@@ -62,11 +61,6 @@ impl Invocation {
         self.unit().cut()
     }
 
-    /// Discards what the unit under way has staged.
-    pub fn discard(&self) -> Sequence {
-        self.unit().cut().highest
-    }
-
     /// Notes that something has left the island.
     pub fn leaves_island(&self) {
         self.left_island.store(true, Ordering::Relaxed);
@@ -77,13 +71,13 @@ impl Invocation {
         !self.left_island.load(Ordering::Relaxed)
     }
 
-    /// Notes why a host function is about to trap the guest.
-    pub fn host_failed(&self, fault: Fault) {
-        *self.host_fault.lock().unwrap_or_else(PoisonError::into_inner) = Some(fault);
+    /// Makes it fail, whatever the guest answers: what it staged is not committed.
+    pub fn fail(&self, fault: Fault) {
+        *self.fault.lock().unwrap_or_else(PoisonError::into_inner) = Some(fault);
     }
 
-    /// Why a host function trapped the guest, if one did.
-    pub fn take_host_fault(&self) -> Option<Fault> {
-        self.host_fault.lock().unwrap_or_else(PoisonError::into_inner).take()
+    /// Why it must fail, if it must.
+    pub fn take_fault(&self) -> Option<Fault> {
+        self.fault.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }

@@ -89,3 +89,28 @@ pub fn build(engine: &Engine) -> wasmtime::Result<Linker<Guest>> {
     capability::logging::link(&mut linker)?;
     Ok(linker)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::runtime::{compile, engine};
+
+    #[test]
+    fn the_list_of_what_is_provided_names_an_interface_that_is_not_linked() {
+        let engine = engine::build().unwrap();
+        let linker = build(&engine).unwrap();
+        for name in PROVIDED {
+            // a component that imports the interface, empty, and nothing else
+            let mut wasm = b"\0asm\x0d\0\x01\0".to_vec();
+            wasm.extend([7, 3, 1, 0x42, 0]); // type section: one empty instance type
+            let mut import = vec![1, 0, u8::try_from(name.len()).unwrap()];
+            import.extend(name.as_bytes());
+            import.extend([5, 0]);
+            wasm.extend([10, u8::try_from(import.len()).unwrap()]);
+            wasm.extend(import);
+            let code = compile::compile(&engine, &wasm).unwrap_or_else(|error| panic!("{name}: {error}"));
+            let component = compile::load(&engine, &code).unwrap();
+            assert!(linker.instantiate_pre(&component).is_ok(), "{name} is listed but not linked");
+        }
+    }
+}

@@ -8,7 +8,7 @@
 //! | `linker`, `capability` | what a guest may import |
 //! | `guest`, `invocation`, `limits`, `cpu` | what a store holds, whom it works for, what it may use |
 //! | `slots`, `pool` | who may enter, and with which instance |
-//! | `serve`, `answer`, `replay`, `commit` | a request's way through a guest, and the end of its unit of work |
+//! | `serve`, `intake`, `answer`, `replay`, `commit` | a request's way through a guest, and the end of its unit of work |
 //! | `revision` | a component with its settings, ready to be entered |
 //! | `outbound` | the one way off an island |
 //! | `inspect` | what a component imports and exports |
@@ -22,6 +22,7 @@ mod cpu;
 mod engine;
 mod guest;
 mod inspect;
+mod intake;
 mod invocation;
 mod limits;
 mod linker;
@@ -38,6 +39,7 @@ pub use invocation::HttpEntry;
 pub use outbound::{Answer, Outbound, OutboundError};
 pub use revision::Revision;
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -133,6 +135,11 @@ impl Runtime {
         };
         let done = tokio::task::spawn_blocking(work).await;
         done.map_err(|error| LoadError::Host(format!("compiling ended early: {error}")))?
+    }
+
+    /// Drops compiled code of components that are not among these.
+    pub fn forget_compiled(&self, used: &BTreeSet<Digest>) {
+        self.cache.retain(used);
     }
 
     /// A revision, linked and without instances.

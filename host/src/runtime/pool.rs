@@ -62,8 +62,7 @@ impl Pool {
     /// An empty pool.
     pub fn new(linked: Linked, island: Arc<Island>, slots: Arc<Slots>) -> Arc<Self> {
         let isolation = linked.isolation(&island.settings);
-        let settings = &island.settings;
-        let permits = settings.limits.concurrency.min(settings.instances.max) as usize;
+        let permits = island.settings.permits() as usize;
         let pool = Arc::new(Self {
             linked,
             isolation,
@@ -132,13 +131,14 @@ impl Pool {
         }
     }
 
-    /// Makes instances ahead, until `instances.warm` are idle.
+    /// Makes instances ahead: as many as are missing to `instances.warm` now.
     ///
     /// # Errors
     /// When one cannot be made: the guest traps while it starts, or goes over a limit.
     pub async fn warm(&self) -> Result<(), Fault> {
         let settings = &self.island.settings;
-        while self.idle().len() < settings.instances.warm as usize {
+        let missing = (settings.instances.warm as usize).saturating_sub(self.idle().len());
+        for _ in 0..missing {
             let meter = Arc::new(CpuMeter::new(settings.limits.cpu));
             let instance = self.make(meter, Instant::now() + settings.timeout).await?;
             self.idle().push(instance);

@@ -1,6 +1,7 @@
 //! A live revision: one component with its settings, ready to be entered.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use holm_registry::settings::{Isolation, Settings};
@@ -36,10 +37,12 @@ pub struct Revision {
     kill: CancellationToken,
 }
 
-/// How many invocations are under way, and a signal when one ends.
+/// How many invocations are under way in this very object, and a signal when one ends. The
+/// metrics cannot tell: a rollback makes a second object of the same number, which shares them.
 #[derive(Debug)]
 struct InFlight {
     metrics: Arc<RevisionMetrics>,
+    count: AtomicU64,
     ended: Notify,
 }
 
@@ -52,6 +55,7 @@ pub struct Counted {
 impl Drop for Counted {
     fn drop(&mut self) {
         self.in_flight.metrics.finished(self.began.elapsed());
+        self.in_flight.count.fetch_sub(1, Ordering::AcqRel);
         self.in_flight.ended.notify_waiters();
     }
 }
@@ -74,7 +78,8 @@ impl Revision {
         tasks: Tasks,
     ) -> Self {
         let island = Arc::new(island);
-        let in_flight = Arc::new(InFlight { metrics: island.metrics.clone(), ended: Notify::new() });
+        let in_flight =
+            Arc::new(InFlight { metrics: island.metrics.clone(), count: AtomicU64::new(0), ended: Notify::new() });
         let pool = Pool::new(linked, island.clone(), slots);
         Self { version, digest, pool, island, tasks, in_flight, kill: CancellationToken::new() }
     }
@@ -140,7 +145,7 @@ impl Revision {
             let ended = self.in_flight.ended.notified();
             tokio::pin!(ended);
             ended.as_mut().enable();
-            if self.in_flight.metrics.in_flight() == 0 {
+            if self.in_flight.count.load(Ordering::Acquire) == 0 {
                 return;
             }
             ended.await;
@@ -161,6 +166,7 @@ impl Revision {
 
     pub(super) fn begin(&self) -> Counted {
         self.in_flight.metrics.started();
+        self.in_flight.count.fetch_add(1, Ordering::AcqRel);
         Counted { in_flight: self.in_flight.clone(), began: Instant::now() }
     }
 

@@ -24,6 +24,7 @@ use super::answer::{AnswerBody, Progress};
 use super::commit::commit;
 use super::cpu::{CpuMeter, Metered};
 use super::guest::Guest;
+use super::intake::IntakeBody;
 use super::invocation::{HttpEntry, Invocation};
 use super::pool::{HttpEntrance, Instance};
 use super::replay::Replay;
@@ -102,6 +103,9 @@ async fn attempt(
             return Err(Fault::new(FaultKind::Deadline, "the revision was replaced and its drain deadline has passed"));
         }
     };
+    if let Some(fault) = invocation.take_fault() {
+        return Err(fault);
+    }
     let response = head.answer.map_err(|text| Fault::new(FaultKind::Trap, text))?;
     if response.status().is_server_error() {
         drop(head.staged);
@@ -169,7 +173,10 @@ async fn run(
     instance.store.data_mut().leave();
     let rest = invocation.cut();
     revision.pool().give_back(instance);
-    commit(revision.database(), rest).await
+    match invocation.take_fault() {
+        Some(fault) => Err(fault),
+        None => commit(revision.database(), rest).await,
+    }
 }
 
 async fn call(
@@ -182,7 +189,8 @@ async fn call(
     let Instance { store, http, .. } = instance;
     store.data_mut().enter(invocation.clone());
     store.set_epoch_deadline(1);
-    let request = request.map(|body| body.map_err(wasi_body_error));
+    let limit = store.data().island().settings.limits.request_body.as_u64();
+    let request = request.map(|body| IntakeBody::new(body, invocation.clone(), limit));
     match http {
         HttpEntrance::P2(proxy) => call_p2(store, proxy, invocation, request, head).await,
         HttpEntrance::P3(service) => call_p3(store, service, invocation, request, head, progress).await,
@@ -191,16 +199,13 @@ async fn call(
 
 type GuestStore = wasmtime::Store<Guest>;
 
-async fn call_p2<B>(
+async fn call_p2(
     store: &mut GuestStore,
     proxy: &p2::bindings::Proxy,
     invocation: &Arc<Invocation>,
-    request: Request<B>,
+    request: Request<IntakeBody>,
     head: oneshot::Sender<Head>,
-) -> wasmtime::Result<()>
-where
-    B: http_body::Body<Data = bytes::Bytes, Error = wasmtime_wasi_http::Error> + Send + 'static,
-{
+) -> wasmtime::Result<()> {
     let cutting = invocation.clone();
     let mut view = store.data_mut().http();
     let request = view.new_incoming_request(Scheme::Http, request)?;
@@ -216,17 +221,14 @@ fn refused(code: &ErrorCode) -> String {
     format!("the guest answered with the error {code:?}")
 }
 
-async fn call_p3<B>(
+async fn call_p3(
     store: &mut GuestStore,
     service: &p3::bindings::Service,
     invocation: &Arc<Invocation>,
-    request: Request<B>,
+    request: Request<IntakeBody>,
     head: oneshot::Sender<Head>,
     progress: Arc<Progress>,
-) -> wasmtime::Result<()>
-where
-    B: http_body::Body<Data = bytes::Bytes, Error = wasmtime_wasi_http::Error> + Send + 'static,
-{
+) -> wasmtime::Result<()> {
     let (request, transmitted) = p3::Request::from_http(store.data_mut().http().hooks, request);
     store
         .run_concurrent(async |accessor| {
@@ -251,7 +253,7 @@ where
 
 /// Whose fault it was that the guest did not return.
 fn classify(instance: &mut Instance, invocation: &Invocation, error: &wasmtime::Error) -> Fault {
-    if let Some(fault) = invocation.take_host_fault() {
+    if let Some(fault) = invocation.take_fault() {
         return fault;
     }
     let guest = instance.store.data_mut();
@@ -263,9 +265,4 @@ fn classify(instance: &mut Instance, invocation: &Invocation, error: &wasmtime::
         return Fault::new(FaultKind::Limit, format!("limits.memory was reached; then: {error:#}"));
     }
     Fault::new(FaultKind::Trap, format!("{error:?}"))
-}
-
-fn wasi_body_error(error: crate::body::BodyError) -> wasmtime_wasi_http::Error {
-    tracing::debug!(%error, "a request's body ended early");
-    wasmtime_wasi_http::Error::HttpRequestBodySize(None)
 }

@@ -1,9 +1,12 @@
 //! How a restarted host brings every service back as it was, from its data directory.
 
+use std::collections::BTreeSet;
+
+use holm_registry::Digest;
 use holm_registry::catalog::ServiceRecord;
 use holm_registry::route::RouteSpec;
 
-use super::publish::records;
+use super::publish::{Records, records};
 use super::{Services, lock};
 
 impl Services {
@@ -15,6 +18,9 @@ impl Services {
             tracing::error!(record = %unreadable.path, reason = %unreadable.reason, "a record of the catalog cannot be read; it is left as it is");
         }
         let records = records(&catalog);
+        if catalog.unreadable().is_empty() {
+            self.drop_unused(&records);
+        }
         let routes: Vec<RouteSpec> = catalog.apps().flat_map(|app| app.routes.clone()).collect();
         let mut fresh = Vec::with_capacity(records.len());
         for record in records.values() {
@@ -34,6 +40,20 @@ impl Services {
                 tracing::warn!(service = %revision.service(), %fault, "no instance could be made ahead");
             }
         }
+    }
+
+    /// Drops components and compiled code that no kept revision needs. Only at the start: later,
+    /// an upload that is not in the catalog yet would look unused.
+    fn drop_unused(&self, records: &Records) {
+        let used: BTreeSet<Digest> =
+            records.values().flat_map(|record| &record.revisions).map(|revision| revision.digest).collect();
+        let stored = self.0.artifacts.list().unwrap_or_default();
+        for digest in stored.iter().filter(|digest| !used.contains(digest)) {
+            if let Err(error) = self.0.artifacts.remove(digest) {
+                tracing::warn!(%error, "a component that nobody needs could not be dropped");
+            }
+        }
+        self.0.runtime.forget_compiled(&used);
     }
 
     fn not_back(&self, record: &ServiceRecord, why: &str) {

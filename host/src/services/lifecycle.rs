@@ -165,8 +165,10 @@ mod tests {
         change.routes.iter().map(|rule| rule.path.to_string()).collect()
     }
 
-    fn shop(routes: Vec<RouteSpec>) -> AppRecord {
-        AppRecord { origin: Origin::Manifest("shop".into()), routes, services: vec![name("users"), name("orders")] }
+    fn shop(mut routes: Vec<RouteSpec>) -> AppRecord {
+        let origin = Origin::Manifest("shop".into());
+        routes.iter_mut().for_each(|rule| rule.origin = origin.clone());
+        AppRecord { origin, routes, services: vec![name("users"), name("orders")] }
     }
 
     #[test]

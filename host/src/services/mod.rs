@@ -92,7 +92,7 @@ struct Shared {
     on_swap: OnSwap,
     catalog: tokio::sync::Mutex<Catalog>,
     /// The catalog's services as they are now, for readers.
-    records: ArcSwap<BTreeMap<ServiceName, ServiceRecord>>,
+    records: ArcSwap<publish::Records>,
     /// Services that a restart could not bring back, and why.
     failed: Mutex<BTreeMap<ServiceName, String>>,
     draining: Mutex<Vec<(ServiceName, u32)>>,

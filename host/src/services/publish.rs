@@ -4,7 +4,7 @@
 //! the catalog says. A change runs in a task of its own: once begun, it is finished, whether
 //! its client waits or has left.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,6 +18,9 @@ use super::prepare::{Outcome, Prepared, now_ms};
 use super::{DeployError, DeploySet, Deployed, Services, Table, lock, no_service};
 use crate::runtime::Revision;
 use crate::telemetry::logs::{LogLevel, LogLine, LogSource};
+
+/// The catalog's services by name.
+pub(super) type Records = BTreeMap<ServiceName, ServiceRecord>;
 
 impl Services {
     /// Deploys a set: all of it or nothing.
@@ -58,6 +61,7 @@ impl Services {
 
     async fn deploy_now(&self, set: DeploySet) -> Result<Vec<Deployed>, DeployError> {
         let names: Vec<ServiceName> = set.services.iter().map(|one| one.name.clone()).collect();
+        no_duplicates(&names)?;
         let _turns = self.take_turns(&names.iter().collect::<Vec<_>>()).await;
         let mut outcomes = Vec::with_capacity(names.len());
         for one in set.services {
@@ -110,6 +114,7 @@ impl Services {
         change.steps.push(Step::Remove(service.clone()));
         self.apply(&mut catalog, change.steps, Vec::new(), std::slice::from_ref(service), change.routes).await?;
         self.0.telemetry.metrics.forget_service(service);
+        self.0.telemetry.logs.forget(service);
         Ok(())
     }
 
@@ -126,14 +131,16 @@ impl Services {
             return Ok(());
         }
         catalog.apply(Change { at: now_ms(), steps }).await.map_err(catalog_error)?;
-        self.swap(records(catalog), fresh, gone, routes);
+        let (before, after) = (self.0.records.load_full(), records(catalog));
+        self.swap(after.clone(), fresh, gone, routes);
+        self.forget_pruned(&before, &after);
         Ok(())
     }
 
     /// Publishes a new table and lets what it replaces drain.
     pub(super) fn swap(
         &self,
-        records: BTreeMap<ServiceName, ServiceRecord>,
+        records: Records,
         fresh: Vec<Arc<Revision>>,
         gone: &[ServiceName],
         routes: Vec<RouteSpec>,
@@ -170,11 +177,18 @@ impl Services {
             old.drain(this.0.drain).await;
             this.tell(&old, "has drained");
             lock(&this.0.draining).retain(|other| *other != key);
-            let serves_again = this.table().services.get(&key.0).is_some_and(|live| live.number() == key.1);
-            if !serves_again {
-                this.0.telemetry.metrics.forget(&key.0, key.1);
-            }
         });
+    }
+
+    /// The numbers of a revision stay for as long as it is kept, so that the last of them are
+    /// still read after a swap.
+    fn forget_pruned(&self, before: &Records, after: &Records) {
+        for (name, record) in before {
+            let kept = |number| after.get(name).is_some_and(|record| record.revision(number).is_some());
+            for gone in record.revisions.iter().filter(|revision| !kept(revision.number)) {
+                self.0.telemetry.metrics.forget(name, gone.number);
+            }
+        }
     }
 
     /// A line in the service's own log.
@@ -201,6 +215,14 @@ impl Services {
     }
 }
 
+fn no_duplicates(names: &[ServiceName]) -> Result<(), DeployError> {
+    let mut seen = BTreeSet::new();
+    match names.iter().find(|name| !seen.insert(*name)) {
+        Some(twice) => Err(DeployError::Rejected(format!("{twice} occurs twice in this deployment; leave one out"))),
+        None => Ok(()),
+    }
+}
+
 fn describe(revision: &Revision, took: Duration, changed: bool) -> Deployed {
     Deployed {
         service: revision.service().clone(),
@@ -214,7 +236,7 @@ fn describe(revision: &Revision, took: Duration, changed: bool) -> Deployed {
     }
 }
 
-pub(super) fn records(catalog: &Catalog) -> BTreeMap<ServiceName, ServiceRecord> {
+pub(super) fn records(catalog: &Catalog) -> Records {
     catalog.services().map(|record| (record.name.clone(), record.clone())).collect()
 }
 

@@ -7,6 +7,8 @@ mod cli;
 #[cfg(test)]
 mod client;
 #[cfg(test)]
+mod crash;
+#[cfg(test)]
 mod door;
 #[cfg(test)]
 mod gateway;
@@ -20,5 +22,7 @@ mod guests;
 mod process;
 #[cfg(test)]
 mod readme;
+#[cfg(test)]
+mod swap;
 #[cfg(test)]
 mod tidy;

@@ -139,7 +139,7 @@ fn seconds() -> impl Iterator<Item = f64> {
 mod tests {
     use std::time::Duration;
 
-    use http::{Method, StatusCode};
+    use http::Method;
 
     use super::*;
     use crate::fault::{Fault, FaultKind};
