@@ -141,8 +141,8 @@ fn shell(script: &str) -> Command {
     let mut shell = Command::new("bash");
     shell.args(["-euo", "pipefail", "-c", script]).current_dir(root());
     shell.stdin(Stdio::null()).stdout(Stdio::piped());
-    for (name, _) in std::env::vars().filter(|(name, _)| name != "CARGO_HOME") {
-        if ["CARGO", "HOLM_", "RUST_", "NO_COLOR"].iter().any(|ours| name.starts_with(ours)) {
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name != "CARGO_HOME") {
+        if ["CARGO", "HOLM_", "RUST_", "NO_COLOR"].iter().any(|ours| name.to_string_lossy().starts_with(ours)) {
             shell.env_remove(name);
         }
     }
