@@ -28,9 +28,14 @@ ensure_rust() {
     ensure cc build-essential
 }
 
-# build_host: target/debug/holm. The profile is the tests' own, so that wasmtime is compiled once.
+# build_host: target/debug/holm. The profile is the tests' own, so that wasmtime is compiled once. The first build
+# shows its progress, since it takes long; later ones only what went wrong.
 build_host() {
+    local quiet=--quiet
     ensure_rust
-    [ -e "$CARGO_TARGET_DIR/debug/holm" ] || echo "${0##*/}: building the host, about fifteen minutes on two cores the first time" >&2
-    cargo build --quiet --locked --package holm
+    if [ ! -e "$CARGO_TARGET_DIR/debug/holm" ]; then
+        echo "${0##*/}: building the host, about fifteen minutes on two cores this first time" >&2
+        quiet=
+    fi
+    cargo build ${quiet:+"$quiet"} --locked --package holm
 }

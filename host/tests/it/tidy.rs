@@ -168,7 +168,7 @@ fn uses(line: &str, word: &str) -> bool {
     line.match_indices(word).any(|(at, _)| !inside(&line[..at]) || line[..at].ends_with("std::"))
 }
 
-/// The names that follow `crate::` in a line.
+/// The names that follow `crate::` in a line; empty where a brace follows, which no part allows.
 fn parts_named(line: &str) -> impl Iterator<Item = &str> {
     let name = |rest: &'_ str| rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(rest.len());
     line.match_indices("crate::").map(move |(at, found)| {
@@ -287,4 +287,13 @@ fn a_script_cannot_be_run() {
         }
     }
     broken.assert_none();
+}
+
+#[test]
+fn a_rule_of_this_file_catches_nothing() {
+    assert!(uses("use wasmtime::Engine;", "wasmtime::"));
+    assert!(uses("    std::io::stdout().lock()", "io::stdout"));
+    assert!(!uses("use super::sled::SledEngine;", "sled::"));
+    assert!(!uses("eprintln!(\"\")", "println!("));
+    assert_eq!(parts_named("crate::a::b, crate::c, crate::{d}").collect::<Vec<_>>(), ["a", "c", ""]);
 }
