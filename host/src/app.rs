@@ -172,12 +172,7 @@ async fn open(data: &DataDir) -> anyhow::Result<Opened> {
     tokio::task::spawn_blocking(work).await.context("opening the store ended early")?
 }
 
-fn runtime(
-    compiled: impl AsRef<Path>,
-    store: Store,
-    telemetry: &Telemetry,
-    tasks: &Tasks,
-) -> anyhow::Result<Runtime> {
+fn runtime(compiled: impl AsRef<Path>, store: Store, telemetry: &Telemetry, tasks: &Tasks) -> anyhow::Result<Runtime> {
     Runtime::new(compiled.as_ref(), store, Arc::new(OutgoingHttp::new()), telemetry.clone(), tasks.clone())
 }
 

@@ -232,11 +232,17 @@ impl From<services::Deployed> for Deployed {
 
 impl From<services::Inspection> for Inspection {
     fn from(inspection: services::Inspection) -> Self {
-        let services::Inspection { digest, size, imports, exports, isolation, service, settings } = inspection;
+        let services::Inspection { digest, size, imports, exports, isolation } = inspection;
         let imports = imports.into_iter().map(Import::from).collect();
-        let service = service.map(Service::from);
-        let settings = settings.map(without_secrets);
-        Self { digest, size, imports, exports, isolation: isolation.to_owned(), service, settings }
+        Self { digest, size, imports, exports, isolation: isolation.to_owned(), service: None, settings: None }
+    }
+}
+
+impl From<services::ServiceInspection> for Inspection {
+    fn from(inspection: services::ServiceInspection) -> Self {
+        let services::ServiceInspection { component, status, settings } = inspection;
+        let (service, settings) = (status.map(Service::from), Some(without_secrets(settings)));
+        Self { service, settings, ..component.into() }
     }
 }
 

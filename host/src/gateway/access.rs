@@ -118,12 +118,14 @@ impl Drop for Tracked {
 /// An answer's body, counted.
 pub struct AccessBody {
     inner: Body,
+    /// What the head says that it is long.
+    length: Option<u64>,
     tracked: Tracked,
 }
 
 impl AccessBody {
-    pub(super) fn new(inner: Body, tracked: Tracked) -> Self {
-        Self { inner, tracked }
+    pub(super) fn new(inner: Body, length: Option<u64>, tracked: Tracked) -> Self {
+        Self { inner, length, tracked }
     }
 }
 
@@ -157,9 +159,10 @@ impl HttpBody for AccessBody {
 
 impl Drop for AccessBody {
     fn drop(&mut self) {
-        // a body that knows its end is not asked once more
-        if self.inner.is_end_stream() {
-            self.tracked.access.ending = Ending::Whole;
+        // a body that knows its end, or is as long as its head says, is not asked once more
+        let access = &mut self.tracked.access;
+        if self.inner.is_end_stream() || self.length == Some(access.bytes_out) {
+            access.ending = Ending::Whole;
         }
     }
 }

@@ -136,7 +136,8 @@ where
             request_id: headers::text(&access.request_id).into_owned(),
         };
         let result = self.call(context, entry, request).await;
-        access.revision = result.as_ref().ok().and_then(|response| response.extensions().get()).map(|ServedBy(number)| *number);
+        access.revision =
+            result.as_ref().ok().and_then(|response| response.extensions().get()).map(|ServedBy(number)| *number);
         match cut.kind() {
             // whatever the target made of half a body
             Some(kind) => Err(Problem::Fault(Fault::new(kind, "the target read the body to where it was cut off"))),
@@ -199,7 +200,8 @@ fn finish(outcome: Result<Response<Body>, Problem>, version: Version, mut tracke
     }
     access.status = Some(response.status());
     response.headers_mut().insert(headers::REQUEST_ID_HEADER, access.request_id.clone());
-    response.map(|body| AccessBody::new(body, tracked))
+    let length = response.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+    response.map(|body| AccessBody::new(body, length, tracked))
 }
 
 /// How the connection goes on is not the target's to say, nor what runs here.

@@ -219,7 +219,10 @@ mod tests {
     fn a_missing_import_is_told_with_the_nearest_that_exists() {
         let missing = missing_imports(&["wasi:keyvalue/store@0.2.0-draft3".into(), "acme:billing/ledger@1.0.0".into()]);
         let text = LinkError::Missing(missing).to_string();
-        assert!(text.contains("wasi:keyvalue/store@0.2.0-draft3 (the nearest that exists: wasi:keyvalue/store@0.2.0-draft"), "{text}");
+        assert!(
+            text.contains("wasi:keyvalue/store@0.2.0-draft3 (the nearest that exists: wasi:keyvalue/store@0.2.0-draft"),
+            "{text}"
+        );
         assert!(text.ends_with("acme:billing/ledger@1.0.0"), "{text}");
     }
 }

@@ -34,12 +34,7 @@ pub struct CpuMeter {
 impl CpuMeter {
     /// An account with nothing on it.
     pub fn new(limit: Duration) -> Self {
-        Self {
-            origin: Instant::now(),
-            limit: nanos(limit),
-            spent: AtomicU64::new(0),
-            poll_began: AtomicU64::new(0),
-        }
+        Self { origin: Instant::now(), limit: nanos(limit), spent: AtomicU64::new(0), poll_began: AtomicU64::new(0) }
     }
 
     /// Whether the limit is reached. Asked from within a poll, by the epoch callback.

@@ -6,7 +6,32 @@ use wasmtime::component::Component;
 
 use super::component::{default_isolation, export_names, import_names, is_provided, missing_imports};
 use super::{LoadError, Runtime, compile, engine};
-use crate::services::{ImportLine, Inspection};
+
+/// What a component needs and offers.
+#[derive(Clone, Debug)]
+pub struct Inspection {
+    /// Its digest.
+    pub digest: Digest,
+    /// Bytes.
+    pub size: u64,
+    /// What it imports, and who provides that here.
+    pub imports: Vec<ImportLine>,
+    /// What it exports.
+    pub exports: Vec<String>,
+    /// The isolation that it gets unless its settings say otherwise: `reuse` or `invocation`.
+    pub isolation: &'static str,
+}
+
+/// One import of a component.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ImportLine {
+    /// Its exact name.
+    pub name: String,
+    /// `host` or `nobody`.
+    pub provided_by: &'static str,
+    /// When nobody provides it: the nearest name that somebody does.
+    pub nearest: Option<String>,
+}
 
 /// Looks at a component without a running host.
 ///
@@ -45,5 +70,5 @@ fn describe(component: &Component, digest: Digest, size: u64) -> Inspection {
         .collect();
     let exports = export_names(component);
     let isolation = default_isolation(&exports).as_str();
-    Inspection { digest, size, imports, exports, isolation, service: None, settings: None }
+    Inspection { digest, size, imports, exports, isolation }
 }

@@ -4,9 +4,22 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+use holm_registry::ServiceName;
+
 use super::cpu::CpuMeter;
 use crate::fault::Fault;
 use crate::state::{Staged, UnitOfWork};
+
+/// How one HTTP request enters a service.
+#[derive(Clone, Debug)]
+pub struct HttpEntry {
+    /// Which service.
+    pub service: ServiceName,
+    /// When the answer's head is due; the service's own timeout may be sooner.
+    pub deadline: Instant,
+    /// The request's id, as in the access log and in `x-request-id`.
+    pub request_id: String,
+}
 
 /// One invocation. It lives outside the store, so that its unit of work can be cut, committed
 /// or discarded while the guest runs on.

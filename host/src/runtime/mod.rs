@@ -34,7 +34,8 @@ mod revision;
 mod serve;
 mod slots;
 
-pub use inspect::inspect;
+pub use inspect::{ImportLine, Inspection, inspect};
+pub use invocation::HttpEntry;
 pub use outbound::{Answer, Outbound, OutboundError};
 pub use revision::Revision;
 
@@ -145,8 +146,14 @@ impl Runtime {
     ///
     /// # Errors
     /// When the component does not fit this host or its settings.
-    pub fn revision(&self, identity: Identity, settings: Settings, component: &Component) -> Result<Revision, LoadError> {
-        let linked = Linked::new(&self.linker, component, &settings).map_err(|error| LoadError::Rejected(error.to_string()))?;
+    pub fn revision(
+        &self,
+        identity: Identity,
+        settings: Settings,
+        component: &Component,
+    ) -> Result<Revision, LoadError> {
+        let linked =
+            Linked::new(&self.linker, component, &settings).map_err(|error| LoadError::Rejected(error.to_string()))?;
         let Identity { service, revision, version, digest } = identity;
         let limit = settings.limits.log_rate.as_u64();
         let island = Island {

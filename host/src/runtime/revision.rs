@@ -14,12 +14,12 @@ use tokio_util::sync::CancellationToken;
 
 use super::component::Linked;
 use super::guest::Island;
+use super::invocation::HttpEntry;
 use super::pool::Pool;
 use super::serve;
 use super::slots::Slots;
 use crate::body::Body;
 use crate::fault::Fault;
-use crate::services::HttpEntry;
 use crate::shutdown::Tasks;
 use crate::telemetry::logs::{LogLevel, LogSource};
 use crate::telemetry::metrics::RevisionMetrics;
@@ -69,9 +69,17 @@ impl std::fmt::Debug for Revision {
 
 impl Revision {
     /// A revision without instances yet.
-    pub fn new(version: Version, digest: Digest, linked: Linked, island: Island, slots: Arc<Slots>, tasks: Tasks) -> Self {
+    pub fn new(
+        version: Version,
+        digest: Digest,
+        linked: Linked,
+        island: Island,
+        slots: Arc<Slots>,
+        tasks: Tasks,
+    ) -> Self {
         let island = Arc::new(island);
-        let in_flight = Arc::new(InFlight { metrics: island.metrics.clone(), count: AtomicU64::new(0), ended: Notify::new() });
+        let in_flight =
+            Arc::new(InFlight { metrics: island.metrics.clone(), count: AtomicU64::new(0), ended: Notify::new() });
         let pool = Pool::new(linked, island.clone(), slots);
         Self { version, digest, pool, island, tasks, in_flight, kill: CancellationToken::new() }
     }

@@ -25,13 +25,12 @@ use super::commit::commit;
 use super::cpu::{CpuMeter, Metered};
 use super::guest::Guest;
 use super::intake::IntakeBody;
-use super::invocation::Invocation;
+use super::invocation::{HttpEntry, Invocation};
 use super::pool::{HttpEntrance, Instance};
 use super::replay::Replay;
 use super::revision::Revision;
 use crate::body::Body;
 use crate::fault::{Fault, FaultKind};
-use crate::services::HttpEntry;
 use crate::state::Staged;
 
 /// How often an invocation is run again after a conflict before the client is told.
@@ -47,7 +46,11 @@ struct Head {
 }
 
 /// Runs a request, again if its unit of work met a conflict and nothing has left the island.
-pub async fn serve(revision: &Arc<Revision>, entry: &HttpEntry, request: Request<Body>) -> Result<Response<Body>, Fault> {
+pub async fn serve(
+    revision: &Arc<Revision>,
+    entry: &HttpEntry,
+    request: Request<Body>,
+) -> Result<Response<Body>, Fault> {
     let deadline = entry.deadline.min(std::time::Instant::now() + revision.settings().timeout);
     if !revision.uses_state() {
         let invocation = new_invocation(revision, entry, deadline);
@@ -263,4 +266,3 @@ fn classify(instance: &mut Instance, invocation: &Invocation, error: &wasmtime::
     }
     Fault::new(FaultKind::Trap, format!("{error:?}"))
 }
-

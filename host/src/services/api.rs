@@ -1,6 +1,6 @@
 //! What the doors and the admin API may ask for, and what they get.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
 use holm_registry::route::RouteSpec;
@@ -8,16 +8,7 @@ use holm_registry::settings::Settings;
 use holm_registry::{Digest, ServiceName};
 use semver::Version;
 
-/// How one HTTP request enters a service.
-#[derive(Clone, Debug)]
-pub struct HttpEntry {
-    /// Which service.
-    pub service: ServiceName,
-    /// When the answer's head is due; the service's own timeout may be sooner.
-    pub deadline: Instant,
-    /// The request's id, as in the access log and in `x-request-id`.
-    pub request_id: String,
-}
+pub use crate::runtime::{HttpEntry, ImportLine, Inspection};
 
 /// Where the component of a deployment comes from.
 #[derive(Clone, Debug)]
@@ -116,34 +107,15 @@ pub struct RevisionStatus {
     pub state: &'static str,
 }
 
-/// What a component needs and offers.
+/// A live service, looked at.
 #[derive(Clone, Debug)]
-pub struct Inspection {
-    /// Its digest.
-    pub digest: Digest,
-    /// Bytes.
-    pub size: u64,
-    /// What it imports, and who provides that here.
-    pub imports: Vec<ImportLine>,
-    /// What it exports.
-    pub exports: Vec<String>,
-    /// The isolation that it gets unless its settings say otherwise: `reuse` or `invocation`.
-    pub isolation: &'static str,
-    /// The live service that was asked for; `None` for bare bytes.
-    pub service: Option<ServiceStatus>,
-    /// The settings of that service.
-    pub settings: Option<Settings>,
-}
-
-/// One import of a component.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ImportLine {
-    /// Its exact name.
-    pub name: String,
-    /// `host` or `nobody`.
-    pub provided_by: &'static str,
-    /// When nobody provides it: the nearest name that somebody does.
-    pub nearest: Option<String>,
+pub struct ServiceInspection {
+    /// Its component, with the isolation that the service has.
+    pub component: Inspection,
+    /// How it does; `None` when it has just been removed.
+    pub status: Option<ServiceStatus>,
+    /// Its settings.
+    pub settings: Settings,
 }
 
 /// Why a deployment, rollback or removal did not happen. Nothing has changed then.

@@ -204,7 +204,10 @@ mod tests {
         let rules = Some(("clinic".to_owned(), vec![rule("/api/{name}", "patients")]));
         let Err(error) = deploy_routes(&before, &[name("patients")], rules, all) else { panic!("accepted") };
         let text = error.to_string();
-        assert!(text.contains("/api/{name} (manifest of clinic)") && text.contains("/api/{id} (manifest of shop)"), "{text}");
+        assert!(
+            text.contains("/api/{name} (manifest of clinic)") && text.contains("/api/{id} (manifest of shop)"),
+            "{text}"
+        );
     }
 
     #[test]

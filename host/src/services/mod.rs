@@ -27,7 +27,7 @@ mod publish;
 
 pub use api::{
     DeployComponent, DeployError, DeployOne, DeploySet, Deployed, HttpEntry, ImportLine, Inspection, RevisionStatus,
-    ServedBy, ServiceStatus,
+    ServedBy, ServiceInspection, ServiceStatus,
 };
 
 use std::collections::BTreeMap;
@@ -219,19 +219,18 @@ impl Services {
     ///
     /// # Errors
     /// When there is no such service, or its bytes cannot be read.
-    pub async fn inspect_service(&self, service: &ServiceName) -> Result<Inspection, DeployError> {
+    pub async fn inspect_service(&self, service: &ServiceName) -> Result<ServiceInspection, DeployError> {
         let records = self.0.records.load_full();
         let record = records.get(service).ok_or_else(|| no_service(service))?;
         let live = record.live_revision().ok_or_else(|| no_service(service))?;
         let bytes = self.0.artifacts.get(&live.digest).map_err(|error| DeployError::Host(error.to_string()))?;
-        let mut inspection = self.0.runtime.inspect(bytes.into()).await?;
+        let mut component = self.0.runtime.inspect(bytes.into()).await?;
         let table = self.table();
         if let Some(revision) = table.services.get(service) {
-            inspection.isolation = revision.isolation().as_str();
+            component.isolation = revision.isolation().as_str();
         }
-        inspection.service = self.status(&table, record);
-        inspection.settings = Some(live.settings.clone());
-        Ok(inspection)
+        let status = self.status(&table, record);
+        Ok(ServiceInspection { component, status, settings: live.settings.clone() })
     }
 
     /// Drops idle instances for as long as the host runs.

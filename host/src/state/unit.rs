@@ -75,13 +75,7 @@ impl UnitOfWork {
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub fn list(
-        &mut self,
-        store: &Store,
-        set: &Keyset,
-        after: Option<&str>,
-        limit: usize,
-    ) -> Result<Page, StoreError> {
+    pub fn list(&mut self, store: &Store, set: &Keyset, after: Option<&str>, limit: usize) -> Result<Page, StoreError> {
         let mut from = after.map(str::to_owned);
         loop {
             let page = store.keys(set, from.as_deref(), limit)?;

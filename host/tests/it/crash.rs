@@ -41,7 +41,8 @@ fn deploy(host: &Arc<Host>, acknowledged: &Arc<Mutex<Acknowledged>>) -> JoinHand
         for next in (0_u64..).map(|turn| turn % 2 == 0) {
             let (version, file) = if next { ("1.1.0", "users_next") } else { ("1.0.0", "users") };
             let path = component(file);
-            let told = host.cli(&["deploy", path.to_str().unwrap(), "--service", "users", "--version", version, "--json"]);
+            let told =
+                host.cli(&["deploy", path.to_str().unwrap(), "--service", "users", "--version", version, "--json"]);
             if !told.status.success() {
                 break;
             }

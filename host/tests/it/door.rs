@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use futures::StreamExt;
 use holm::body::{self, Body};
 use holm::fault::Fault;
 use holm::gateway::{Access, Door, Drained, Gateway, Limits, Observer, bind};
@@ -11,7 +12,8 @@ use holm::services::HttpEntry;
 use holm::shutdown::{Shutdown, Tasks};
 use holm_registry::route::{Origin, RouteSpec, Target};
 use http::{Request, Response};
-use http_body_util::BodyExt;
+use http_body::Frame;
+use http_body_util::{BodyExt, StreamBody};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
@@ -99,7 +101,7 @@ fn describe(access: &Access) -> String {
     format!("{} {route} {status} {} {:?}", access.method, access.bytes_out, access.ending)
 }
 
-/// Says what it saw; waits on `/held/…`; does not read the body on `/deaf/…`.
+/// Says what it saw; waits on `/held/…`; does not read the body on `/deaf/…`; streams five bytes on `/measured/…`.
 async fn answer(
     request: Request<Body>,
     held: Arc<Semaphore>,
@@ -119,6 +121,14 @@ async fn answer(
             Ok(body) => text += &format!("\n{}", String::from_utf8_lossy(&body.to_bytes())),
             Err(error) => text += &format!("\ncut: {error}"),
         }
+    }
+    if parts.uri.path().starts_with("/measured") {
+        // as a guest sends it: the length is in the head, and the end of the stream comes apart from the last bytes
+        let chunks = futures::stream::iter([Ok(Frame::data("12345".into()))]).chain(futures::stream::pending());
+        return Ok(Response::builder()
+            .header("content-length", "5")
+            .body(StreamBody::new(chunks).boxed_unsync())
+            .unwrap());
     }
     let response = Response::builder().header("connection", "x-inner").header("x-inner", "1").header("server", "guest");
     Ok(response.body(body::full(text)).unwrap())

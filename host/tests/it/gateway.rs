@@ -142,3 +142,11 @@ async fn a_request_is_missing_from_the_access_log() {
     assert!(ended[1].starts_with("GET - 400 ") && ended[1].ends_with(" Whole"), "{}", ended[1]);
     assert_eq!(ended[2], "GET /{*rest} 0 0 Cut");
 }
+
+#[tokio::test]
+async fn an_answer_of_known_length_is_logged_as_cut_off() {
+    let host = Host::start(Limits::default());
+    assert_eq!(host.ask("GET /measured HTTP/1.1\r\nhost: a\r\n\r\n").await.body, "12345");
+    until("the end", || host.ended.lock().unwrap().len() == 1).await;
+    assert_eq!(host.ended.lock().unwrap()[0], "GET /{*rest} 200 5 Whole");
+}

@@ -3,11 +3,11 @@
 #[cfg(test)]
 mod admin;
 #[cfg(test)]
+mod cli;
+#[cfg(test)]
 mod client;
 #[cfg(test)]
 mod crash;
-#[cfg(test)]
-mod cli;
 #[cfg(test)]
 mod door;
 #[cfg(test)]
@@ -21,4 +21,8 @@ mod guests;
 #[cfg(test)]
 mod process;
 #[cfg(test)]
+mod readme;
+#[cfg(test)]
 mod swap;
+#[cfg(test)]
+mod tidy;

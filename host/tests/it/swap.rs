@@ -113,7 +113,8 @@ async fn a_swap_or_the_end_of_the_host_loses_requests() {
         if swap == 0 {
             deploy(&host, "stream", "1.1.0".into(), fixture("stream")).await;
         }
-        let side = |seen: &Seen| if to_new { seen.new.load(Ordering::Relaxed) } else { seen.old.load(Ordering::Relaxed) };
+        let side =
+            |seen: &Seen| if to_new { seen.new.load(Ordering::Relaxed) } else { seen.old.load(Ordering::Relaxed) };
         let before = side(&seen);
         seen.wait_for("after a swap", |seen| side(seen) >= before + BETWEEN_SWAPS).await;
         if let Some(Ok(Err(error))) = load.try_join_next() {

@@ -7,7 +7,11 @@ use crate::runtime::guest::Guest;
 
 fn get(guest: &Guest, key: &str) -> Option<String> {
     let settings = &guest.island().settings;
-    settings.config.get(key).cloned().or_else(|| settings.grants.secrets.get(key).map(|secret| secret.reveal().to_owned()))
+    settings
+        .config
+        .get(key)
+        .cloned()
+        .or_else(|| settings.grants.secrets.get(key).map(|secret| secret.reveal().to_owned()))
 }
 
 fn get_all(guest: &Guest) -> Vec<(String, String)> {

@@ -115,9 +115,10 @@ impl batch::Host for Guest {
     }
 
     fn set_many(&mut self, _: Resource<Bucket>, pairs: Vec<(String, Value)>) -> Answer<()> {
-        answer(check_batch(pairs.len()).and_then(|()| {
-            pairs.into_iter().try_for_each(|(key, value)| self.kv_set(&key, value))
-        }))
+        answer(
+            check_batch(pairs.len())
+                .and_then(|()| pairs.into_iter().try_for_each(|(key, value)| self.kv_set(&key, value))),
+        )
     }
 
     fn delete_many(&mut self, _: Resource<Bucket>, keys: Vec<String>) -> Answer<()> {

@@ -119,15 +119,17 @@ impl atomics::HostCas for Guest {
 
 impl batch::Host for Guest {
     fn get_many(&mut self, _: Resource<Bucket>, keys: Vec<String>) -> Answer<Vec<(String, Option<Value>)>> {
-        answer(check_batch(keys.len()).and_then(|()| {
-            keys.into_iter().map(|key| self.kv_get(&key).map(|value| (key, value))).collect()
-        }))
+        answer(
+            check_batch(keys.len())
+                .and_then(|()| keys.into_iter().map(|key| self.kv_get(&key).map(|value| (key, value))).collect()),
+        )
     }
 
     fn set_many(&mut self, _: Resource<Bucket>, pairs: Vec<(String, Value)>) -> Answer<()> {
-        answer(check_batch(pairs.len()).and_then(|()| {
-            pairs.into_iter().try_for_each(|(key, value)| self.kv_set(&key, value))
-        }))
+        answer(
+            check_batch(pairs.len())
+                .and_then(|()| pairs.into_iter().try_for_each(|(key, value)| self.kv_set(&key, value))),
+        )
     }
 
     fn delete_many(&mut self, _: Resource<Bucket>, keys: Vec<String>) -> Answer<()> {

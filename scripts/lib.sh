@@ -1,0 +1,41 @@
+# shellcheck shell=bash
+# What the scripts here share; sourced, never run. A script that sources it stands in the root of the checkout.
+
+# The one folder that `cargo` builds the host in: outside the checkout, so that a fresh clone builds warm.
+export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/holm/target}"
+
+fail() {
+    echo "${0##*/}: $1" >&2
+    exit 1
+}
+
+# ensure COMMAND PACKAGE...: the command is there already; else Debian's packages that bring it, installed when
+# we are root; else one line that says what to install.
+ensure() {
+    local command=$1
+    shift
+    command -v "$command" >/dev/null && return
+    if ! command -v apt-get >/dev/null || [ "$(id -u)" != 0 ]; then
+        fail "no $command here: install it with your system's package manager (Debian: apt-get install $*)"
+    fi
+    echo "${0##*/}: installing $*" >&2
+    { apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install --no-install-recommends "$@"; } >&2
+}
+
+# What building the host takes: Rust, and a C compiler for its cryptography.
+ensure_rust() {
+    command -v cargo >/dev/null || fail "no cargo here: install Rust from https://rustup.rs"
+    ensure cc build-essential
+}
+
+# build_host: target/debug/holm. The profile is the tests' own, so that wasmtime is compiled once. The first build
+# shows its progress, since it takes long; later ones only what went wrong.
+build_host() {
+    local quiet=--quiet
+    ensure_rust
+    if [ ! -e "$CARGO_TARGET_DIR/debug/holm" ]; then
+        echo "${0##*/}: building the host, about fifteen minutes on two cores this first time" >&2
+        quiet=
+    fi
+    cargo build ${quiet:+"$quiet"} --locked --package holm
+}
