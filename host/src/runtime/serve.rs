@@ -39,6 +39,14 @@ const RERUNS: u32 = 5;
 /// A guest at work. Its end gives the instance back.
 type Running = Pin<Box<dyn Future<Output = Result<(), Fault>> + Send>>;
 
+/// What a guest does once its head is there.
+enum Rest {
+    /// Nothing more: it has returned, or has trapped behind its head.
+    Ended(Result<(), Fault>),
+    /// It is still at work.
+    Running(Running),
+}
+
 /// The head of an answer, with the unit of work that ended at it.
 struct Head {
     answer: Result<Response<WasiBody>, String>,
@@ -83,15 +91,16 @@ async fn attempt(
     let instance = revision.pool().take(&invocation).await?;
     let progress = Progress::new();
     let (head_sender, mut head_receiver) = oneshot::channel();
-    let work = run(revision.clone(), instance, invocation.clone(), request, head_sender, progress.clone());
+    let (settled, first_unit) = oneshot::channel();
+    let work = run(revision.clone(), instance, invocation.clone(), request, head_sender, first_unit, progress.clone());
     let mut running: Running = Box::pin(async move {
         let _held = (permit, counted);
         work.await
     });
-    let (head, still_running) = tokio::select! {
+    let (head, rest) = tokio::select! {
         biased;
-        outcome = &mut running => (head_of_finished(outcome, head_receiver)?, None),
-        head = &mut head_receiver => (head.map_err(|_| no_answer())?, Some(running)),
+        outcome = &mut running => head_of_ended(outcome, head_receiver)?,
+        head = &mut head_receiver => (head.map_err(|_| no_answer())?, Rest::Running(running)),
         () = sleep_until(deadline) => {
             return Err(Fault::new(FaultKind::Deadline, "no answer within the deadline"));
         }
@@ -105,18 +114,22 @@ async fn attempt(
     } else {
         commit(revision.database(), head.staged).await?;
     }
-    if let Some(running) = still_running {
-        revision.spawn(watch(revision.clone(), running, progress.clone()));
+    // nobody waits for this if the guest has ended or has nothing left to commit
+    let _ = settled.send(());
+    match rest {
+        Rest::Ended(Ok(())) => {}
+        Rest::Ended(Err(fault)) => revision.fault_after_head(&fault),
+        Rest::Running(running) => revision.spawn(watch(revision.clone(), running, progress.clone())),
     }
     let limit = revision.settings().limits.response_body.as_u64();
     Ok(response.map(|body| AnswerBody::new(body, progress, limit).boxed_unsync()))
 }
 
-/// A guest that has returned: its head, if it set one. One that trapped after its head keeps
-/// the head; its body ends early, and the trap is counted.
-fn head_of_finished(outcome: Result<(), Fault>, mut head: oneshot::Receiver<Head>) -> Result<Head, Fault> {
+/// A guest that has ended: its head, if it set one. One that trapped after its head keeps the
+/// head; its body ends early, and the trap is counted.
+fn head_of_ended(outcome: Result<(), Fault>, mut head: oneshot::Receiver<Head>) -> Result<(Head, Rest), Fault> {
     match (head.try_recv(), outcome) {
-        (Ok(head), _) => Ok(head),
+        (Ok(head), outcome) => Ok((head, Rest::Ended(outcome))),
         (Err(_), Err(fault)) => Err(fault),
         (Err(_), Ok(())) => Err(no_answer()),
     }
@@ -149,13 +162,15 @@ async fn watch(revision: Arc<Revision>, mut running: Running, progress: Arc<Prog
     }
 }
 
-/// Runs the guest to its end, commits what it staged after its head and gives the instance back.
+/// Runs the guest to its end, gives the instance back and commits what it staged after its head:
+/// behind its first unit, never before it, and not at all if that was not committed.
 async fn run(
     revision: Arc<Revision>,
     mut instance: Instance,
     invocation: Arc<Invocation>,
     request: Request<Body>,
     head: oneshot::Sender<Head>,
+    first_unit: oneshot::Receiver<()>,
     progress: Arc<Progress>,
 ) -> Result<(), Fault> {
     let meter = invocation.cpu.clone();
@@ -166,6 +181,9 @@ async fn run(
     instance.store.data_mut().leave();
     let rest = invocation.cut();
     revision.pool().give_back(instance);
+    if rest.is_empty() || first_unit.await.is_err() {
+        return Ok(());
+    }
     commit(revision.database(), rest).await
 }
 

@@ -7,7 +7,11 @@ mod client;
 #[cfg(test)]
 mod cli;
 #[cfg(test)]
+mod concurrency;
+#[cfg(test)]
 mod door;
+#[cfg(test)]
+mod fixtures;
 #[cfg(test)]
 mod gateway;
 #[cfg(test)]
@@ -18,3 +22,5 @@ mod gateway_hostile;
 mod guests;
 #[cfg(test)]
 mod process;
+#[cfg(test)]
+mod refused;
