@@ -20,21 +20,23 @@ use tokio::time::{Instant, sleep_until};
 use wasmtime_wasi_http::p2::bindings::http::types::{ErrorCode, Scheme};
 use wasmtime_wasi_http::{WasiBody, WasiHttpView, p2, p3};
 
-use super::answer::{AnswerBody, Progress};
+use super::answer::{AnswerBody, AtWork, Progress};
 use super::commit::commit;
 use super::cpu::{CpuMeter, Metered};
 use super::guest::Guest;
 use super::invocation::Invocation;
 use super::pool::{HttpEntrance, Instance};
 use super::replay::Replay;
-use super::revision::Revision;
+use super::revision::{Revision, Turn};
 use crate::body::Body;
 use crate::fault::{Fault, FaultKind};
 use crate::services::HttpEntry;
 use crate::state::Staged;
 
-/// How often an invocation is run again after a conflict before the client is told.
-const RERUNS: u32 = 5;
+/// How often an invocation is run again after a conflict before the client is told. Those that run
+/// again take turns, so only first runs get in their way; with even chances each time, one in 256
+/// needs more.
+const RERUNS: u32 = 8;
 
 /// A guest at work. Its end gives the instance back.
 type Running = Pin<Box<dyn Future<Output = Result<(), Fault>> + Send>>;
@@ -58,21 +60,23 @@ pub async fn serve(revision: &Arc<Revision>, entry: &HttpEntry, request: Request
     let deadline = entry.deadline.min(std::time::Instant::now() + revision.settings().timeout);
     if !revision.uses_state() {
         let invocation = new_invocation(revision, entry, deadline);
-        return attempt(revision, invocation, request).await;
+        return attempt(revision, invocation, request, None).await;
     }
     let (mut request, mut replay) = Replay::of(request);
+    let mut turn = None;
     for _ in 0..RERUNS {
         let invocation = new_invocation(revision, entry, deadline);
-        match attempt(revision, invocation.clone(), request).await {
+        match attempt(revision, invocation.clone(), request, turn).await {
             Err(fault) if fault.kind == FaultKind::Conflict && invocation.can_run_again() => match replay.again() {
                 Some(again) => (request, replay) = Replay::of(again),
                 None => return Err(fault),
             },
             other => return other,
         }
+        turn = Some(revision.turn(deadline).await?);
     }
     let invocation = new_invocation(revision, entry, deadline);
-    attempt(revision, invocation, request).await
+    attempt(revision, invocation, request, turn).await
 }
 
 fn new_invocation(revision: &Revision, entry: &HttpEntry, deadline: std::time::Instant) -> Arc<Invocation> {
@@ -84,6 +88,7 @@ async fn attempt(
     revision: &Arc<Revision>,
     invocation: Arc<Invocation>,
     request: Request<Body>,
+    turn: Option<Turn>,
 ) -> Result<Response<Body>, Fault> {
     let deadline = Instant::from_std(invocation.deadline);
     let permit = revision.pool().enter(deadline).await?;
@@ -112,7 +117,7 @@ async fn attempt(
     if response.status().is_server_error() {
         drop(head.staged);
     } else {
-        commit(revision.database(), head.staged).await?;
+        commit(revision.database(), head.staged, turn).await?;
     }
     // nobody waits for this if the guest has ended or has nothing left to commit
     let _ = settled.send(());
@@ -173,18 +178,20 @@ async fn run(
     first_unit: oneshot::Receiver<()>,
     progress: Arc<Progress>,
 ) -> Result<(), Fault> {
+    let at_work = AtWork::on(&progress);
     let meter = invocation.cpu.clone();
     let called = Metered::new(meter, Box::pin(call(&mut instance, &invocation, request, head, progress))).await;
     if let Err(error) = called {
         return Err(classify(&mut instance, &invocation, &error));
     }
+    at_work.done();
     instance.store.data_mut().leave();
     let rest = invocation.cut();
     revision.pool().give_back(instance);
     if rest.is_empty() || first_unit.await.is_err() {
         return Ok(());
     }
-    commit(revision.database(), rest).await
+    commit(revision.database(), rest, None).await
 }
 
 async fn call(
@@ -277,7 +284,8 @@ fn classify(instance: &mut Instance, invocation: &Invocation, error: &wasmtime::
     if guest.limiter.take_refused() {
         return Fault::new(FaultKind::Limit, format!("limits.memory was reached; then: {error:#}"));
     }
-    Fault::new(FaultKind::Trap, format!("{error:?}"))
+    // the cause first: some see only the first line
+    Fault::new(FaultKind::Trap, format!("{}\n{error:?}", error.root_cause()))
 }
 
 fn wasi_body_error(error: crate::body::BodyError) -> wasmtime_wasi_http::Error {
