@@ -22,7 +22,9 @@ const CHECKSUM: usize = 32;
 #[derive(Debug, thiserror::Error)]
 pub enum CompileError {
     /// The bytes do not begin like WebAssembly.
-    #[error("this is not WebAssembly (it does not begin with the bytes 00 61 73 6d); give the .wasm file that `holm build` printed")]
+    #[error(
+        "this is not WebAssembly (it does not begin with the bytes 00 61 73 6d); give the .wasm file that `holm build` printed"
+    )]
     NotWasm,
     /// A core module.
     #[error(

@@ -71,7 +71,14 @@ impl std::fmt::Debug for Revision {
 
 impl Revision {
     /// A revision without instances yet.
-    pub fn new(version: Version, digest: Digest, linked: Linked, island: Island, slots: Arc<Slots>, tasks: Tasks) -> Self {
+    pub fn new(
+        version: Version,
+        digest: Digest,
+        linked: Linked,
+        island: Island,
+        slots: Arc<Slots>,
+        tasks: Tasks,
+    ) -> Self {
         let island = Arc::new(island);
         let in_flight = Arc::new(InFlight { metrics: island.metrics.clone(), ended: Notify::new() });
         let pool = Pool::new(linked, island.clone(), slots);

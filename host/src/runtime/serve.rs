@@ -56,7 +56,11 @@ struct Head {
 }
 
 /// Runs a request, again if its unit of work met a conflict and nothing has left the island.
-pub async fn serve(revision: &Arc<Revision>, entry: &HttpEntry, request: Request<Body>) -> Result<Response<Body>, Fault> {
+pub async fn serve(
+    revision: &Arc<Revision>,
+    entry: &HttpEntry,
+    request: Request<Body>,
+) -> Result<Response<Body>, Fault> {
     let deadline = entry.deadline.min(std::time::Instant::now() + revision.settings().timeout);
     if !revision.uses_state() {
         let invocation = new_invocation(revision, entry, deadline);

@@ -51,8 +51,11 @@ async fn increments_of_one_key_get_lost_or_give_up() {
     check_conflicts(&answers, done);
     assert_eq!(client.get("/s/?do=get:n").await.body, format!("{done}\n"));
     // no two of them saw the same number
-    let mut seen: Vec<usize> =
-        answers.iter().filter(|answer| answer.status == 200).map(|answer| answer.body.trim().parse().unwrap()).collect();
+    let mut seen: Vec<usize> = answers
+        .iter()
+        .filter(|answer| answer.status == 200)
+        .map(|answer| answer.body.trim().parse().unwrap())
+        .collect();
     seen.sort_unstable();
     assert_eq!(seen, (1..=done).collect::<Vec<_>>());
 }

@@ -203,9 +203,11 @@ async fn a_second_host_gets_in_the_way_of_the_first() {
     assert!(text.contains(&format!("is in use by process {}", host.pid())) && text.contains("--data"), "{text}");
 
     let elsewhere = tempfile::tempdir().unwrap();
-    for (flag, taken, other) in
-        [("--listen", &host.gateway, "--admin"), ("--admin", &host.admin, "--listen"), ("--listen", &host.admin, "--admin")]
-    {
+    for (flag, taken, other) in [
+        ("--listen", &host.gateway, "--admin"),
+        ("--admin", &host.admin, "--listen"),
+        ("--listen", &host.admin, "--admin"),
+    ] {
         let text = up_fails(elsewhere.path(), &[flag, taken, other, ANY_PORT]);
         assert!(text.contains(&format!("{taken} is in use by another program")) && text.contains(flag), "{text}");
     }
