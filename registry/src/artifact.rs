@@ -87,7 +87,8 @@ impl Artifacts {
         let temporary = path.with_extension(format!("{write}.{TEMPORARY}"));
         let folder = path.parent().unwrap_or(&self.root);
         let failed = |source: io::Error| match source.kind() {
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            // the last: over the process's limit on the size of a file
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
                 ArtifactError::DiskFull { path: path.clone(), size: bytes.len() }
             }
             _ => ArtifactError::Io { path: path.clone(), source },

@@ -22,6 +22,8 @@ pub struct Progress {
     last: AtomicU64,
     ended: AtomicBool,
     on_end: Notify,
+    /// The guest is gone before it was done.
+    broken_off: AtomicBool,
 }
 
 impl Progress {
@@ -32,6 +34,7 @@ impl Progress {
             last: AtomicU64::new(0),
             ended: AtomicBool::new(false),
             on_end: Notify::new(),
+            broken_off: AtomicBool::new(false),
         })
     }
 
@@ -59,6 +62,31 @@ impl Progress {
     fn end(&self) {
         self.ended.store(true, Ordering::Release);
         self.on_end.notify_one();
+    }
+}
+
+/// Held while a guest works, in front of its store: dropped before [`AtWork::done`], as by a
+/// trap or a deadline, it breaks the answer off. The end of a store alone looks to its body like
+/// a regular end, and the client would take half an answer for a whole one.
+pub struct AtWork(Option<Arc<Progress>>);
+
+impl AtWork {
+    /// The guest begins.
+    pub fn on(progress: &Arc<Progress>) -> Self {
+        Self(Some(progress.clone()))
+    }
+
+    /// The guest has returned.
+    pub fn done(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for AtWork {
+    fn drop(&mut self) {
+        if let Some(progress) = &self.0 {
+            progress.broken_off.store(true, Ordering::Release);
+        }
     }
 }
 
@@ -99,6 +127,9 @@ impl HttpBody for AnswerBody {
         match Pin::new(&mut self.inner).poll_frame(context) {
             Poll::Ready(Some(Ok(frame))) => Poll::Ready(Some(self.charge(&frame).map(|()| frame))),
             Poll::Ready(Some(Err(error))) => Poll::Ready(Some(Err(error.into()))),
+            Poll::Ready(None) if self.progress.broken_off.load(Ordering::Acquire) => {
+                Poll::Ready(Some(Err("the guest ended before its answer was whole".into())))
+            }
             Poll::Ready(None) => Poll::Ready(None),
             Poll::Pending => Poll::Pending,
         }

@@ -2,19 +2,21 @@
 
 use holm_registry::store::{CommitError, Store, StoreError};
 
+use super::revision::Turn;
 use crate::fault::{Fault, FaultKind};
 use crate::state::Staged;
 
 /// Commits a unit and waits until what it wrote and what it read are durable. An empty unit
-/// costs nothing.
+/// costs nothing. `turn` is given back as soon as the unit is visible.
 ///
 /// # Errors
 /// A conflict, when something that it read has changed; otherwise the store's own trouble.
-pub async fn commit(store: &Store, staged: Staged) -> Result<(), Fault> {
+pub async fn commit(store: &Store, staged: Staged, turn: Option<Turn>) -> Result<(), Fault> {
     if staged.is_empty() {
         return Ok(());
     }
     let sequence = store.commit(staged.effects).await.map_err(commit_fault)?;
+    drop(turn);
     store.durable(staged.highest.max(sequence)).await.map_err(|error| store_fault(&error))
 }
 

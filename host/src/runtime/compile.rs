@@ -9,6 +9,8 @@ use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use holm_registry::Digest;
 use wasmtime::Engine;
@@ -60,6 +62,8 @@ pub struct CompileCache {
     dir: PathBuf,
     engine: Engine,
     compatibility: String,
+    /// Keeps the temporary files of concurrent writers apart.
+    writes: Arc<AtomicU64>,
 }
 
 impl CompileCache {
@@ -72,7 +76,7 @@ impl CompileCache {
         let mut hasher = DefaultHasher::new();
         engine.precompile_compatibility_hash().hash(&mut hasher);
         let compatibility = format!("{:016x}", hasher.finish());
-        Ok(Self { dir: dir.to_owned(), engine: engine.clone(), compatibility })
+        Ok(Self { dir: dir.to_owned(), engine: engine.clone(), compatibility, writes: Arc::default() })
     }
 
     /// The compiled component, if it is there, whole, and made by an engine like this one.
@@ -116,10 +120,19 @@ impl CompileCache {
     }
 
     fn write(&self, digest: &Digest, code: &[u8]) -> io::Result<()> {
-        let mut file = tempfile_in(&self.dir, digest)?;
-        file.1.write_all(Digest::of(code).as_bytes())?;
-        file.1.write_all(code)?;
-        fs::rename(&file.0, self.path(digest))
+        let temporary = self.temporary(digest);
+        let written = write(&temporary, code).and_then(|()| fs::rename(&temporary, self.path(digest)));
+        if written.is_err() {
+            // on a full disk half a file would only make matters worse
+            let _ = fs::remove_file(&temporary);
+        }
+        written
+    }
+
+    /// A name for this write alone: two services may compile the same component at once.
+    fn temporary(&self, digest: &Digest) -> PathBuf {
+        let write = self.writes.fetch_add(1, Ordering::Relaxed);
+        self.dir.join(format!("{}.{}-{write}.tmp", digest.hex(), std::process::id()))
     }
 
     fn path(&self, digest: &Digest) -> PathBuf {
@@ -127,10 +140,10 @@ impl CompileCache {
     }
 }
 
-fn tempfile_in(dir: &Path, digest: &Digest) -> io::Result<(PathBuf, fs::File)> {
-    let path = dir.join(format!("{}.{}.tmp", digest.hex(), std::process::id()));
-    let file = fs::File::create(&path)?;
-    Ok((path, file))
+fn write(path: &Path, code: &[u8]) -> io::Result<()> {
+    let mut file = fs::File::create(path)?;
+    file.write_all(Digest::of(code).as_bytes())?;
+    file.write_all(code)
 }
 
 /// Loads what [`compile`] made.

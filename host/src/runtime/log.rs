@@ -7,6 +7,10 @@ use holm_registry::ServiceName;
 
 use crate::telemetry::logs::{LogHub, LogLevel, LogLine, LogSource};
 
+/// What a line costs besides its text, in bytes: its time, level and place in memory. Without
+/// it a flood of empty lines would be free.
+const LINE_COST: usize = 64;
+
 /// The log of one revision.
 pub struct IslandLog {
     hub: Arc<LogHub>,
@@ -43,7 +47,7 @@ impl IslandLog {
 
     /// Writes one line, unless the service has logged too much within this second.
     pub fn write(&self, source: LogSource, level: LogLevel, context: &str, message: &str) {
-        let size = (context.len() + message.len()) as u64;
+        let size = (LINE_COST + context.len() + message.len()) as u64;
         let verdict = self.budget.lock().unwrap_or_else(PoisonError::into_inner).charge(size, Instant::now());
         match verdict {
             Verdict::Write => self.send(source, level, context, message),

@@ -9,7 +9,8 @@ use holm_registry::store::Store as Database;
 use holm_registry::{Digest, ServiceName};
 use http::{Request, Response};
 use semver::Version;
-use tokio::sync::Notify;
+use tokio::sync::{Mutex, Notify, OwnedMutexGuard};
+use tokio::time::timeout_at;
 use tokio_util::sync::CancellationToken;
 
 use super::component::Linked;
@@ -19,7 +20,7 @@ use super::pool::Pool;
 use super::serve;
 use super::slots::Slots;
 use crate::body::Body;
-use crate::fault::Fault;
+use crate::fault::{Fault, FaultKind};
 use crate::shutdown::Tasks;
 use crate::telemetry::logs::{LogLevel, LogSource};
 use crate::telemetry::metrics::RevisionMetrics;
@@ -35,7 +36,12 @@ pub struct Revision {
     tasks: Tasks,
     in_flight: Arc<InFlight>,
     kill: CancellationToken,
+    reruns: Arc<Mutex<()>>,
 }
+
+/// The right to run again after a conflict. One invocation of a service has it at a time: if all
+/// that met a conflict ran again at once, all but one would meet the next.
+pub type Turn = OwnedMutexGuard<()>;
 
 /// How many invocations are under way in this very object, and a signal when one ends. The
 /// metrics cannot tell: a rollback makes a second object of the same number, which shares them.
@@ -81,7 +87,7 @@ impl Revision {
         let in_flight =
             Arc::new(InFlight { metrics: island.metrics.clone(), count: AtomicU64::new(0), ended: Notify::new() });
         let pool = Pool::new(linked, island.clone(), slots);
-        Self { version, digest, pool, island, tasks, in_flight, kill: CancellationToken::new() }
+        Self { version, digest, pool, island, tasks, in_flight, kill: CancellationToken::new(), reruns: Arc::default() }
     }
 
     /// Whose revision it is.
@@ -168,6 +174,12 @@ impl Revision {
         self.in_flight.metrics.started();
         self.in_flight.count.fetch_add(1, Ordering::AcqRel);
         Counted { in_flight: self.in_flight.clone(), began: Instant::now() }
+    }
+
+    /// Waits in line to run again, in the order of the conflicts.
+    pub(super) async fn turn(&self, deadline: Instant) -> Result<Turn, Fault> {
+        let late = |_| Fault::new(FaultKind::Conflict, "the deadline passed before it could run again");
+        timeout_at(deadline.into(), self.reruns.clone().lock_owned()).await.map_err(late)
     }
 
     pub(super) async fn killed(&self) {

@@ -20,7 +20,7 @@ use tokio::time::{Instant, sleep_until};
 use wasmtime_wasi_http::p2::bindings::http::types::{ErrorCode, Scheme};
 use wasmtime_wasi_http::{WasiBody, WasiHttpView, p2, p3};
 
-use super::answer::{AnswerBody, Progress};
+use super::answer::{AnswerBody, AtWork, Progress};
 use super::commit::commit;
 use super::cpu::{CpuMeter, Metered};
 use super::guest::Guest;
@@ -28,16 +28,26 @@ use super::intake::IntakeBody;
 use super::invocation::{HttpEntry, Invocation};
 use super::pool::{HttpEntrance, Instance};
 use super::replay::Replay;
-use super::revision::Revision;
+use super::revision::{Revision, Turn};
 use crate::body::Body;
 use crate::fault::{Fault, FaultKind};
 use crate::state::Staged;
 
-/// How often an invocation is run again after a conflict before the client is told.
-const RERUNS: u32 = 5;
+/// How often an invocation is run again after a conflict before the client is told. Those that run
+/// again take turns, so only first runs get in their way; with even chances each time, one in 256
+/// needs more.
+const RERUNS: u32 = 8;
 
 /// A guest at work. Its end gives the instance back.
 type Running = Pin<Box<dyn Future<Output = Result<(), Fault>> + Send>>;
+
+/// What a guest does once its head is there.
+enum Rest {
+    /// Nothing more: it has returned, or has trapped behind its head.
+    Ended(Result<(), Fault>),
+    /// It is still at work.
+    Running(Running),
+}
 
 /// The head of an answer, with the unit of work that ended at it.
 struct Head {
@@ -54,21 +64,23 @@ pub async fn serve(
     let deadline = entry.deadline.min(std::time::Instant::now() + revision.settings().timeout);
     if !revision.uses_state() {
         let invocation = new_invocation(revision, entry, deadline);
-        return attempt(revision, invocation, request).await;
+        return attempt(revision, invocation, request, None).await;
     }
     let (mut request, mut replay) = Replay::of(request);
+    let mut turn = None;
     for _ in 0..RERUNS {
         let invocation = new_invocation(revision, entry, deadline);
-        match attempt(revision, invocation.clone(), request).await {
+        match attempt(revision, invocation.clone(), request, turn).await {
             Err(fault) if fault.kind == FaultKind::Conflict && invocation.can_run_again() => match replay.again() {
                 Some(again) => (request, replay) = Replay::of(again),
                 None => return Err(fault),
             },
             other => return other,
         }
+        turn = Some(revision.turn(deadline).await?);
     }
     let invocation = new_invocation(revision, entry, deadline);
-    attempt(revision, invocation, request).await
+    attempt(revision, invocation, request, turn).await
 }
 
 fn new_invocation(revision: &Revision, entry: &HttpEntry, deadline: std::time::Instant) -> Arc<Invocation> {
@@ -80,6 +92,7 @@ async fn attempt(
     revision: &Arc<Revision>,
     invocation: Arc<Invocation>,
     request: Request<Body>,
+    turn: Option<Turn>,
 ) -> Result<Response<Body>, Fault> {
     let deadline = Instant::from_std(invocation.deadline);
     let permit = revision.pool().enter(deadline).await?;
@@ -87,15 +100,16 @@ async fn attempt(
     let instance = revision.pool().take(&invocation).await?;
     let progress = Progress::new();
     let (head_sender, mut head_receiver) = oneshot::channel();
-    let work = run(revision.clone(), instance, invocation.clone(), request, head_sender, progress.clone());
+    let (settled, first_unit) = oneshot::channel();
+    let work = run(revision.clone(), instance, invocation.clone(), request, head_sender, first_unit, progress.clone());
     let mut running: Running = Box::pin(async move {
         let _held = (permit, counted);
         work.await
     });
-    let (head, still_running) = tokio::select! {
+    let (head, rest) = tokio::select! {
         biased;
-        outcome = &mut running => (head_of_finished(outcome, head_receiver)?, None),
-        head = &mut head_receiver => (head.map_err(|_| no_answer())?, Some(running)),
+        outcome = &mut running => head_of_ended(outcome, head_receiver)?,
+        head = &mut head_receiver => (head.map_err(|_| no_answer())?, Rest::Running(running)),
         () = sleep_until(deadline) => {
             return Err(Fault::new(FaultKind::Deadline, "no answer within the deadline"));
         }
@@ -110,20 +124,24 @@ async fn attempt(
     if response.status().is_server_error() {
         drop(head.staged);
     } else {
-        commit(revision.database(), head.staged).await?;
+        commit(revision.database(), head.staged, turn).await?;
     }
-    if let Some(running) = still_running {
-        revision.spawn(watch(revision.clone(), running, progress.clone()));
+    // nobody waits for this if the guest has ended or has nothing left to commit
+    let _ = settled.send(());
+    match rest {
+        Rest::Ended(Ok(())) => {}
+        Rest::Ended(Err(fault)) => revision.fault_after_head(&fault),
+        Rest::Running(running) => revision.spawn(watch(revision.clone(), running, progress.clone())),
     }
     let limit = revision.settings().limits.response_body.as_u64();
     Ok(response.map(|body| AnswerBody::new(body, progress, limit).boxed_unsync()))
 }
 
-/// A guest that has returned: its head, if it set one. One that trapped after its head keeps
-/// the head; its body ends early, and the trap is counted.
-fn head_of_finished(outcome: Result<(), Fault>, mut head: oneshot::Receiver<Head>) -> Result<Head, Fault> {
+/// A guest that has ended: its head, if it set one. One that trapped after its head keeps the
+/// head; its body ends early, and the trap is counted.
+fn head_of_ended(outcome: Result<(), Fault>, mut head: oneshot::Receiver<Head>) -> Result<(Head, Rest), Fault> {
     match (head.try_recv(), outcome) {
-        (Ok(head), _) => Ok(head),
+        (Ok(head), outcome) => Ok((head, Rest::Ended(outcome))),
         (Err(_), Err(fault)) => Err(fault),
         (Err(_), Ok(())) => Err(no_answer()),
     }
@@ -156,27 +174,34 @@ async fn watch(revision: Arc<Revision>, mut running: Running, progress: Arc<Prog
     }
 }
 
-/// Runs the guest to its end, commits what it staged after its head and gives the instance back.
+/// Runs the guest to its end, gives the instance back and commits what it staged after its head:
+/// behind its first unit, never before it, and not at all if that was not committed.
 async fn run(
     revision: Arc<Revision>,
     mut instance: Instance,
     invocation: Arc<Invocation>,
     request: Request<Body>,
     head: oneshot::Sender<Head>,
+    first_unit: oneshot::Receiver<()>,
     progress: Arc<Progress>,
 ) -> Result<(), Fault> {
+    let at_work = AtWork::on(&progress);
     let meter = invocation.cpu.clone();
     let called = Metered::new(meter, Box::pin(call(&mut instance, &invocation, request, head, progress))).await;
     if let Err(error) = called {
         return Err(classify(&mut instance, &invocation, &error));
     }
+    at_work.done();
     instance.store.data_mut().leave();
     let rest = invocation.cut();
     revision.pool().give_back(instance);
-    match invocation.take_fault() {
-        Some(fault) => Err(fault),
-        None => commit(revision.database(), rest).await,
+    if let Some(fault) = invocation.take_fault() {
+        return Err(fault);
     }
+    if rest.is_empty() || first_unit.await.is_err() {
+        return Ok(());
+    }
+    commit(revision.database(), rest, None).await
 }
 
 async fn call(
@@ -264,5 +289,6 @@ fn classify(instance: &mut Instance, invocation: &Invocation, error: &wasmtime::
     if guest.limiter.take_refused() {
         return Fault::new(FaultKind::Limit, format!("limits.memory was reached; then: {error:#}"));
     }
-    Fault::new(FaultKind::Trap, format!("{error:?}"))
+    // the cause first: some see only the first line
+    Fault::new(FaultKind::Trap, format!("{}\n{error:?}", error.root_cause()))
 }

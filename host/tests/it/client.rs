@@ -7,6 +7,8 @@ use hyper_util::client::legacy::Client as Pooled;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 
+use crate::door::within;
+
 /// A client of one address.
 #[derive(Clone)]
 pub(crate) struct Client {
@@ -37,12 +39,26 @@ impl Client {
 
     /// The answer, or why there is none: a broken connection or a body that ended early.
     pub(crate) async fn try_send(&self, method: Method, path: &str, body: &str) -> Result<Answer, String> {
-        let request = Request::builder()
-            .method(method)
-            .uri(format!("http://{}{path}", self.address))
-            .header("content-type", "application/json")
-            .body(Full::new(Bytes::copy_from_slice(body.as_bytes())))
-            .unwrap();
+        self.try_send_with(method, path, &[("content-type", "application/json")], body).await
+    }
+
+    /// The same with headers.
+    pub(crate) async fn try_send_with(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> Result<Answer, String> {
+        let mut request = Request::builder().method(method).uri(format!("http://{}{path}", self.address));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = request.body(Full::new(Bytes::copy_from_slice(body.as_bytes()))).unwrap();
+        within(self.answer(request)).await
+    }
+
+    async fn answer(&self, request: Request<Full<Bytes>>) -> Result<Answer, String> {
         let response = self.pooled.request(request).await.map_err(|error| format!("{error:?}"))?;
         let (head, body) = response.into_parts();
         let body = body.collect().await.map_err(|error| format!("body: {error:?}"))?.to_bytes();
@@ -52,6 +68,13 @@ impl Client {
 }
 
 impl Answer {
+    /// The fault that the gateway told, by its name.
+    pub(crate) fn fault(&self) -> String {
+        assert_eq!(self.headers["content-type"], "application/problem+json", "{self:?}");
+        let kind = self.json()["type"].as_str().unwrap_or_default().to_owned();
+        kind.strip_prefix("urn:holm:fault:").unwrap_or_else(|| panic!("{self:?}")).to_owned()
+    }
+
     pub(crate) fn json(&self) -> serde_json::Value {
         serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.body))
     }

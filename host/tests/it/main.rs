@@ -9,7 +9,11 @@ mod client;
 #[cfg(test)]
 mod crash;
 #[cfg(test)]
+mod concurrency;
+#[cfg(test)]
 mod door;
+#[cfg(test)]
+mod fixtures;
 #[cfg(test)]
 mod gateway;
 #[cfg(test)]
@@ -26,3 +30,5 @@ mod readme;
 mod swap;
 #[cfg(test)]
 mod tidy;
+#[cfg(test)]
+mod refused;

@@ -3,6 +3,9 @@
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::door::PATIENCE;
 
 /// `holm` in `dir`, with an environment that holds nothing of the person who runs the tests.
 pub(crate) fn holm(dir: &Path) -> Command {
@@ -46,7 +49,23 @@ impl Host {
 
     /// Starts one in a folder, with further arguments for `holm up`.
     pub(crate) fn start_in(dir: tempfile::TempDir, arguments: &[&str]) -> Self {
-        let mut child = holm(dir.path())
+        let command = holm(dir.path());
+        Self::launch(command, dir, arguments)
+    }
+
+    /// Starts one that may write no file larger than `blocks` (512 bytes or 1 KiB each, by shell).
+    pub(crate) fn start_with_file_limit(blocks: u32) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let holm = holm(dir.path());
+        let mut command = Command::new("sh");
+        let script = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\"");
+        command.current_dir(dir.path()).args(["-c", &script]).arg(holm.get_program());
+        command.stdin(Stdio::null()).stdout(Stdio::piped());
+        Self::launch(command, dir, &[])
+    }
+
+    fn launch(mut command: Command, dir: tempfile::TempDir, arguments: &[&str]) -> Self {
+        let mut child = command
             .args(["up", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--log", "warn"])
             .args(arguments)
             .stderr(Stdio::inherit())
@@ -82,9 +101,43 @@ impl Host {
 
     /// A manifest in this host's folder, deployed.
     pub(crate) fn deploy_manifest(&self, text: &str) -> String {
-        let path = self.dir.path().join("holm.toml");
-        std::fs::write(&path, text).unwrap();
-        self.done(&["deploy", path.to_str().unwrap()])
+        let path = self.file("holm.toml", text);
+        self.done(&["deploy", &path])
+    }
+
+    /// A file in this host's folder, and its path.
+    pub(crate) fn file(&self, name: &str, content: impl AsRef<[u8]>) -> String {
+        let path = self.dir.path().join(name);
+        std::fs::write(&path, content).unwrap();
+        path.to_str().unwrap().to_owned()
+    }
+
+    /// One service as `holm services --json` shows it.
+    pub(crate) fn service(&self, name: &str) -> serde_json::Value {
+        let all: Vec<serde_json::Value> = serde_json::from_str(&self.done(&["services", "--json"])).unwrap();
+        all.into_iter().find(|service| service["service"] == name).unwrap_or_else(|| panic!("no service {name}"))
+    }
+
+    /// Polls until a service shows this.
+    pub(crate) fn until(&self, name: &str, what: &str, holds: impl Fn(&serde_json::Value) -> bool) {
+        let end = Instant::now() + PATIENCE;
+        let mut service = self.service(name);
+        while !holds(&service) {
+            assert!(Instant::now() < end, "{what} never happened: {service}");
+            std::thread::sleep(Duration::from_millis(20));
+            service = self.service(name);
+        }
+    }
+
+    /// Polls until nothing of a service is under way, not even behind an answer.
+    pub(crate) fn until_idle(&self, name: &str) {
+        self.until(name, "the end of all invocations", |service| service["in_flight"] == 0);
+    }
+
+    /// The log of a service.
+    pub(crate) fn log(&self, service: &str) -> Vec<serde_json::Value> {
+        let text = self.done(&["logs", service, "--json", "-n", "1000"]);
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
     /// The process id, for signals.
@@ -108,6 +161,15 @@ impl Host {
     pub(crate) fn wait(mut self) -> std::process::ExitStatus {
         self.child.wait().unwrap()
     }
+}
+
+/// A manifest with one service, reached below its name, with further lines for its section.
+pub(crate) fn manifest(service: &str, component: &Path, settings: &str) -> String {
+    format!(
+        "[app]\nname = \"{service}\"\n[service.{service}]\ncomponent = \"{}\"\nversion = \"1.0.0\"\n{settings}\n\
+         [[gateway.route]]\npath = \"/{service}/{{*rest}}\"\nrewrite = \"/{{rest}}\"\nservice = \"{service}\"\n",
+        component.display()
+    )
 }
 
 /// Sends a signal to a process that this test started.
