@@ -209,7 +209,7 @@ fn arm(store: &mut Store<Guest>) {
 }
 
 fn start_fault(store: &mut Store<Guest>, error: &wasmtime::Error) -> Fault {
-    let kind = if store.data_mut().limiter.take_refused() || store.data().meter().is_exhausted() {
+    let kind = if store.data_mut().limiter.take_refused() || store.data().meter().is_spent() {
         FaultKind::Limit
     } else {
         FaultKind::Trap

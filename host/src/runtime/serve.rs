@@ -122,12 +122,13 @@ async fn attempt(
     }
     let response = head.answer.map_err(|text| Fault::new(FaultKind::Trap, text))?;
     if response.status().is_server_error() {
-        drop(head.staged);
+        // what the guest stages from here on is discarded, too: it waits for this in vain
+        drop((head.staged, settled));
     } else {
         commit(revision.database(), head.staged, turn).await?;
+        // nobody waits for this if the guest has ended or has nothing left to commit
+        let _ = settled.send(());
     }
-    // nobody waits for this if the guest has ended or has nothing left to commit
-    let _ = settled.send(());
     match rest {
         Rest::Ended(Ok(())) => {}
         Rest::Ended(Err(fault)) => revision.fault_after_head(&fault),
@@ -282,7 +283,7 @@ fn classify(instance: &mut Instance, invocation: &Invocation, error: &wasmtime::
         return fault;
     }
     let guest = instance.store.data_mut();
-    if guest.meter().is_exhausted() {
+    if guest.meter().is_spent() {
         let spent = invocation.cpu.spent();
         return Fault::new(FaultKind::Limit, format!("limits.cpu is used up ({spent:?})"));
     }

@@ -32,3 +32,5 @@ mod swap;
 mod tidy;
 #[cfg(test)]
 mod refused;
+#[cfg(test)]
+mod restart;

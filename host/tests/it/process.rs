@@ -3,18 +3,31 @@
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use crate::door::PATIENCE;
 
 /// `holm` in `dir`, with an environment that holds nothing of the person who runs the tests.
 pub(crate) fn holm(dir: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_holm"));
+    let mut command = Command::new(program());
     command.current_dir(dir).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     for name in ["HOLM_ADMIN_URL", "HOLM_TOKEN", "HOLM_DATA", "HOLM_LOG", "NO_COLOR"] {
         command.env_remove(name);
     }
     command
+}
+
+/// A link to the program that this test was built with: `scripts/up`, which the test of the README
+/// runs, puts its own build in the place where cargo left it.
+fn program() -> &'static Path {
+    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+    PROGRAM.get_or_init(|| {
+        let link = Path::new(env!("CARGO_TARGET_TMPDIR")).join("holm");
+        let _of_an_older_build = std::fs::remove_file(&link);
+        std::fs::hard_link(env!("CARGO_BIN_EXE_holm"), &link).unwrap();
+        link
+    })
 }
 
 /// Runs `holm` with these arguments to its end.
@@ -155,6 +168,13 @@ impl Host {
     /// The token, as the host left it for clients.
     pub(crate) fn token(&self) -> String {
         std::fs::read_to_string(self.dir.path().join(".holm/admin-token")).unwrap().trim().to_owned()
+    }
+
+    /// SIGTERM, and how it ended; the data directory stays.
+    pub(crate) fn terminate(mut self) -> (std::process::ExitStatus, tempfile::TempDir) {
+        signal(self.pid(), "TERM");
+        let status = self.child.wait().unwrap();
+        (status, std::mem::replace(&mut self.dir, tempfile::tempdir().unwrap()))
     }
 
     /// How it ended. Bounded by whoever runs the tests.
