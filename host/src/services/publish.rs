@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use holm_registry::ServiceName;
 use holm_registry::catalog::{AppRecord, Catalog, CatalogError, Change, ServiceRecord, Step};
-use holm_registry::route::RouteSpec;
+use holm_registry::route::{RouteSpec, sort_by_specificity};
 use holm_registry::store::CommitError;
 
 use super::lifecycle::{deploy_routes, leads_to, remove_routes};
@@ -156,7 +156,7 @@ impl Services {
         for name in gone {
             lock(&self.0.failed).remove(name);
         }
-        let table = Table { generation: before.generation + 1, services, routes: Arc::new(routes) };
+        let table = Table { generation: before.generation + 1, services, routes: Arc::new(in_order(routes)) };
         self.0.records.store(Arc::new(records));
         self.0.table.store(table);
         let table = self.table();
@@ -213,6 +213,13 @@ impl Services {
         }
         deployed
     }
+}
+
+/// The most specific first; those that are alike by their path, so that every host lists them alike.
+fn in_order(mut routes: Vec<RouteSpec>) -> Vec<RouteSpec> {
+    routes.sort_by_cached_key(|rule| rule.path.to_string());
+    sort_by_specificity(&mut routes);
+    routes
 }
 
 fn no_duplicates(names: &[ServiceName]) -> Result<(), DeployError> {
