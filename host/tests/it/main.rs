@@ -7,9 +7,9 @@ mod cli;
 #[cfg(test)]
 mod client;
 #[cfg(test)]
-mod crash;
-#[cfg(test)]
 mod concurrency;
+#[cfg(test)]
+mod crash;
 #[cfg(test)]
 mod door;
 #[cfg(test)]
@@ -27,10 +27,10 @@ mod process;
 #[cfg(test)]
 mod readme;
 #[cfg(test)]
-mod swap;
-#[cfg(test)]
-mod tidy;
-#[cfg(test)]
 mod refused;
 #[cfg(test)]
 mod restart;
+#[cfg(test)]
+mod swap;
+#[cfg(test)]
+mod tidy;
