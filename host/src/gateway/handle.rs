@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
-use holm_registry::route::{RouteSpec, Target};
+use holm_registry::route::{RouteSpec, Target, check_ties};
 use http::uri::PathAndQuery;
 use http::{HeaderValue, Method, Request, Response, Uri, Version, header};
 use http_body::Body as HttpBody;
@@ -19,7 +19,7 @@ use super::headers;
 use super::limits::Limits;
 use super::path::CanonicalPath;
 use super::respond::Problem;
-use super::route::{Found, Router, Rule, check_routes};
+use super::route::{Found, Router, Rule};
 use crate::body::{self, Body, BodyError};
 use crate::fault::{Fault, FaultKind};
 use crate::services::{HttpEntry, ServedBy};
@@ -57,7 +57,7 @@ impl<T, C: Clone> Gateway<T, C> {
     /// # Errors
     /// When two of them tie; the old ones stay.
     pub fn publish(&self, rules: &[RouteSpec], context: C) -> Result<(), Vec<String>> {
-        check_routes(rules)?;
+        check_ties(rules)?;
         self.published.store(Arc::new(Published { router: Router::new(rules, &self.metrics), context }));
         Ok(())
     }

@@ -35,4 +35,3 @@ pub use bind::{BindError, bind};
 pub use connection::Peer;
 pub use handle::Gateway;
 pub use limits::{Limits, Pace};
-pub use route::check_routes;

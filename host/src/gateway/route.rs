@@ -15,7 +15,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use holm_registry::host::HostPattern;
-use holm_registry::route::{METHODS, Origin, RouteSpec, Segment, Target};
+use holm_registry::route::{METHODS, RouteSpec, Segment, Target};
 use http::Method;
 
 use super::path::CanonicalPath;
@@ -71,38 +71,8 @@ struct Node {
     tail: Vec<usize>,
 }
 
-/// Checks a set of rules before it is deployed.
-///
-/// # Errors
-/// One line for every pair of rules of which neither is more specific.
-pub fn check_routes(rules: &[RouteSpec]) -> Result<(), Vec<String>> {
-    let ties = rules.iter().enumerate().flat_map(|(index, one)| {
-        let later = rules.iter().skip(index + 1);
-        later.filter(|other| one.conflicts_with(other)).map(|other| describe_tie(one, other))
-    });
-    let ties: Vec<String> = ties.collect();
-    if ties.is_empty() { Ok(()) } else { Err(ties) }
-}
-
-fn describe_tie(one: &RouteSpec, other: &RouteSpec) -> String {
-    format!(
-        "the route `{}` of {} is claimed by {} too, as `{}`; change the path, the host or the methods of one",
-        one.path,
-        owner(one),
-        owner(other),
-        other.path
-    )
-}
-
-fn owner(rule: &RouteSpec) -> String {
-    match &rule.origin {
-        Origin::Manifest(app) => format!("app `{app}`"),
-        Origin::Service(service) => format!("service `{service}`"),
-    }
-}
-
 impl Router {
-    /// Builds the table. Among rules that tie the first wins; [`check_routes`] refuses ties.
+    /// Builds the table. Among rules that tie the first wins; [`check_ties`](holm_registry::route::check_ties) refuses ties.
     pub(super) fn new(rules: &[RouteSpec], metrics: &Metrics) -> Self {
         let named = |spec: &RouteSpec| {
             let label: Arc<str> = spec.path.to_string().into();
@@ -216,6 +186,8 @@ mod tests {
     use holm_registry::route::Target;
     use proptest::prelude::*;
 
+    use holm_registry::route::{Origin, check_ties};
+
     use super::*;
 
     fn router_of(rules: &[RouteSpec]) -> Router {
@@ -299,13 +271,13 @@ mod tests {
     fn two_rules_for_the_same_requests_are_refused() {
         let mut other = rule("", "/users/{user}", "GET PUT");
         other.origin = Origin::Service("accounts".parse().unwrap());
-        let ties = check_routes(&[rule("", "/users/{id}", "GET"), other, rule("", "/users/me", "")]).unwrap_err();
+        let ties = check_ties(&[rule("", "/users/{id}", "GET"), other, rule("", "/users/me", "")]).unwrap_err();
         assert_eq!(
             ties,
             ["the route `/users/{id}` of app `shop` is claimed by service `accounts` too, as `/users/{user}`; \
               change the path, the host or the methods of one"]
         );
-        assert_eq!(check_routes(&[rule("", "/a", "GET"), rule("", "/a", "PUT"), rule("", "/a", "")]), Ok(()));
+        assert_eq!(check_ties(&[rule("", "/a", "GET"), rule("", "/a", "PUT"), rule("", "/a", "")]), Ok(()));
     }
 
     /// Looks at every rule: what the trie must agree with.
@@ -355,7 +327,7 @@ mod tests {
             method in prop::sample::select(vec!["GET", "POST", "HEAD", "PUT"]),
         ) {
             let rules = without_ties(rules);
-            prop_assert_eq!(check_routes(&rules), Ok(()));
+            prop_assert_eq!(check_ties(&rules), Ok(()));
             let (router, method) = (router_of(&rules), method.parse().unwrap());
             let Ok(canonical) = CanonicalPath::parse(&path) else { return Ok(()) };
             let found = match router.find(host, &canonical, &method) {

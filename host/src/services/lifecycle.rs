@@ -2,7 +2,7 @@
 
 use holm_registry::ServiceName;
 use holm_registry::catalog::{AppRecord, Step};
-use holm_registry::route::{Origin, RouteSpec, Target};
+use holm_registry::route::{Origin, RouteSpec, Target, check_ties};
 
 use super::api::DeployError;
 
@@ -35,7 +35,7 @@ pub fn deploy_routes(
     }
     let routes: Vec<RouteSpec> = after.into_iter().flat_map(|app| app.routes).collect();
     check_targets(&routes, services, exists)?;
-    check_ties(&routes)?;
+    check_ties(&routes).map_err(|ties| DeployError::Taken(ties.join("; ")))?;
     Ok(RouteChange { steps, routes })
 }
 
@@ -123,28 +123,6 @@ fn check_targets(
     Ok(())
 }
 
-fn check_ties(routes: &[RouteSpec]) -> Result<(), DeployError> {
-    for (index, one) in routes.iter().enumerate() {
-        for other in routes.iter().skip(index + 1).filter(|other| one.conflicts_with(other)) {
-            return Err(DeployError::Taken(format!(
-                "the route {} ({}) is claimed already by {} ({}); change the path, the host or the methods of one of them",
-                other.path,
-                owner(&other.origin),
-                one.path,
-                owner(&one.origin)
-            )));
-        }
-    }
-    Ok(())
-}
-
-fn owner(origin: &Origin) -> String {
-    match origin {
-        Origin::Manifest(app) => format!("manifest of {app}"),
-        Origin::Service(service) => format!("service {service}, deployed without a manifest"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -176,7 +154,7 @@ mod tests {
         let first = deploy_routes(&[], &[name("users")], None, all).unwrap();
         assert_eq!(paths(&first), ["/users/{*rest}"]);
         let Some(Step::Routes(record)) = first.steps.first() else { panic!("no step") };
-        let again = deploy_routes(&[record.clone()], &[name("users")], None, all).unwrap();
+        let again = deploy_routes(std::slice::from_ref(record), &[name("users")], None, all).unwrap();
         assert!(again.steps.is_empty());
         assert_eq!(paths(&again), ["/users/{*rest}"]);
     }
@@ -186,7 +164,7 @@ mod tests {
         let alone = deploy_routes(&[], &[name("users")], None, all).unwrap();
         let Some(Step::Routes(record)) = alone.steps.first() else { panic!("no step") };
         let rules = Some(("shop".to_owned(), vec![rule("/api/users", "users")]));
-        let after = deploy_routes(&[record.clone()], &[name("users")], rules, all).unwrap();
+        let after = deploy_routes(std::slice::from_ref(record), &[name("users")], rules, all).unwrap();
         assert_eq!(paths(&after), ["/api/users"]);
     }
 

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use http::{Method, StatusCode};
-use tokio::task::JoinHandle;
+use tokio::task::JoinSet;
 
 use crate::client::Client;
 use crate::process::{Host, component};
@@ -22,22 +22,22 @@ struct Acknowledged {
 }
 
 /// Creates users until the host is gone.
-fn write(address: &str, acknowledged: &Arc<Mutex<Acknowledged>>) -> JoinHandle<()> {
+fn write(tasks: &mut JoinSet<()>, address: &str, acknowledged: &Arc<Mutex<Acknowledged>>) {
     let (client, acknowledged) = (Client::new(address), Arc::clone(acknowledged));
-    tokio::spawn(async move {
+    tasks.spawn(async move {
         let body = r#"{"name":"Ada","email":"ada@example.com"}"#;
         while let Ok(answer) = client.try_send(Method::POST, "/users/users", body).await {
             assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.body);
             let id = answer.json()["id"].as_str().unwrap().to_owned();
             acknowledged.lock().unwrap().users.push(id);
         }
-    })
+    });
 }
 
 /// Deploys one version after the other until the host is gone.
-fn deploy(host: &Arc<Host>, acknowledged: &Arc<Mutex<Acknowledged>>) -> JoinHandle<()> {
+fn deploy(tasks: &mut JoinSet<()>, host: &Arc<Host>, acknowledged: &Arc<Mutex<Acknowledged>>) {
     let (host, acknowledged) = (Arc::clone(host), Arc::clone(acknowledged));
-    tokio::task::spawn_blocking(move || {
+    tasks.spawn_blocking(move || {
         for next in (0_u64..).map(|turn| turn % 2 == 0) {
             let (version, file) = if next { ("1.1.0", "users_next") } else { ("1.0.0", "users") };
             let path = component(file);
@@ -50,7 +50,7 @@ fn deploy(host: &Arc<Host>, acknowledged: &Arc<Mutex<Acknowledged>>) -> JoinHand
             let revision = told.as_array().map_or(&told, |all| &all[0])["revision"].as_u64().unwrap();
             acknowledged.lock().unwrap().deployed.push((revision, version.to_owned()));
         }
-    })
+    });
 }
 
 fn live(host: &Host) -> (u64, String) {
@@ -68,14 +68,15 @@ async fn a_kill_loses_an_acknowledged_write_or_deployment() {
     for round in 0..ROUNDS {
         let running = Arc::new(host);
         let acknowledged = Arc::new(Mutex::new(Acknowledged::default()));
-        let writers: Vec<_> = (0..WRITERS).map(|_| write(&running.gateway, &acknowledged)).collect();
-        let deployer = deploy(&running, &acknowledged);
+        let mut tasks = JoinSet::new();
+        for _ in 0..WRITERS {
+            write(&mut tasks, &running.gateway, &acknowledged);
+        }
+        deploy(&mut tasks, &running, &acknowledged);
         // a moment that differs from round to round: that is the point of the test, not a wait
         tokio::time::sleep(Duration::from_millis(150 + 137 * round)).await;
         crate::process::signal(running.pid(), "KILL");
-        for task in writers.into_iter().chain([deployer]) {
-            task.await.unwrap();
-        }
+        tasks.join_all().await;
         let Ok(dead) = Arc::try_unwrap(running) else { panic!("the host is still shared") };
         host = Host::start_in(dead.kill(), &[]);
 

@@ -140,10 +140,10 @@ async fn a_wrong_manifest_is_deployed_in_part() {
     let shop = manifest("shop", &echo, "");
     serving.host.deploy_manifest(&shop);
     let twice = manifest("clinic", &echo, "").replace("/clinic/{*rest}", "/shop/{*path}").replace("{rest}", "{path}");
-    let told = ["/shop/{*path} (manifest of clinic) is claimed already by /shop/{*rest} (manifest of shop)"];
+    let told = ["`/shop/{*rest}` of app `shop` is claimed by app `clinic` too, as `/shop/{*path}`"];
     serving.refuses_manifest(&twice, &told).await;
     let claims_kept = manifest("clinic", &echo, "").replace("/clinic/", "/kept/");
-    serving.refuses_manifest(&claims_kept, &["service kept, deployed without a manifest"]).await;
+    serving.refuses_manifest(&claims_kept, &["of service `kept` is claimed by app `clinic` too"]).await;
     let nowhere = manifest("clinic", &echo, "").replace("service = \"clinic\"", "service = \"nobody\"");
     serving.refuses_manifest(&nowhere, &["nobody"]).await;
     let names: Vec<_> = serving.host.done(&["services"]).lines().map(str::to_owned).collect();

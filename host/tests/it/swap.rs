@@ -52,16 +52,16 @@ impl Seen {
 async fn ask(address: String, seen: Arc<Seen>) -> Result<(), String> {
     let stream = TcpStream::connect(&address).await.map_err(|error| format!("connect: {error}"))?;
     let (mut sender, connection) = handshake(TokioIo::new(stream)).await.map_err(|error| error.to_string())?;
-    let driver = tokio::spawn(connection);
+    // ends with this function
+    let mut driver = JoinSet::new();
+    driver.spawn(connection);
     loop {
         match one(&mut sender, &address, &seen).await {
             Ok(false) => {}
-            Ok(true) => break,
+            Ok(true) => return Ok(()),
             Err(error) => return Err(error),
         }
     }
-    driver.abort();
-    Ok(())
 }
 
 /// One request; `true`: the answer says that the connection closes.
@@ -103,7 +103,8 @@ async fn a_swap_or_the_end_of_the_host_loses_requests() {
     }
 
     let client = Client::new(&host.gateway);
-    let streaming = tokio::spawn(async move { client.get("/stream/?ms=5000").await });
+    let mut streaming = JoinSet::new();
+    streaming.spawn(async move { client.get("/stream/?ms=5000").await });
     for swap in 0..SWAPS {
         let to_new = swap % 2 == 0;
         let before = seen.all();
@@ -121,7 +122,7 @@ async fn a_swap_or_the_end_of_the_host_loses_requests() {
             panic!("swap {swap}: {error}");
         }
     }
-    let streamed = streaming.await.unwrap();
+    let streamed = streaming.join_next().await.unwrap().unwrap();
     assert_eq!(streamed.status, 200);
     assert!(streamed.body.trim_end().ends_with("end"), "the streaming answer was cut off: {}", streamed.body);
     seen.wait_for("the whole load", |seen| seen.all() >= REQUESTS).await;

@@ -5,6 +5,7 @@
 //! | [`pattern`] | path patterns and what matching means |
 //! | [`rewrite`] | the path that the target sees |
 //! | [`specificity`] | which of two matching rules wins, and which two are refused together |
+//! | [`ties`] | what is said of two that are refused together |
 //!
 //! Everything here is pure. The gateway builds its matcher from [`RouteSpec`]s; it may look for
 //! the first match in the order of [`sort_by_specificity`], or do something faster that answers
@@ -25,10 +26,12 @@ use crate::units::{ByteSize, duration_text, format_duration};
 pub mod pattern;
 pub mod rewrite;
 pub mod specificity;
+pub mod ties;
 
 pub use pattern::{PathPattern, Segment};
 pub use rewrite::Rewrite;
 pub use specificity::{Specificity, sort_by_specificity};
+pub use ties::check_ties;
 
 /// The methods that a rule can name. `CONNECT` and `TRACE` never reach a service; a rule without
 /// methods takes all others, also those that are not listed here.
