@@ -41,7 +41,9 @@ build_host() {
     CARGO_PROFILE_DEV_OPT_LEVEL=3 CARGO_PROFILE_DEV_DEBUG_ASSERTIONS=false CARGO_PROFILE_DEV_INCREMENTAL=false \
         cargo build ${quiet:+"$quiet"} --locked --package holm
     mkdir -p "$CARGO_TARGET_DIR/demo"
-    # a copy: the next build of the tests takes the place of debug/holm
-    cmp --silent "$CARGO_TARGET_DIR/debug/holm" "$CARGO_TARGET_DIR/demo/holm" ||
-        cp --remove-destination "$CARGO_TARGET_DIR/debug/holm" "$CARGO_TARGET_DIR/demo/holm"
+    # a copy, since the next build of the tests takes the place of debug/holm; renamed, since one may be running
+    if ! cmp --silent "$CARGO_TARGET_DIR/debug/holm" "$CARGO_TARGET_DIR/demo/holm"; then
+        cp "$CARGO_TARGET_DIR/debug/holm" "$CARGO_TARGET_DIR/demo/holm.$$"
+        mv -f "$CARGO_TARGET_DIR/demo/holm.$$" "$CARGO_TARGET_DIR/demo/holm"
+    fi
 }

@@ -143,10 +143,10 @@ impl App {
     fn start_background(&self) -> CancellationToken {
         let stop = CancellationToken::new();
         let (services, token) = (self.services.clone(), stop.clone());
-        self.tasks.spawn("idle instances", async move {
+        self.tasks.spawn("idle instances and health", async move {
             let work = async {
                 services.warm_all().await;
-                services.sweep_forever().await;
+                tokio::join!(services.sweep_forever(), services.probe_forever());
             };
             let _ = token.run_until_cancelled(work).await;
         });

@@ -3,7 +3,7 @@
 //! A service is reached as `http://NAME/…` from other services and as `NAME.holm`, so its name
 //! is a DNS label: RFC 1123 section 2.1 with RFC 1035 section 2.3.1 (lower case only, at most
 //! 63 octets), and it begins with a letter so that it can never be read as an address. A few
-//! labels mean something else already and are refused (design notes, section 5, "Calls").
+//! labels mean something else already and are refused.
 
 use std::borrow::Borrow;
 use std::fmt;

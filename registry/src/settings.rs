@@ -66,7 +66,7 @@ impl fmt::Display for Isolation {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
-    /// `None`: chosen by what the component exports (DESIGN 3.4: `reuse`, except for a
+    /// `None`: chosen by what the component exports (`reuse`, except for a
     /// WASI 0.2 `incoming-handler`, whose guests were built for fresh stores).
     pub isolation: Option<Isolation>,
     /// How many invocations a reused instance serves before it is replaced: bounds what a

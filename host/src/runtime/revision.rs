@@ -1,7 +1,7 @@
 //! A live revision: one component with its settings, ready to be entered.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use holm_registry::settings::{Isolation, Settings};
@@ -9,7 +9,7 @@ use holm_registry::store::Store as Database;
 use holm_registry::{Digest, ServiceName};
 use http::{Request, Response};
 use semver::Version;
-use tokio::sync::{Mutex, Notify, OwnedMutexGuard};
+use tokio::sync::{Notify, OwnedMutexGuard};
 use tokio::time::timeout_at;
 use tokio_util::sync::CancellationToken;
 
@@ -36,12 +36,22 @@ pub struct Revision {
     tasks: Tasks,
     in_flight: Arc<InFlight>,
     kill: CancellationToken,
-    reruns: Arc<Mutex<()>>,
+    reruns: Arc<tokio::sync::Mutex<()>>,
+    health: Mutex<Health>,
 }
 
 /// The right to run again after a conflict. One invocation of a service has it at a time: if all
 /// that met a conflict ran again at once, all but one would meet the next.
 pub type Turn = OwnedMutexGuard<()>;
+
+/// What is known of a revision's health. It goes with the revision.
+#[derive(Debug, Default)]
+pub struct Health {
+    /// When it is asked next; `None`: not settled yet.
+    pub due: Option<Instant>,
+    /// Why it is not well.
+    pub trouble: Option<String>,
+}
 
 /// How many invocations are under way in this very object, and a signal when one ends. The
 /// metrics cannot tell: a rollback makes a second object of the same number, which shares them.
@@ -87,7 +97,17 @@ impl Revision {
         let in_flight =
             Arc::new(InFlight { metrics: island.metrics.clone(), count: AtomicU64::new(0), ended: Notify::new() });
         let pool = Pool::new(linked, island.clone(), slots);
-        Self { version, digest, pool, island, tasks, in_flight, kill: CancellationToken::new(), reruns: Arc::default() }
+        Self {
+            version,
+            digest,
+            pool,
+            island,
+            tasks,
+            in_flight,
+            kill: CancellationToken::new(),
+            reruns: Arc::default(),
+            health: Mutex::default(),
+        }
     }
 
     /// Whose revision it is.
@@ -129,6 +149,11 @@ impl Revision {
     /// When the component does not start.
     pub async fn warm(&self) -> Result<(), Fault> {
         self.pool.warm().await
+    }
+
+    /// What is known of its health, for whoever asks it.
+    pub fn health(&self) -> &Mutex<Health> {
+        &self.health
     }
 
     /// Drops instances that have been idle for too long.

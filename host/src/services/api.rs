@@ -78,9 +78,10 @@ pub struct ServiceStatus {
     pub version: Version,
     /// Its digest.
     pub digest: Digest,
-    /// `live`, or `failed` when it could not be brought back after a restart.
+    /// `live`; `unhealthy` when it serves and does not pass its probe; `failed` when it could not
+    /// be brought back after a restart.
     pub state: &'static str,
-    /// Why it is `failed`.
+    /// Why it is `failed` or `unhealthy`.
     pub reason: Option<String>,
     /// Living instances, idle ones included.
     pub instances: u64,

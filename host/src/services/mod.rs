@@ -7,6 +7,7 @@
 //! | `prepare` | is a new revision fit to serve: compiled, linked, warm, well |
 //! | `publish` | the one place that changes the catalog and swaps the table |
 //! | `boot` | how a restarted host brings every service back |
+//! | `health` | is what is live still well |
 //! | this one | the handle that everybody else holds |
 //!
 //! ```text
@@ -21,6 +22,7 @@
 
 mod api;
 mod boot;
+mod health;
 mod lifecycle;
 mod prepare;
 mod publish;
@@ -145,15 +147,21 @@ impl Services {
 
     fn status(&self, table: &Table, record: &ServiceRecord) -> Option<ServiceStatus> {
         let live = record.live_revision()?;
-        let reason = lock(&self.0.failed).get(&record.name).cloned();
+        let failed = lock(&self.0.failed).get(&record.name).cloned();
+        let trouble = table.services.get(&record.name).and_then(|live| lock(live.health()).trouble.clone());
+        let state = match (&failed, &trouble) {
+            (Some(_), _) => "failed",
+            (None, Some(_)) => "unhealthy",
+            (None, None) => "live",
+        };
         let metrics = table.services.get(&record.name).map(|revision| revision.metrics());
         Some(ServiceStatus {
             service: record.name.clone(),
             revision: live.number,
             version: live.version.clone(),
             digest: live.digest,
-            state: if reason.is_some() { "failed" } else { "live" },
-            reason,
+            state,
+            reason: failed.or(trouble),
             instances: metrics.map_or(0, |metrics| metrics.instances()),
             in_flight: metrics.map_or(0, |metrics| metrics.in_flight()),
             requests: metrics.map_or(0, |metrics| metrics.invocations()),

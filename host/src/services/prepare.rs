@@ -110,7 +110,7 @@ impl Services {
         };
         revision.warm().await.map_err(failed)?;
         match &revision.settings().health {
-            Some(health) => probe(revision, health).await,
+            Some(health) => probe(revision, health).await.map_err(|why| unhealthy(revision, health, &why)),
             None => Ok(()),
         }
     }
@@ -141,21 +141,15 @@ impl Services {
     }
 }
 
-/// Asks the new revision whether it is well, through the same door as everybody.
-async fn probe(revision: &Arc<Revision>, health: &Health) -> Result<(), DeployError> {
-    let unhealthy = |why: String| {
-        DeployError::Unhealthy(format!(
-            "{} {} did not pass its probe GET {}: {why}; `holm logs {}` may tell more",
-            revision.service(),
-            revision.version,
-            health.path,
-            revision.service()
-        ))
-    };
+/// Asks a revision whether it is well, through the same door as everybody.
+///
+/// # Errors
+/// What is wrong with it.
+pub(super) async fn probe(revision: &Arc<Revision>, health: &Health) -> Result<(), String> {
     let request = Request::get(health.path.as_str())
         .header(header::HOST, revision.service().as_str())
         .body(body::empty())
-        .map_err(|error| unhealthy(error.to_string()))?;
+        .map_err(|error| error.to_string())?;
     let entry = HttpEntry {
         service: revision.service().clone(),
         deadline: Instant::now() + health.timeout,
@@ -163,9 +157,19 @@ async fn probe(revision: &Arc<Revision>, health: &Health) -> Result<(), DeployEr
     };
     match revision.http(&entry, request).await {
         Ok(response) if is_well(response.status()) => Ok(()),
-        Ok(response) => Err(unhealthy(format!("it answered {}", response.status()))),
-        Err(fault) => Err(unhealthy(first_line(&fault.detail).to_owned())),
+        Ok(response) => Err(format!("it answered {}", response.status())),
+        Err(fault) => Err(first_line(&fault.detail).to_owned()),
     }
+}
+
+fn unhealthy(revision: &Revision, health: &Health, why: &str) -> DeployError {
+    DeployError::Unhealthy(format!(
+        "{} {} did not pass its probe GET {}: {why}; `holm logs {}` may tell more",
+        revision.service(),
+        revision.version,
+        health.path,
+        revision.service()
+    ))
 }
 
 fn is_well(status: StatusCode) -> bool {

@@ -1,11 +1,11 @@
-//! A restarted host is the host that was stopped.
+//! A restarted host is the host that was stopped; a service's state is what it is.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::SystemTime;
 
 use crate::client::Client;
-use crate::process::{Host, component};
+use crate::process::{Host, component, fixture, manifest};
 
 /// Every compiled component with the time it was written.
 fn compiled(data: &Path) -> BTreeMap<String, SystemTime> {
@@ -40,6 +40,24 @@ async fn a_restart_compiles_again_or_forgets_what_was_live() {
     host.done(&["rollback", "users", "--to", "2"]);
     let version = Client::new(&host.gateway).get("/users/version").await;
     assert!(version.body.contains("1.1.0"), "{}", version.body);
+}
+
+#[tokio::test]
+async fn a_service_that_falls_ill_looks_well() {
+    let host = Host::start();
+    let health = "health = { path = \"/?do=status-of:health\", interval = \"100ms\", timeout = \"5s\" }";
+    let client = Client::new(&host.gateway);
+    host.deploy("kv", "0.9.0", &fixture("kv"), &[]);
+    assert_eq!(client.get("/kv/?do=set:health:204").await.status, 200);
+    host.deploy_manifest(&manifest("kv", &fixture("kv"), health));
+
+    assert_eq!(client.get("/kv/?do=set:health:503").await.status, 200);
+    host.until("kv", "the state unhealthy", |service| service["state"] == "unhealthy");
+    assert_eq!(client.get("/kv/?do=get:health").await.body, "503\n", "it serves on");
+    assert_eq!(client.get("/kv/?do=set:health:204").await.status, 200);
+    host.until("kv", "the state live", |service| service["state"] == "live");
+    let log = host.done(&["logs", "kv"]);
+    assert!(log.contains("is not well: it answered 503") && log.contains("is well again"), "{log}");
 }
 
 /// Without the numbers that begin anew with every start.
