@@ -76,7 +76,12 @@ fn replace_app(
     for rule in &mut routes {
         rule.origin = origin.clone();
     }
-    after.retain(|record| record.origin != origin);
+    let record = AppRecord { origin, routes, services: services.to_vec() };
+    // the same rules again change nothing, not even the history
+    if !after.contains(&record) {
+        steps.push(Step::Routes(record.clone()));
+    }
+    after.retain(|other| other.origin != record.origin);
     // a service that a manifest takes over gives up the rule that it got without one
     for service in services {
         let alone = Origin::Service(service.clone());
@@ -85,8 +90,6 @@ fn replace_app(
             steps.push(Step::RemoveRoutes(alone));
         }
     }
-    let record = AppRecord { origin, routes, services: services.to_vec() };
-    steps.push(Step::Routes(record.clone()));
     after.push(record);
 }
 
@@ -174,6 +177,16 @@ mod tests {
         let rules = Some(("shop".to_owned(), vec![rule("/c", "users")]));
         let after = deploy_routes(&before, &[name("users")], rules, all).unwrap();
         assert_eq!(paths(&after), ["/c"]);
+    }
+
+    #[test]
+    fn the_same_manifest_again_changes_something() {
+        let rules = || Some(("shop".to_owned(), vec![rule("/a", "users")]));
+        let first = deploy_routes(&[], &[name("users")], rules(), all).unwrap();
+        let Some(Step::Routes(record)) = first.steps.first() else { panic!("no step") };
+        let again = deploy_routes(std::slice::from_ref(record), &[name("users")], rules(), all).unwrap();
+        assert!(again.steps.is_empty());
+        assert_eq!(paths(&again), ["/a"]);
     }
 
     #[test]
