@@ -9,6 +9,7 @@ pub mod cli;
 pub mod config;
 pub mod fault;
 pub mod gateway;
+pub mod hop_by_hop;
 pub mod mesh;
 pub mod runtime;
 pub mod services;

@@ -22,6 +22,7 @@ use super::respond::Problem;
 use super::route::{Found, Router, Rule};
 use crate::body::{self, Body, BodyError};
 use crate::fault::{Fault, FaultKind};
+use crate::hop_by_hop;
 use crate::services::{HttpEntry, ServedBy};
 use crate::telemetry::metrics::{Metrics, RouteMetrics};
 
@@ -127,7 +128,7 @@ where
         access.metrics = Arc::clone(&rule.metrics);
         access.service = Some(service.clone());
         *request.uri_mut() = rewrite(&rule.spec, request.uri())?;
-        headers::strip_hop_by_hop(request.headers_mut());
+        hop_by_hop::strip(request.headers_mut());
         headers::set_forwarded(request.headers_mut(), peer, authority);
         let (request, cut) = self.limit_body(request, &rule.spec)?;
         let entry = HttpEntry {
@@ -206,7 +207,7 @@ fn finish(outcome: Result<Response<Body>, Problem>, version: Version, mut tracke
 
 /// How the connection goes on is not the target's to say, nor what runs here.
 fn from_target(mut response: Response<Body>) -> Response<Body> {
-    headers::strip_hop_by_hop(response.headers_mut());
+    hop_by_hop::strip(response.headers_mut());
     response.headers_mut().remove(header::SERVER);
     response
 }

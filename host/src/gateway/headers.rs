@@ -17,17 +17,6 @@ const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 
-/// They speak of one connection, not of the message (RFC 9110 section 7.6.1).
-const HOP_BY_HOP: [HeaderName; 7] = [
-    header::CONNECTION,
-    HeaderName::from_static("keep-alive"),
-    HeaderName::from_static("proxy-connection"),
-    header::PROXY_AUTHENTICATE,
-    header::PROXY_AUTHORIZATION,
-    header::TRANSFER_ENCODING,
-    header::UPGRADE,
-];
-
 /// Other ways to say where a request came from. No proxy in front of Holm is trusted, so a
 /// service must not see what a client wrote there.
 const CLAIMS_OF_ORIGIN: [HeaderName; 4] = [
@@ -36,31 +25,6 @@ const CLAIMS_OF_ORIGIN: [HeaderName; 4] = [
     HeaderName::from_static("x-forwarded-port"),
     HeaderName::from_static("x-forwarded-prefix"),
 ];
-
-/// Takes away what speaks of one connection, and what `connection` names.
-pub(super) fn strip_hop_by_hop(headers: &mut HeaderMap) {
-    if headers.contains_key(header::CONNECTION) {
-        for name in named_by_connection(headers) {
-            headers.remove(name);
-        }
-    }
-    for name in &HOP_BY_HOP {
-        headers.remove(name);
-    }
-    // gRPC servers insist on this one value, and it is true of us
-    if headers.get(header::TE).is_some_and(|value| value != "trailers") {
-        headers.remove(header::TE);
-    }
-}
-
-/// The headers named by `connection`, without those that frame or route the message: a client
-/// could take them away from under us.
-fn named_by_connection(headers: &HeaderMap) -> Vec<HeaderName> {
-    let values = headers.get_all(header::CONNECTION).into_iter();
-    let names = values.filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(','));
-    let names = names.filter_map(|name| name.trim().parse::<HeaderName>().ok());
-    names.filter(|name| ![header::HOST, header::CONTENT_LENGTH, header::TE].contains(name)).collect()
-}
 
 /// Says who asked, by which protocol, for which host; replaces what came from outside.
 pub(super) fn set_forwarded(headers: &mut HeaderMap, peer: &Peer, authority: HeaderValue) {
@@ -154,22 +118,6 @@ mod tests {
     fn headers(list: &[(&'static str, &'static str)]) -> HeaderMap {
         let pairs = list.iter().map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)));
         pairs.collect()
-    }
-
-    #[test]
-    fn headers_of_the_connection_stay_on_the_connection() {
-        let mut seen = headers(&[
-            ("connection", "close, X-Secret , host"),
-            ("host", "a"),
-            ("x-secret", "1"),
-            ("keep-alive", "timeout=5"),
-            ("transfer-encoding", "chunked"),
-            ("te", "trailers"),
-            ("upgrade", "h2c"),
-            ("accept", "*/*"),
-        ]);
-        strip_hop_by_hop(&mut seen);
-        assert_eq!(seen, headers(&[("host", "a"), ("te", "trailers"), ("accept", "*/*")]));
     }
 
     #[test]

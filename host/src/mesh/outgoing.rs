@@ -8,7 +8,7 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use http::uri::Scheme;
-use http::{HeaderMap, HeaderName, Request, Response, Uri, header};
+use http::{Request, Response, Uri};
 use http_body_util::BodyExt;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
@@ -16,6 +16,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 
 use crate::body::Body;
+use crate::hop_by_hop;
 use crate::runtime::{Answer, Outbound, OutboundError};
 
 /// How long a connection may take; a second SYN is sent after one second, a third after three.
@@ -26,16 +27,6 @@ const IDLE: Duration = Duration::from_secs(30);
 
 /// Unused connections kept for each host.
 const IDLE_PER_HOST: usize = 32;
-
-/// Fields that belong to one connection (RFC 9110, 7.6.1) and are not a guest's to set.
-const HOP_BY_HOP: [HeaderName; 6] = [
-    header::CONNECTION,
-    header::PROXY_AUTHENTICATE,
-    header::PROXY_AUTHORIZATION,
-    header::TE,
-    header::TRANSFER_ENCODING,
-    header::UPGRADE,
-];
 
 /// Sends granted requests to the outside.
 #[derive(Clone)]
@@ -75,7 +66,7 @@ impl Outbound for OutgoingHttp {
         let client = self.client.clone();
         Box::pin(async move {
             check_name(request.uri())?;
-            strip(request.headers_mut());
+            hop_by_hop::strip(request.headers_mut());
             let sent = tokio::time::timeout_at(deadline.into(), client.request(request)).await;
             let response = sent.map_err(|_| OutboundError::Timeout)?.map_err(|error| explain(&error))?;
             Ok(incoming(response))
@@ -85,14 +76,8 @@ impl Outbound for OutgoingHttp {
 
 fn incoming(response: Response<hyper::body::Incoming>) -> Response<Body> {
     let mut response = response.map(|body| body.map_err(Into::into).boxed_unsync());
-    strip(response.headers_mut());
+    hop_by_hop::strip(response.headers_mut());
     response
-}
-
-fn strip(headers: &mut HeaderMap) {
-    for name in HOP_BY_HOP {
-        headers.remove(name);
-    }
 }
 
 /// Names of one label and `*.holm` are names of services: they never reach DNS.
