@@ -27,9 +27,10 @@ pub struct Service {
     /// `sha256:…` of its component.
     #[schema(value_type = String)]
     pub digest: Digest,
-    /// `live`, or `failed` when it could not be brought back after a restart.
+    /// `live`; `unhealthy` when it serves and does not pass its probe; `failed` when it could not be
+    /// brought back after a restart.
     pub state: String,
-    /// Why it is `failed`.
+    /// Why it is `failed` or `unhealthy`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// Living instances, idle ones included.

@@ -1,5 +1,6 @@
 //! A component made ready: checked against what the host provides, linked, its doors known.
 
+use holm_registry::nearest::nearest;
 use holm_registry::settings::{Isolation, Settings};
 use wasmtime::component::{Component, InstancePre, Linker};
 use wasmtime_wasi_http::{p2, p3};
@@ -130,7 +131,7 @@ pub fn missing_imports(names: &[String]) -> Vec<MissingImport> {
     names
         .iter()
         .filter(|name| !is_provided(name))
-        .map(|name| MissingImport { name: name.clone(), nearest: nearest(name) })
+        .map(|name| MissingImport { name: name.clone(), nearest: nearest(name, PROVIDED.iter().copied()) })
         .collect()
 }
 
@@ -159,17 +160,6 @@ fn track(version: &str) -> Option<(u64, u64)> {
         0 => Some((0, version.minor)),
         major => Some((major, 0)),
     }
-}
-
-fn nearest(name: &str) -> Option<&'static str> {
-    /// Below this similarity a suggestion only confuses.
-    const SIMILAR: f64 = 0.75;
-    PROVIDED
-        .iter()
-        .map(|provided| (strsim::jaro_winkler(provided, name), *provided))
-        .filter(|(similarity, _)| *similarity >= SIMILAR)
-        .max_by(|a, b| a.0.total_cmp(&b.0))
-        .map(|(_, provided)| provided)
 }
 
 /// How many of the allocator's places one instance takes: nearly always one.

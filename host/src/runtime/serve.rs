@@ -8,6 +8,7 @@
 //! A guest whose client has gone before the head is dropped with its store: an instance comes
 //! back to its pool only from a completed invocation.
 
+use std::fmt::Debug;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -17,7 +18,7 @@ use http::{Request, Response};
 use http_body_util::BodyExt;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep_until};
-use wasmtime_wasi_http::p2::bindings::http::types::{ErrorCode, Scheme};
+use wasmtime_wasi_http::p2::bindings::http::types::Scheme;
 use wasmtime_wasi_http::{WasiBody, WasiHttpView, p2, p3};
 
 use super::answer::{AnswerBody, AtWork, Progress};
@@ -243,7 +244,7 @@ async fn call_p2(
     proxy.wasi_http_incoming_handler().call_handle(&mut *store, request, outparam).await
 }
 
-fn refused(code: &ErrorCode) -> String {
+fn refused(code: &impl Debug) -> String {
     format!("the guest answered with the error {code:?}")
 }
 
@@ -264,7 +265,7 @@ async fn call_p3(
                     let response = access.data_mut().http().table.delete(response)?;
                     response.into_http_with_getter(&mut access, transmitted, Guest::http)
                 })?),
-                Err(code) => Err(format!("the guest answered with the error {code:?}")),
+                Err(code) => Err(refused(&code)),
             };
             let answered = answer.is_ok();
             if head.send(Head { answer, staged: invocation.cut() }).is_ok() && answered {
