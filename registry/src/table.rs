@@ -16,8 +16,6 @@ use crate::route::RouteSpec;
 /// look into it.
 #[derive(Debug)]
 pub struct Table<L> {
-    /// Raised by one with every swap.
-    pub generation: u64,
     /// The live revision of every service.
     pub services: BTreeMap<ServiceName, Arc<L>>,
     /// All gateway rules, of manifests and of services deployed without one.
@@ -27,7 +25,7 @@ pub struct Table<L> {
 impl<L> Table<L> {
     /// A table with no service and no route.
     pub fn empty() -> Self {
-        Self { generation: 0, services: BTreeMap::new(), routes: Arc::new(Vec::new()) }
+        Self { services: BTreeMap::new(), routes: Arc::new(Vec::new()) }
     }
 }
 

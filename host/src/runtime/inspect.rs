@@ -5,7 +5,7 @@ use holm_registry::Digest;
 use wasmtime::component::Component;
 
 use super::component::{default_isolation, export_names, import_names, is_provided, missing_imports};
-use super::{LoadError, Runtime, compile, engine};
+use super::{LoadError, Runtime, beside_requests, compile, engine};
 
 /// What a component needs and offers.
 #[derive(Clone, Debug)]
@@ -50,9 +50,9 @@ impl Runtime {
     /// # Errors
     /// When the bytes are no component.
     pub async fn inspect(&self, wasm: Bytes) -> Result<Inspection, LoadError> {
-        let digest = Digest::of(&wasm);
-        let size = wasm.len() as u64;
-        let component = self.component(digest, move || Ok(wasm.to_vec())).await?;
+        let (size, hashed) = (wasm.len() as u64, wasm.clone());
+        let digest = beside_requests(move || Digest::of(&hashed)).await?;
+        let component = self.component(digest, move || Ok(wasm)).await?;
         Ok(describe(&component, digest, size))
     }
 }

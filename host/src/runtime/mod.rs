@@ -43,6 +43,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use holm_registry::settings::Settings;
 use holm_registry::store::Store as Database;
 use holm_registry::{Digest, ServiceName};
@@ -80,6 +81,15 @@ pub enum LoadError {
     /// The host's own trouble.
     #[error("{0}")]
     Host(String),
+}
+
+/// Runs what computes or waits for the disk on a thread that serves no request.
+///
+/// # Errors
+/// When it panics, or the host ends.
+pub async fn beside_requests<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, LoadError> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(|error| LoadError::Host(format!("work in the background ended early: {error}")))
 }
 
 /// Who is to be loaded.
@@ -122,7 +132,7 @@ impl Runtime {
     pub async fn component(
         &self,
         digest: Digest,
-        wasm: impl FnOnce() -> Result<Vec<u8>, String> + Send + 'static,
+        wasm: impl FnOnce() -> Result<Bytes, String> + Send + 'static,
     ) -> Result<Component, LoadError> {
         let (engine, cache) = (self.engine.clone(), self.cache.clone());
         let work = move || -> Result<Component, LoadError> {
@@ -133,8 +143,7 @@ impl Runtime {
             let code = compile::compile(&engine, &wasm).map_err(|error| LoadError::Rejected(error.to_string()))?;
             cache.keep(&digest, &code).map_err(|error| LoadError::Host(format!("{error:#}")))
         };
-        let done = tokio::task::spawn_blocking(work).await;
-        done.map_err(|error| LoadError::Host(format!("compiling ended early: {error}")))?
+        beside_requests(work).await?
     }
 
     /// Drops compiled code of components that are not among these.

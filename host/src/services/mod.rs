@@ -48,7 +48,7 @@ use tokio::sync::OwnedMutexGuard;
 
 use crate::body::Body;
 use crate::fault::{Fault, FaultKind};
-use crate::runtime::{LoadError, Revision, Runtime};
+use crate::runtime::{LoadError, Revision, Runtime, beside_requests};
 use crate::shutdown::Tasks;
 use crate::telemetry::Telemetry;
 
@@ -231,7 +231,9 @@ impl Services {
         let records = self.0.records.load_full();
         let record = records.get(service).ok_or_else(|| no_service(service))?;
         let live = record.live_revision().ok_or_else(|| no_service(service))?;
-        let bytes = self.0.artifacts.get(&live.digest).map_err(|error| DeployError::Host(error.to_string()))?;
+        let (artifacts, digest) = (self.0.artifacts.clone(), live.digest);
+        let bytes = beside_requests(move || artifacts.get(&digest)).await?;
+        let bytes = bytes.map_err(|error| DeployError::Host(error.to_string()))?;
         let mut component = self.0.runtime.inspect(bytes.into()).await?;
         let table = self.table();
         if let Some(revision) = table.services.get(service) {

@@ -1,8 +1,9 @@
 //! Is a new revision fit to serve? Compiled, linked, warm and well, all beside the request path.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use holm_registry::Digest;
 use holm_registry::artifact::ArtifactError;
 use holm_registry::catalog::{Plan, PlanError, RevisionRecord, ServiceRecord};
@@ -11,7 +12,8 @@ use http::{Request, StatusCode, header};
 
 use super::{DeployComponent, DeployError, DeployOne, HttpEntry, Services, lock};
 use crate::body;
-use crate::runtime::{Identity, Revision};
+use crate::runtime::{Identity, Revision, beside_requests};
+use crate::telemetry::now_ms;
 
 /// A revision that could take over now.
 pub(super) struct Prepared {
@@ -28,18 +30,12 @@ pub(super) enum Outcome {
     Ready(Box<Prepared>),
 }
 
-/// Milliseconds since 1970.
-pub(super) fn now_ms() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
-}
-
 impl Services {
     /// Prepares one service of a deployment. Nothing that serves is touched.
     pub(super) async fn prepare(&self, one: DeployOne) -> Result<Outcome, DeployError> {
         let began = Instant::now();
         one.settings.check().map_err(|error| DeployError::Rejected(error.to_string()))?;
-        let digest = self.digest(&one.component)?;
+        let digest = self.digest(&one.component).await?;
         let records = self.0.records.load_full();
         let old = records.get(&one.name).cloned().unwrap_or_else(|| ServiceRecord::new(one.name.clone()));
         let record = match old.plan_deploy(one.version, digest, one.settings, now_ms())? {
@@ -82,8 +78,8 @@ impl Services {
         let (digest, source) = (record.digest, uploaded.clone());
         let artifacts = self.0.artifacts.clone();
         let wasm = move || match source {
-            Some(bytes) => Ok(bytes.to_vec()),
-            None => artifacts.get(&digest).map_err(|error| error.to_string()),
+            Some(bytes) => Ok(bytes),
+            None => artifacts.get(&digest).map(Bytes::from).map_err(|error| error.to_string()),
         };
         let component = self.0.runtime.component(digest, wasm).await?;
         let identity = Identity {
@@ -94,7 +90,8 @@ impl Services {
         };
         let revision = self.0.runtime.revision(identity, record.settings.clone(), &component)?;
         if let Some(bytes) = uploaded {
-            self.0.artifacts.put(&bytes).map_err(artifact_error)?;
+            let artifacts = self.0.artifacts.clone();
+            beside_requests(move || artifacts.put(&bytes)).await?.map_err(artifact_error)?;
         }
         Ok(Arc::new(revision))
     }
@@ -115,11 +112,12 @@ impl Services {
         }
     }
 
-    fn digest(&self, component: &DeployComponent) -> Result<Digest, DeployError> {
+    async fn digest(&self, component: &DeployComponent) -> Result<Digest, DeployError> {
         match component {
             DeployComponent::Bytes(bytes) => {
                 self.check_size(bytes.len())?;
-                Ok(Digest::of(bytes))
+                let bytes = bytes.clone();
+                Ok(beside_requests(move || Digest::of(&bytes)).await?)
             }
             DeployComponent::Stored(digest) if self.has_component(digest) => Ok(*digest),
             DeployComponent::Stored(digest) => {

@@ -14,10 +14,11 @@ use holm_registry::route::{RouteSpec, sort_by_specificity};
 use holm_registry::store::CommitError;
 
 use super::lifecycle::{deploy_routes, leads_to, remove_routes};
-use super::prepare::{Outcome, Prepared, now_ms};
+use super::prepare::{Outcome, Prepared};
 use super::{DeployError, DeploySet, Deployed, Services, Table, lock, no_service};
 use crate::runtime::Revision;
 use crate::telemetry::logs::{LogLevel, LogLine, LogSource};
+use crate::telemetry::now_ms;
 
 /// The catalog's services by name.
 pub(super) type Records = BTreeMap<ServiceName, ServiceRecord>;
@@ -156,7 +157,7 @@ impl Services {
         for name in gone {
             lock(&self.0.failed).remove(name);
         }
-        let table = Table { generation: before.generation + 1, services, routes: Arc::new(in_order(routes)) };
+        let table = Table { services, routes: Arc::new(in_order(routes)) };
         self.0.records.store(Arc::new(records));
         self.0.table.store(table);
         let table = self.table();

@@ -6,12 +6,13 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use holm_registry::ServiceName;
 use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast;
 use utoipa::ToSchema;
+
+use super::now_ms;
 
 /// A longer line is cut: a guest that logs a whole body must not fill the memory of the host.
 pub const MAX_LINE: usize = 8 * 1024;
@@ -77,9 +78,15 @@ impl LogLine {
         source: LogSource,
         message: impl Into<String>,
     ) -> Self {
-        let at = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let at = u64::try_from(at.as_millis()).unwrap_or(u64::MAX);
-        Self { at, service: service.clone(), revision, level, source, context: String::new(), message: message.into() }
+        Self {
+            at: now_ms(),
+            service: service.clone(),
+            revision,
+            level,
+            source,
+            context: String::new(),
+            message: message.into(),
+        }
     }
 
     fn weight(&self) -> usize {

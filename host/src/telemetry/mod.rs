@@ -17,6 +17,13 @@ pub mod trace;
 mod writer;
 
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// Milliseconds since 1970: how logs and the catalog write a time.
+pub fn now_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
 
 /// What every part that reports something holds.
 #[derive(Clone, Debug)]
