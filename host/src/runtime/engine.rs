@@ -3,7 +3,7 @@
 use std::thread;
 use std::time::Duration;
 
-use wasmtime::{Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, RegallocAlgorithm};
+use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, RegallocAlgorithm};
 
 /// How often the engine's epoch moves on. A guest that computes is looked at this often: it
 /// yields to the others on its thread, and its CPU limit is enforced to within one tick.
@@ -78,6 +78,9 @@ fn allocator() -> PoolingAllocationConfig {
         .max_core_instance_size(4 << 20)
         .table_elements(pool::TABLE_ELEMENTS)
         .linear_memory_keep_resident(pool::KEEP_RESIDENT)
+        // where the kernel can tell which pages were written (Linux 6.7), only those are cleared:
+        // giving a whole memory back interrupts every processor, for each instance
+        .pagemap_scan(Enabled::Auto)
         .table_keep_resident(16 << 10);
     allocator
 }
