@@ -16,6 +16,7 @@ use http_body::{Body as HttpBody, Frame, SizeHint};
 
 use super::headers;
 use crate::body::{Body, BodyError};
+use crate::telemetry::access::{self, AccessLine};
 use crate::telemetry::metrics::RouteMetrics;
 use crate::telemetry::trace::TraceContext;
 
@@ -77,19 +78,18 @@ impl Access {
     }
 
     fn log(&self) {
-        tracing::info!(
-            target: "holm::access",
-            method = %self.method,
-            path = self.uri.path(),
-            status = self.status.map_or(CLIENT_CLOSED, |status| status.as_u16()),
-            route = self.route.as_deref(),
-            service = self.service.as_ref().map(ServiceName::as_str),
-            request_id = &*headers::text(&self.request_id),
-            trace_id = %self.trace.trace_id_hex(),
-            bytes = self.bytes_out,
-            duration_us = u64::try_from(self.duration().as_micros()).unwrap_or(u64::MAX),
-            cut = self.ending == Ending::Cut,
-        );
+        access::write(&AccessLine {
+            method: self.method.as_str(),
+            path: self.uri.path(),
+            status: self.status.map_or(CLIENT_CLOSED, |status| status.as_u16()),
+            route: self.route.as_deref(),
+            service: self.service.as_ref().map(ServiceName::as_str),
+            request_id: &headers::text(&self.request_id),
+            trace: self.trace,
+            bytes: self.bytes_out,
+            duration: self.duration(),
+            cut: self.ending == Ending::Cut,
+        });
     }
 }
 

@@ -12,8 +12,8 @@ use tracing_subscriber::filter::{EnvFilter, ParseError};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
 
-use super::writer;
 pub use super::writer::FlushGuard;
+use super::{access, writer};
 
 /// The filter when nobody asks for another.
 pub const DEFAULT_FILTER: &str = "info";
@@ -62,11 +62,15 @@ pub enum InitError {
 pub fn init(filter: &str, format: LogFormat, color: bool) -> Result<FlushGuard, InitError> {
     let levels = parse_filter(filter)?;
     let (lines, guard) = writer::start(io::stderr())?;
+    let access_lines = lines.clone();
     let layer = tracing_subscriber::fmt::layer().with_writer(lines).with_ansi(color);
     let registry = tracing_subscriber::registry().with(levels);
     match format {
         LogFormat::Text => registry.with(layer).try_init()?,
         LogFormat::Json => registry.with(layer.json().flatten_event(true)).try_init()?,
+    }
+    if tracing::enabled!(target: access::TARGET, tracing::Level::INFO) {
+        access::open(access::Sink { lines: access_lines, format, color });
     }
     Ok(guard)
 }

@@ -2,6 +2,7 @@
 //!
 //! | module | question it answers |
 //! | --- | --- |
+//! | [`access`] | which requests came from outside, and what became of them? |
 //! | [`init`] | where do the host's own log lines go, and which of them? |
 //! | [`logs`] | what did the services write, lately and from now on? |
 //! | [`metrics`] | how much, how fast, how often wrong? |
@@ -9,6 +10,7 @@
 //! | [`random`] | where ids come from |
 //! | `writer` | how does a slow terminal not slow the host? |
 
+pub mod access;
 pub mod init;
 pub mod logs;
 pub mod metrics;

@@ -1,0 +1,163 @@
+//! The access log: one line for each request from outside.
+//!
+//! The lines look like those of `tracing` and are switched by the same filter (target
+//! `holm::access`), but are written here directly: through its machinery one line costs as much
+//! processor time as answering a small request.
+
+use std::cell::RefCell;
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::sync::OnceLock;
+use std::time::{Duration, SystemTime};
+
+use super::init::LogFormat;
+use super::trace::TraceContext;
+use super::writer::LineSender;
+
+/// The filter's name for these lines.
+pub(super) const TARGET: &str = "holm::access";
+
+static SINK: OnceLock<Sink> = OnceLock::new();
+
+/// Where the lines go, and how they look.
+pub(super) struct Sink {
+    pub(super) lines: LineSender,
+    pub(super) format: LogFormat,
+    pub(super) color: bool,
+}
+
+/// One request that is over.
+#[derive(Debug)]
+pub struct AccessLine<'a> {
+    /// As asked.
+    pub method: &'a str,
+    /// As asked, without the query, which may hold secrets.
+    pub path: &'a str,
+    /// The answer's status.
+    pub status: u16,
+    /// The path pattern of the rule, if one took the request.
+    pub route: Option<&'a str>,
+    /// The service that it leads to.
+    pub service: Option<&'a str>,
+    /// As in `x-request-id`.
+    pub request_id: &'a str,
+    /// Its place in its trace.
+    pub trace: TraceContext,
+    /// Bytes of the answer's body that were handed to the connection.
+    pub bytes: u64,
+    /// From the head of the request to the end of the answer.
+    pub duration: Duration,
+    /// The answer did not reach its end.
+    pub cut: bool,
+}
+
+/// Opens the log, once in a process. A closed one takes lines and drops them.
+pub(super) fn open(sink: Sink) {
+    // the subscriber, which is set at the same time, refuses a second time
+    let _ = SINK.set(sink);
+}
+
+/// Writes a line, if the log is open.
+pub fn write(line: &AccessLine<'_>) {
+    thread_local! {
+        static BUFFER: RefCell<String> = const { RefCell::new(String::new()) };
+    }
+    let Some(sink) = SINK.get() else { return };
+    BUFFER.with_borrow_mut(|buffer| {
+        buffer.clear();
+        match sink.format {
+            LogFormat::Text => line.text(SystemTime::now(), sink.color, buffer),
+            LogFormat::Json => line.json(SystemTime::now(), buffer),
+        }
+        // it never fails: a full buffer drops and counts
+        let _ = sink.lines.clone().write_all(buffer.as_bytes());
+    });
+}
+
+impl AccessLine<'_> {
+    fn text(&self, now: SystemTime, color: bool, out: &mut String) {
+        let (dim, green, plain) = if color { ("\x1b[2m", "\x1b[32m", "\x1b[0m") } else { ("", "", "") };
+        let time = humantime::format_rfc3339_micros(now);
+        let Self { method, path, status, request_id, bytes, cut, .. } = self;
+        // writing to a String cannot fail
+        let _ =
+            write!(out, "{dim}{time}{plain} {green} INFO{plain} {dim}{TARGET}{plain}: method={method} path={path:?}");
+        let _ = write!(out, " status={status}");
+        if let Some(route) = self.route {
+            let _ = write!(out, " route={route:?}");
+        }
+        if let Some(service) = self.service {
+            let _ = write!(out, " service={service:?}");
+        }
+        let _ = write!(out, " request_id={request_id:?} trace_id={}", self.trace.trace_id_hex());
+        let _ = writeln!(out, " bytes={bytes} duration_us={} cut={cut}", self.duration.as_micros());
+    }
+
+    fn json(&self, now: SystemTime, out: &mut String) {
+        let time = humantime::format_rfc3339_micros(now);
+        let Self { method, status, bytes, cut, .. } = self;
+        let _ = write!(out, r#"{{"timestamp":"{time}","level":"INFO","method":"{method}","path":"#);
+        quoted(self.path, out);
+        let _ = write!(out, r#","status":{status}"#);
+        for (name, value) in [("route", self.route), ("service", self.service), ("request_id", Some(self.request_id))] {
+            if let Some(value) = value {
+                let _ = write!(out, r#","{name}":"#);
+                quoted(value, out);
+            }
+        }
+        let _ = write!(out, r#","trace_id":"{}","bytes":{bytes}"#, self.trace.trace_id_hex());
+        let _ = writeln!(out, r#","duration_us":{},"cut":{cut},"target":"{TARGET}"}}"#, self.duration.as_micros());
+    }
+}
+
+fn quoted(text: &str, out: &mut String) {
+    // a string always has a JSON form
+    out.push_str(&serde_json::to_string(text).unwrap_or_default());
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::UNIX_EPOCH;
+
+    use super::*;
+
+    const LINE: AccessLine<'_> = AccessLine {
+        method: "GET",
+        path: "/a\"\u{1b}[2J",
+        status: 200,
+        route: Some("/{x}"),
+        service: None,
+        request_id: "id-1",
+        trace: TraceContext { trace_id: 0xabc, span_id: 1, flags: 1 },
+        bytes: 12,
+        duration: Duration::from_micros(34),
+        cut: false,
+    };
+
+    #[test]
+    fn a_path_can_write_its_own_line_or_move_the_terminals_cursor() {
+        let mut text = String::new();
+        LINE.text(UNIX_EPOCH, false, &mut text);
+        assert_eq!(
+            text,
+            "1970-01-01T00:00:00.000000Z  INFO holm::access: method=GET path=\"/a\\\"\\u{1b}[2J\" status=200 \
+             route=\"/{x}\" request_id=\"id-1\" trace_id=00000000000000000000000000000abc bytes=12 duration_us=34 cut=false\n"
+        );
+    }
+
+    #[test]
+    fn a_collector_cannot_read_the_line() {
+        let mut text = String::new();
+        LINE.json(UNIX_EPOCH, &mut text);
+        let read: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(
+            read,
+            serde_json::json!({
+                "timestamp": "1970-01-01T00:00:00.000000Z", "level": "INFO", "target": "holm::access",
+                "method": "GET", "path": "/a\"\u{1b}[2J", "status": 200, "route": "/{x}", "request_id": "id-1",
+                "trace_id": "00000000000000000000000000000abc", "bytes": 12, "duration_us": 34, "cut": false,
+            })
+        );
+        assert!(text.ends_with("}\n"));
+    }
+}
