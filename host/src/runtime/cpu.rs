@@ -6,6 +6,9 @@
 //! a tick, whether the sum is over the limit. An invocation that waits is not polled, and one
 //! whose thread had to wait for a processor does not pay for that.
 //!
+//! The thread's CPU clock costs a system call, which would be felt in every poll. So it is read at
+//! most every [`ANCHOR`], and in between the monotonic clock, which costs none, stands in for it.
+//!
 //! A nested call runs inside the poll of its caller. It has a meter of its own, and what it
 //! used is taken off its caller's sum.
 
@@ -14,11 +17,17 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::time::{ClockId, clock_gettime};
 
+/// How long the monotonic clock stands in for the CPU clock. Within this time a thread that lost
+/// its processor is charged for the wait, so it is a small part of a tick.
+const ANCHOR: Duration = Duration::from_micros(250);
+
 thread_local! {
+    /// What both clocks of this thread showed when the CPU clock was last read.
+    static ANCHORED: Cell<Option<(Instant, u64)>> = const { Cell::new(None) };
     /// Nanoseconds that nested meters used within the poll under way on this thread.
     static NESTED: Cell<u64> = const { Cell::new(0) };
 }
@@ -58,8 +67,21 @@ impl CpuMeter {
     }
 }
 
-/// CPU time of this thread. One system call, about 0.2 µs.
+/// CPU time of this thread, at most [`ANCHOR`] too much.
 fn thread_nanos() -> u64 {
+    let now = Instant::now();
+    if let Some((then, cpu)) = ANCHORED.get() {
+        let since = now.saturating_duration_since(then);
+        if since < ANCHOR {
+            return cpu.saturating_add(u64::try_from(since.as_nanos()).unwrap_or(u64::MAX));
+        }
+    }
+    let cpu = read_cpu_clock();
+    ANCHORED.set(Some((now, cpu)));
+    cpu
+}
+
+fn read_cpu_clock() -> u64 {
     let time = clock_gettime(ClockId::ThreadCPUTime);
     let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
     seconds.saturating_mul(1_000_000_000).saturating_add(u64::try_from(time.tv_nsec).unwrap_or(0))
@@ -101,8 +123,8 @@ mod tests {
     use std::task::Waker;
 
     fn busy(time: Duration) {
-        let until = thread_nanos() + u64::try_from(time.as_nanos()).unwrap();
-        while thread_nanos() < until {
+        let until = read_cpu_clock() + u64::try_from(time.as_nanos()).unwrap();
+        while read_cpu_clock() < until {
             std::hint::spin_loop();
         }
     }
@@ -134,6 +156,20 @@ mod tests {
             })),
         );
         poll_once(&mut spinning);
+    }
+
+    #[test]
+    fn a_thread_that_sleeps_within_a_poll_pays_for_it() {
+        let meter = Arc::new(CpuMeter::new(Duration::from_secs(1)));
+        let mut sleeping = Metered::new(
+            meter.clone(),
+            Box::pin(poll_fn(|_| {
+                std::thread::sleep(Duration::from_millis(20));
+                Poll::Ready(())
+            })),
+        );
+        poll_once(&mut sleeping);
+        assert!(meter.spent() < Duration::from_millis(5), "{:?}", meter.spent());
     }
 
     #[test]
