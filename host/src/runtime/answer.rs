@@ -1,9 +1,10 @@
 //! The guest's body on its way out: counted, watched, and reported when it ends.
 
+use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -90,9 +91,16 @@ impl Drop for AtWork {
     }
 }
 
+/// Bytes of an answer that are taken from the guest before the client asks for them.
+const AHEAD: usize = 64 << 10;
+
 /// A guest's body, up to `limits.response_body`.
 pub struct AnswerBody {
-    inner: WasiBody,
+    /// What was read ahead of the client.
+    ahead: VecDeque<Result<Frame<Bytes>, BodyError>>,
+    bytes_ahead: usize,
+    /// Where the rest comes from; `None`: there is no rest.
+    inner: Option<WasiBody>,
     progress: Arc<Progress>,
     left: u64,
 }
@@ -100,7 +108,37 @@ pub struct AnswerBody {
 impl AnswerBody {
     /// Watches `inner`, which may have `limit` bytes.
     pub fn new(inner: WasiBody, progress: Arc<Progress>, limit: u64) -> Self {
-        Self { inner, progress, left: limit }
+        Self { ahead: VecDeque::new(), bytes_ahead: 0, inner: Some(inner), progress, left: limit }
+    }
+
+    /// Takes a frame from the guest if there is one and there is room for it. Whether there may be
+    /// more.
+    pub fn read_ahead(&mut self, context: &mut Context<'_>) -> bool {
+        if self.bytes_ahead >= AHEAD {
+            return false;
+        }
+        let Some(inner) = &mut self.inner else { return false };
+        match Pin::new(inner).poll_frame(context) {
+            Poll::Ready(Some(frame)) => {
+                let data = frame.as_ref().ok().and_then(Frame::data_ref);
+                // an empty frame counts, too: an endless row of them must not hold the request
+                self.bytes_ahead += data.map_or(0, Bytes::len).max(1);
+                self.ahead.push_back(frame.map_err(Into::into));
+                true
+            }
+            Poll::Ready(None) => {
+                self.inner = None;
+                self.progress.end();
+                true
+            }
+            Poll::Pending => false,
+        }
+    }
+
+    /// The end of what the guest sent: the answer's, or a guest's that came to grief.
+    fn last(&self) -> Option<Result<Frame<Bytes>, BodyError>> {
+        let broken_off = self.progress.broken_off.load(Ordering::Acquire);
+        broken_off.then(|| Err("the guest ended before its answer was whole".into()))
     }
 
     fn charge(&mut self, frame: &Frame<Bytes>) -> Result<(), BodyError> {
@@ -124,23 +162,39 @@ impl HttpBody for AnswerBody {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        match Pin::new(&mut self.inner).poll_frame(context) {
-            Poll::Ready(Some(Ok(frame))) => Poll::Ready(Some(self.charge(&frame).map(|()| frame))),
-            Poll::Ready(Some(Err(error))) => Poll::Ready(Some(Err(error.into()))),
-            Poll::Ready(None) if self.progress.broken_off.load(Ordering::Acquire) => {
-                Poll::Ready(Some(Err("the guest ended before its answer was whole".into())))
-            }
-            Poll::Ready(None) => Poll::Ready(None),
-            Poll::Pending => Poll::Pending,
-        }
+        let this = &mut *self;
+        let next = match (this.ahead.pop_front(), &mut this.inner) {
+            (Some(frame), _) => Some(frame),
+            (None, Some(inner)) => ready!(Pin::new(inner).poll_frame(context)).map(|frame| frame.map_err(Into::into)),
+            (None, None) => None,
+        };
+        Poll::Ready(match next {
+            Some(Ok(frame)) => Some(this.charge(&frame).map(|()| frame)),
+            Some(Err(error)) => Some(Err(error)),
+            None => this.last(),
+        })
     }
 
     fn is_end_stream(&self) -> bool {
-        self.inner.is_end_stream()
+        self.ahead.is_empty()
+            && self.inner.as_ref().is_none_or(HttpBody::is_end_stream)
+            && !self.progress.broken_off.load(Ordering::Acquire)
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.inner.size_hint()
+        let ahead: u64 =
+            self.ahead.iter().filter_map(|frame| Some(frame.as_ref().ok()?.data_ref()?.len() as u64)).sum();
+        let mut hint = match &self.inner {
+            Some(inner) => inner.size_hint(),
+            // its length would make half an answer look whole
+            None if self.progress.broken_off.load(Ordering::Acquire) => SizeHint::new(),
+            None => SizeHint::with_exact(0),
+        };
+        if let Some(upper) = hint.upper() {
+            hint.set_upper(upper + ahead);
+        }
+        hint.set_lower(hint.lower() + ahead);
+        hint
     }
 }
 

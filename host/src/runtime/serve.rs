@@ -2,16 +2,17 @@
 //!
 //! The guest runs in the task of the request until it hands over the head of its answer. Its
 //! unit of work ends there: it is committed, and only then does the head leave. A guest that
-//! still works then (it streams its body, or writes afterwards) goes on in a task of its own;
-//! what it stages from there on is a second unit, committed when it returns.
+//! still works then, and has to wait for somebody (its body is long, or not there yet), goes on
+//! in a task of its own; what it stages from there on is a second unit, committed when it returns.
 //!
 //! A guest whose client has gone before the head is dropped with its store: an instance comes
 //! back to its pool only from a completed invocation.
 
 use std::fmt::Debug;
 use std::future::poll_fn;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use http::{Request, Response};
@@ -130,13 +131,36 @@ async fn attempt(
         // nobody waits for this if the guest has ended or has nothing left to commit
         let _ = settled.send(());
     }
-    match rest {
+    let limit = revision.settings().limits.response_body.as_u64();
+    let (parts, body) = response.into_parts();
+    let mut body = AnswerBody::new(body, progress.clone(), limit);
+    match go_on(rest, &mut body).await {
         Rest::Ended(Ok(())) => {}
         Rest::Ended(Err(fault)) => revision.fault_after_head(&fault),
-        Rest::Running(running) => revision.spawn(watch(revision.clone(), running, progress.clone())),
+        Rest::Running(running) => revision.spawn(watch(revision.clone(), running, progress)),
     }
-    let limit = revision.settings().limits.response_body.as_u64();
-    Ok(response.map(|body| AnswerBody::new(body, progress, limit).boxed_unsync()))
+    Ok(Response::from_parts(parts, body.boxed_unsync()))
+}
+
+/// Lets a guest go on behind its head for as long as nobody has to wait: nearly every small answer
+/// is whole then, leaves in one piece, and needs no task of its own.
+async fn go_on(rest: Rest, body: &mut AnswerBody) -> Rest {
+    let Rest::Running(mut running) = rest else { return rest };
+    let mut outcome = None;
+    poll_fn(|context| {
+        loop {
+            if outcome.is_none()
+                && let Poll::Ready(ended) = running.as_mut().poll(context)
+            {
+                outcome = Some(ended);
+            }
+            if !body.read_ahead(context) {
+                return Poll::Ready(());
+            }
+        }
+    })
+    .await;
+    outcome.map_or(Rest::Running(running), Rest::Ended)
 }
 
 /// A guest that has ended: its head, if it set one. One that trapped after its head keeps the
@@ -189,7 +213,7 @@ async fn run(
 ) -> Result<(), Fault> {
     let at_work = AtWork::on(&progress);
     let meter = invocation.cpu.clone();
-    let called = Metered::new(meter, Box::pin(call(&mut instance, &invocation, request, head, progress))).await;
+    let called = Metered::new(meter, pin!(call(&mut instance, &invocation, request, head, progress))).await;
     if let Err(error) = called {
         return Err(classify(&mut instance, &invocation, &error));
     }
