@@ -1,0 +1,125 @@
+//! Requests at a fixed rate, whatever becomes of them.
+//!
+//! The latency of a request counts from when it was due, not from when it could be sent: an
+//! answer that is late makes the next ones late, and they say so.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use bytes::Bytes;
+use http::{Method, Request, header};
+use http_body_util::{BodyExt, Full};
+use hyper::client::conn::http1::{SendRequest, handshake};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+use tokio::task::JoinSet;
+
+/// Connections that take turns: each waits for its answer before it asks again, so this many
+/// answers may be late at once.
+const CONNECTIONS: u32 = 32;
+
+/// Which request is sent, and how often.
+#[derive(Clone)]
+pub struct Pace {
+    /// To whom.
+    pub address: SocketAddr,
+    /// What for.
+    pub path: String,
+    /// Requests a second, over all connections.
+    pub per_second: u32,
+    /// For how long.
+    pub lasts: Duration,
+}
+
+/// What came back.
+#[derive(Default)]
+pub struct Kept {
+    /// Answers with a status of 2xx.
+    pub good: u64,
+    /// Everything else.
+    pub bad: u64,
+    /// From when a good request was due to the end of its answer.
+    latencies: Vec<Duration>,
+}
+
+impl Kept {
+    /// The latency that `share` of the good answers kept to.
+    pub fn percentile(&mut self, share: f64) -> Duration {
+        self.latencies.sort_unstable();
+        let at = (self.latencies.len() as f64 * share) as usize;
+        self.latencies.get(at.min(self.latencies.len().saturating_sub(1))).copied().unwrap_or_default()
+    }
+
+    /// The share of good answers.
+    pub fn success(&self) -> f64 {
+        self.good as f64 / (self.good + self.bad).max(1) as f64
+    }
+}
+
+/// Keeps the pace.
+pub async fn keep(pace: Pace) -> anyhow::Result<Kept> {
+    let begun = Instant::now() + Duration::from_millis(50);
+    let mut workers = JoinSet::new();
+    for number in 0..CONNECTIONS {
+        workers.spawn(work(pace.clone(), begun, number));
+    }
+    let mut all = Kept::default();
+    while let Some(kept) = workers.join_next().await {
+        let kept = kept.context("a worker panicked")?;
+        all.good += kept.good;
+        all.bad += kept.bad;
+        all.latencies.extend(kept.latencies);
+    }
+    Ok(all)
+}
+
+/// Every `CONNECTIONS`th request.
+async fn work(pace: Pace, begun: Instant, number: u32) -> Kept {
+    let mut kept = Kept::default();
+    let mut connection = None;
+    let step = Duration::from_secs(1) * CONNECTIONS / pace.per_second;
+    let mut due = begun + Duration::from_secs(1) * number / pace.per_second;
+    while due < begun + pace.lasts {
+        tokio::time::sleep_until(due.into()).await;
+        match ask(&pace, &mut connection).await {
+            Ok(true) => {
+                kept.good += 1;
+                kept.latencies.push(due.elapsed());
+            }
+            Ok(false) => kept.bad += 1,
+            Err(_) => {
+                kept.bad += 1;
+                connection = None;
+            }
+        }
+        due += step;
+    }
+    kept
+}
+
+/// One request, on the connection that is there or on a new one. Whether it got a 2xx.
+async fn ask(pace: &Pace, connection: &mut Option<SendRequest<Full<Bytes>>>) -> anyhow::Result<bool> {
+    let sender = match connection {
+        Some(sender) if !sender.is_closed() => sender,
+        _ => connection.insert(connect(pace.address).await?),
+    };
+    let request = Request::builder()
+        .method(Method::GET)
+        .uri(&pace.path)
+        .header(header::HOST, pace.address.to_string())
+        .body(Full::default())?;
+    let response = tokio::time::timeout(Duration::from_secs(10), sender.send_request(request)).await??;
+    let good = response.status().is_success();
+    response.into_body().collect().await?;
+    Ok(good)
+}
+
+async fn connect(address: SocketAddr) -> anyhow::Result<SendRequest<Full<Bytes>>> {
+    let stream = TcpStream::connect(address).await?;
+    stream.set_nodelay(true)?;
+    let (sender, driver) = handshake(TokioIo::new(stream)).await?;
+    #[expect(clippy::disallowed_methods, reason = "it ends with its connection, which ends with the worker")]
+    tokio::spawn(driver);
+    Ok(sender)
+}
