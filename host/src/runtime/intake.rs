@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
+use holm_registry::settings::Limit;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use wasmtime_wasi_http::Error;
 
@@ -31,7 +32,10 @@ impl IntakeBody {
 
     fn charge(&mut self, frame: &Frame<Bytes>) -> Result<(), Fault> {
         let size = frame.data_ref().map_or(0, |data| data.len() as u64);
-        let too_large = || Fault::new(FaultKind::BodyTooLarge, "the body is larger than limits.request_body");
+        let too_large = || {
+            let text = "the body is larger than limits.request_body";
+            Fault::new(FaultKind::BodyTooLarge, text).at(Limit::RequestBody)
+        };
         self.left = self.left.checked_sub(size).ok_or_else(too_large)?;
         Ok(())
     }

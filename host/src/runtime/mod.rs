@@ -165,9 +165,10 @@ impl Runtime {
             Linked::new(&self.linker, component, &settings).map_err(|error| LoadError::Rejected(error.to_string()))?;
         let Identity { service, revision, version, digest } = identity;
         let limit = settings.limits.log_rate.as_u64();
+        let metrics = self.telemetry.metrics.revision(&service, revision);
         let island = Island {
-            log: IslandLog::new(self.telemetry.logs.clone(), service.clone(), revision, limit),
-            metrics: self.telemetry.metrics.revision(&service, revision),
+            log: IslandLog::new(self.telemetry.logs.clone(), service.clone(), revision, limit, metrics.clone()),
+            metrics,
             service,
             revision,
             settings: Arc::new(settings),
