@@ -7,11 +7,15 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use holm_registry::settings::{Limit, Limits};
+use http::{Response, header};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use tokio::sync::Notify;
 use wasmtime_wasi_http::WasiBody;
 
+use super::revision::Revision;
 use crate::body::BodyError;
+use crate::fault::Fault;
 
 /// How far the answer of one invocation has come. Shared by the body, which the client's
 /// connection drives, and by whoever watches the guest.
@@ -24,6 +28,8 @@ pub struct Progress {
     on_end: Notify,
     /// The guest is gone before it was done.
     broken_off: AtomicBool,
+    /// The host has ended the answer: it was too large.
+    cut: AtomicBool,
 }
 
 impl Progress {
@@ -35,6 +41,7 @@ impl Progress {
             ended: AtomicBool::new(false),
             on_end: Notify::new(),
             broken_off: AtomicBool::new(false),
+            cut: AtomicBool::new(false),
         })
     }
 
@@ -52,6 +59,12 @@ impl Progress {
             }
             notified.await;
         }
+    }
+
+    /// Whether the host has ended the answer, and counted why. Whatever the guest does about it
+    /// is neither counted again nor committed.
+    pub fn is_cut(&self) -> bool {
+        self.cut.load(Ordering::Acquire)
     }
 
     fn moved(&self) {
@@ -90,29 +103,62 @@ impl Drop for AtWork {
     }
 }
 
+/// Refuses a head that is larger than the limits allow, or says that its body will be. Nothing
+/// has left for the client yet.
+///
+/// # Errors
+/// Which limit it was.
+pub fn check_head(response: &Response<WasiBody>, limits: &Limits) -> Result<(), Fault> {
+    let headers = response.headers();
+    let count = headers.len();
+    if count > limits.response_headers as usize {
+        return Err(Fault::over(Limit::ResponseHeaders, format_args!("was reached: {count} header fields")));
+    }
+    let size: usize = headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
+    if size > limits.response_head.as_usize() {
+        return Err(Fault::over(Limit::ResponseHead, format_args!("was reached: {size} bytes of header fields")));
+    }
+    let told = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+    match told {
+        Some(length) if length > limits.response_body.as_u64() => {
+            Err(Fault::over(Limit::ResponseBody, format_args!("was reached: a body of {length} bytes is announced")))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// A guest's body, up to `limits.response_body`.
 pub struct AnswerBody {
     inner: WasiBody,
     progress: Arc<Progress>,
+    revision: Arc<Revision>,
     left: u64,
 }
 
 impl AnswerBody {
-    /// Watches `inner`, which may have `limit` bytes.
-    pub fn new(inner: WasiBody, progress: Arc<Progress>, limit: u64) -> Self {
-        Self { inner, progress, left: limit }
+    /// Watches `inner`, an answer of this revision.
+    pub fn new(inner: WasiBody, progress: Arc<Progress>, revision: Arc<Revision>) -> Self {
+        let left = revision.settings().limits.response_body.as_u64();
+        Self { inner, progress, revision, left }
     }
 
     fn charge(&mut self, frame: &Frame<Bytes>) -> Result<(), BodyError> {
         self.progress.moved();
         let size = frame.data_ref().map_or(0, |data| data.len() as u64);
         match self.left.checked_sub(size) {
-            Some(left) => {
-                self.left = left;
-                Ok(())
-            }
-            None => Err("the answer is larger than limits.response_body".into()),
+            Some(left) => self.left = left,
+            None => return Err(self.cut()),
         }
+        Ok(())
+    }
+
+    /// The client sees a broken answer, since the head has promised a whole one.
+    fn cut(&self) -> BodyError {
+        let fault = Fault::over(Limit::ResponseBody, "was reached: the answer was broken off");
+        if !self.progress.cut.swap(true, Ordering::AcqRel) {
+            self.revision.fault_after_head(&fault);
+        }
+        fault.into()
     }
 }
 

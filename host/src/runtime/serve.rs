@@ -14,6 +14,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use holm_registry::settings::Limit;
 use http::{Request, Response};
 use http_body_util::BodyExt;
 use tokio::sync::oneshot;
@@ -21,12 +22,13 @@ use tokio::time::{Instant, sleep_until};
 use wasmtime_wasi_http::p2::bindings::http::types::Scheme;
 use wasmtime_wasi_http::{WasiBody, WasiHttpView, p2, p3};
 
-use super::answer::{AnswerBody, AtWork, Progress};
+use super::answer::{AnswerBody, AtWork, Progress, check_head};
 use super::commit::commit;
 use super::cpu::{CpuMeter, Metered};
 use super::guest::Guest;
 use super::intake::IntakeBody;
 use super::invocation::{HttpEntry, Invocation};
+use super::limits::fault_of;
 use super::pool::{HttpEntrance, Instance};
 use super::replay::Replay;
 use super::revision::{Revision, Turn};
@@ -112,7 +114,7 @@ async fn attempt(
         outcome = &mut running => head_of_ended(outcome, head_receiver)?,
         head = &mut head_receiver => (head.map_err(|_| no_answer())?, Rest::Running(running)),
         () = sleep_until(deadline) => {
-            return Err(Fault::new(FaultKind::Deadline, "no answer within the deadline"));
+            return Err(Fault::new(FaultKind::Deadline, "no answer within the deadline").at(Limit::Timeout));
         }
         () = revision.killed() => {
             return Err(Fault::new(FaultKind::Deadline, "the revision was replaced and its drain deadline has passed"));
@@ -122,6 +124,7 @@ async fn attempt(
         return Err(fault);
     }
     let response = head.answer.map_err(|text| Fault::new(FaultKind::Trap, text))?;
+    check_head(&response, &revision.settings().limits)?;
     if response.status().is_server_error() {
         // what the guest stages from here on is discarded, too: it waits for this in vain
         drop((head.staged, settled));
@@ -135,8 +138,7 @@ async fn attempt(
         Rest::Ended(Err(fault)) => revision.fault_after_head(&fault),
         Rest::Running(running) => revision.spawn(watch(revision.clone(), running, progress.clone())),
     }
-    let limit = revision.settings().limits.response_body.as_u64();
-    Ok(response.map(|body| AnswerBody::new(body, progress, limit).boxed_unsync()))
+    Ok(response.map(|body| AnswerBody::new(body, progress, revision.clone()).boxed_unsync()))
 }
 
 /// A guest that has ended: its head, if it set one. One that trapped after its head keeps the
@@ -166,12 +168,15 @@ async fn watch(revision: Arc<Revision>, mut running: Running, progress: Arc<Prog
             }
             () = sleep_until(stalls_at.into()) => {
                 if progress.stalls_at(patience) <= std::time::Instant::now() {
-                    break Err(Fault::new(FaultKind::Deadline, "the answer made no progress within the timeout"));
+                    let stalled = Fault::new(FaultKind::Deadline, "the answer made no progress within the timeout");
+                    break Err(stalled.at(Limit::Timeout));
                 }
             }
         }
     };
-    if let Err(fault) = outcome {
+    if let Err(fault) = outcome
+        && !progress.is_cut()
+    {
         revision.fault_after_head(&fault);
     }
 }
@@ -189,7 +194,7 @@ async fn run(
 ) -> Result<(), Fault> {
     let at_work = AtWork::on(&progress);
     let meter = invocation.cpu.clone();
-    let called = Metered::new(meter, Box::pin(call(&mut instance, &invocation, request, head, progress))).await;
+    let called = Metered::new(meter, Box::pin(call(&mut instance, &invocation, request, head, progress.clone()))).await;
     if let Err(error) = called {
         return Err(classify(&mut instance, &invocation, &error));
     }
@@ -200,7 +205,7 @@ async fn run(
     if let Some(fault) = invocation.take_fault() {
         return Err(fault);
     }
-    if rest.is_empty() || first_unit.await.is_err() {
+    if rest.is_empty() || progress.is_cut() || first_unit.await.is_err() {
         return Ok(());
     }
     commit(revision.database(), rest, None).await
@@ -283,13 +288,8 @@ fn classify(instance: &mut Instance, invocation: &Invocation, error: &wasmtime::
     if let Some(fault) = invocation.take_fault() {
         return fault;
     }
-    let guest = instance.store.data_mut();
-    if guest.meter().is_spent() {
-        let spent = invocation.cpu.spent();
-        return Fault::new(FaultKind::Limit, format!("limits.cpu is used up ({spent:?})"));
-    }
-    if guest.limiter.take_refused() {
-        return Fault::new(FaultKind::Limit, format!("limits.memory was reached; then: {error:#}"));
+    if let Some(fault) = fault_of(instance.store.data_mut(), error) {
+        return fault;
     }
     // the cause first: some see only the first line
     Fault::new(FaultKind::Trap, format!("{}\n{error:?}", error.root_cause()))
