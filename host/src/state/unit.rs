@@ -373,7 +373,7 @@ mod tests {
         let mib = Bytes::from(vec![0; 1 << 20]);
         let sets = (0..20).filter(|number| unit.set(&store, &service(), quota, key(*number), mib.clone()).is_ok());
         assert_eq!(sets.count(), 15);
-        assert!(matches!(unit.set(&store, &service(), quota, key(1), mib), Err(Refused::Full)));
+        assert!(matches!(unit.set(&store, &service(), quota, key(99), mib), Err(Refused::Full)));
         assert!(block_on(store.commit(unit.cut().effects)).is_ok());
         assert!(unit.get(&store, key(1)).unwrap().is_some());
     }

@@ -224,5 +224,9 @@ mod tests {
             let pointer = format!("/{}", limit.name().replace('.', "/"));
             assert_eq!(json.pointer(&pointer).is_some(), Settings::default().limit(limit).is_some(), "{pointer}");
         }
+        let names: BTreeSet<&str> = Limit::ALL.iter().map(|limit| limit.name()).collect();
+        for key in json["limits"].as_object().unwrap().keys() {
+            assert!(names.contains(format!("limits.{key}").as_str()), "limits.{key} has no name and no reason");
+        }
     }
 }
