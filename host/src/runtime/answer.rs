@@ -13,6 +13,7 @@ use http_body::{Body as HttpBody, Frame, SizeHint};
 use tokio::sync::Notify;
 use wasmtime_wasi_http::WasiBody;
 
+use super::invocation::Invocation;
 use super::revision::Revision;
 use crate::body::BodyError;
 use crate::fault::Fault;
@@ -132,14 +133,21 @@ pub struct AnswerBody {
     inner: WasiBody,
     progress: Arc<Progress>,
     revision: Arc<Revision>,
+    invocation: Arc<Invocation>,
     left: u64,
 }
 
 impl AnswerBody {
-    /// Watches `inner`, an answer of this revision.
-    pub fn new(inner: WasiBody, progress: Arc<Progress>, revision: Arc<Revision>) -> Self {
+    /// Watches `inner`, what this revision answers to an invocation.
+    pub fn new(inner: WasiBody, progress: Arc<Progress>, revision: Arc<Revision>, invocation: Arc<Invocation>) -> Self {
         let left = revision.settings().limits.response_body.as_u64();
-        Self { inner, progress, revision, left }
+        Self { inner, progress, revision, invocation, left }
+    }
+
+    /// Why the end of the guest's body is not the end of its answer: the guest has been stopped,
+    /// or has answered from half of its request.
+    fn is_broken(&self) -> bool {
+        self.progress.broken_off.load(Ordering::Acquire) || self.invocation.has_failed()
     }
 
     fn charge(&mut self, frame: &Frame<Bytes>) -> Result<(), BodyError> {
@@ -173,7 +181,7 @@ impl HttpBody for AnswerBody {
         match Pin::new(&mut self.inner).poll_frame(context) {
             Poll::Ready(Some(Ok(frame))) => Poll::Ready(Some(self.charge(&frame).map(|()| frame))),
             Poll::Ready(Some(Err(error))) => Poll::Ready(Some(Err(error.into()))),
-            Poll::Ready(None) if self.progress.broken_off.load(Ordering::Acquire) => {
+            Poll::Ready(None) if self.is_broken() => {
                 Poll::Ready(Some(Err("the guest ended before its answer was whole".into())))
             }
             Poll::Ready(None) => Poll::Ready(None),

@@ -26,7 +26,7 @@ use super::answer::{AnswerBody, AtWork, Progress, check_head};
 use super::commit::commit;
 use super::cpu::{CpuMeter, Metered};
 use super::guest::Guest;
-use super::intake::IntakeBody;
+use super::intake::{IntakeBody, check_announced};
 use super::invocation::{HttpEntry, Invocation};
 use super::limits::fault_of;
 use super::pool::{HttpEntrance, Instance};
@@ -64,7 +64,9 @@ pub async fn serve(
     entry: &HttpEntry,
     request: Request<Body>,
 ) -> Result<Response<Body>, Fault> {
-    let deadline = entry.deadline.min(std::time::Instant::now() + revision.settings().timeout);
+    let settings = revision.settings();
+    check_announced(request.body(), settings.limits.request_body.as_u64())?;
+    let deadline = entry.deadline.min(std::time::Instant::now() + settings.timeout);
     if !revision.uses_state() {
         let invocation = new_invocation(revision, entry, deadline);
         return attempt(revision, invocation, request, None).await;
@@ -138,7 +140,7 @@ async fn attempt(
         Rest::Ended(Err(fault)) => revision.fault_after_head(&fault),
         Rest::Running(running) => revision.spawn(watch(revision.clone(), running, progress.clone())),
     }
-    Ok(response.map(|body| AnswerBody::new(body, progress, revision.clone()).boxed_unsync()))
+    Ok(response.map(|body| AnswerBody::new(body, progress, revision.clone(), invocation).boxed_unsync()))
 }
 
 /// A guest that has ended: its head, if it set one. One that trapped after its head keeps the
