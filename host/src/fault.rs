@@ -6,6 +6,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use holm_registry::settings::Limit;
 use http::StatusCode;
 
 /// Whose fault it was.
@@ -130,13 +131,25 @@ pub struct Fault {
     pub detail: String,
     /// When it is worth trying again.
     pub retry_after: Option<Duration>,
+    /// The limit that was met, if it was one. It is counted together with the fault.
+    pub limit: Option<Limit>,
 }
 
 impl Fault {
     /// A fault with its text for the log.
     pub fn new(kind: FaultKind, detail: impl Into<String>) -> Self {
         let retry_after = matches!(kind, FaultKind::Overload | FaultKind::NoService).then_some(Duration::from_secs(1));
-        Self { kind, detail: detail.into(), retry_after }
+        Self { kind, detail: detail.into(), retry_after, limit: None }
+    }
+
+    /// The guest went over one of its limits; `how` goes on from the limit's name.
+    pub fn over(limit: Limit, how: impl fmt::Display) -> Self {
+        Self::new(FaultKind::Limit, format!("{} {how}", limit.name())).at(limit)
+    }
+
+    /// The same fault, counted for a limit, too.
+    pub fn at(self, limit: Limit) -> Self {
+        Self { limit: Some(limit), ..self }
     }
 }
 

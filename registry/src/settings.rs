@@ -16,6 +16,9 @@ use crate::grant::UrlGrant;
 use crate::units::{ByteSize, duration_text};
 
 pub mod bounds;
+mod limit;
+
+pub use limit::Limit;
 
 /// How long an instance lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -125,32 +128,60 @@ pub struct Instances {
     /// An unused instance is dropped after this time, so that a quiet service costs no memory.
     #[serde(with = "duration_text")]
     pub idle: Duration,
+    /// An instance whose memory has grown by more than this since it was made is replaced, not
+    /// kept: linear memory never shrinks, so one large request would cost its memory for as long
+    /// as the service is busy. A quarter of the default memory limit.
+    pub growth: ByteSize,
 }
 
 impl Default for Instances {
     fn default() -> Self {
-        Self { max: 64, warm: 1, idle: Duration::from_secs(30) }
+        Self { max: 64, warm: 1, idle: Duration::from_secs(30), growth: ByteSize::mib(16) }
     }
 }
 
-/// Limits of one island.
+/// Limits of one island. [`Limit`] names them all and says what each is for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Limits {
     /// Linear memory of one instance, all its memories together.
     pub memory: ByteSize,
-    /// CPU time that one invocation may use. Counted in ticks of the engine's epoch, so time
-    /// spent waiting costs nothing.
+    /// Elements of all tables of one instance, 8 bytes each. The JavaScript engines need about
+    /// 20,000; the pool holds no larger table.
+    pub table_elements: u32,
+    /// Handles that one instance may hold open on the host's side: streams, fields, requests.
+    /// Each costs the host some 200 bytes; a busy handler has dozens.
+    pub handles: u32,
+    /// Bytes that one call from the guest to the host may carry, and the bytes of values that a
+    /// batch may bring back: what a guest can make the host allocate at once. Room for a whole
+    /// batch of ordinary values.
+    pub host_call: ByteSize,
+    /// CPU time that one invocation may use, by the clock of the threads that run it. Time spent
+    /// waiting costs nothing.
     #[serde(with = "duration_text")]
     pub cpu: Duration,
     /// Invocations at once; never more than there may be instances, see [`Settings::permits`].
     pub concurrency: u32,
     /// Invocations that may wait for a permit; one more is turned away with 503.
     pub queue: u32,
+    /// How long one of them waits, at most until its deadline. A third of the default timeout:
+    /// whoever is let in has two thirds left, so that under overload answers are still in time.
+    #[serde(with = "duration_text")]
+    pub queue_wait: Duration,
     /// Largest body that the guest is given. The gateway's own limit holds first.
     pub request_body: ByteSize,
     /// Largest body that the guest may answer with.
     pub response_body: ByteSize,
+    /// Bytes of header names and values in any message that the guest makes. The gateway lets in
+    /// as many.
+    pub response_head: ByteSize,
+    /// Header fields of an answer. HAProxy and many clients read about 100 at most.
+    pub response_headers: u32,
+    /// Keys in the key-value store. A million keys of the usual 100 bytes are a third of `state`.
+    pub keys: u32,
+    /// Bytes of keys and values in the key-value store. The store takes about three times as much
+    /// on disk, and reads all of it when the host starts.
+    pub state: ByteSize,
     /// Largest value in the key-value store. The store keeps values up to 96 KiB in one
     /// record (sled's pages stay whole below that) and splits larger ones.
     pub value: ByteSize,
@@ -162,11 +193,19 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             memory: ByteSize::mib(64),
+            table_elements: 65_536,
+            handles: 10_000,
+            host_call: ByteSize::mib(8),
             cpu: Duration::from_millis(500),
             concurrency: 64,
             queue: 128,
+            queue_wait: Duration::from_secs(1),
             request_body: ByteSize::mib(8),
             response_body: ByteSize::mib(64),
+            response_head: ByteSize::kib(32),
+            response_headers: 100,
+            keys: 1_000_000,
+            state: ByteSize::mib(256),
             value: ByteSize::mib(1),
             log_rate: ByteSize::kib(64),
         }

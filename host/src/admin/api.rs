@@ -10,6 +10,7 @@ use semver::Version;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+pub use super::limits::Limit;
 use crate::services;
 use crate::telemetry::logs::{self, LogLevel, LogSource};
 
@@ -149,6 +150,9 @@ pub struct Inspection {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
     pub settings: Option<Settings>,
+    /// The limits of that service, while it runs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub limits: Vec<Limit>,
 }
 
 /// One import of a component.
@@ -235,15 +239,17 @@ impl From<services::Inspection> for Inspection {
     fn from(inspection: services::Inspection) -> Self {
         let services::Inspection { digest, size, imports, exports, isolation } = inspection;
         let imports = imports.into_iter().map(Import::from).collect();
-        Self { digest, size, imports, exports, isolation: isolation.to_owned(), service: None, settings: None }
+        let isolation = isolation.to_owned();
+        Self { digest, size, imports, exports, isolation, service: None, settings: None, limits: Vec::new() }
     }
 }
 
 impl From<services::ServiceInspection> for Inspection {
     fn from(inspection: services::ServiceInspection) -> Self {
-        let services::ServiceInspection { component, status, settings } = inspection;
+        let services::ServiceInspection { component, status, settings, limits } = inspection;
         let (service, settings) = (status.map(Service::from), Some(without_secrets(settings)));
-        Self { service, settings, ..component.into() }
+        let limits = limits.into_iter().map(Limit::from).collect();
+        Self { service, settings, limits, ..component.into() }
     }
 }
 

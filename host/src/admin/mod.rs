@@ -2,7 +2,7 @@
 //!
 //! | file | question it answers |
 //! | --- | --- |
-//! | [`api`] | what travels, for server and client alike? |
+//! | [`api`], `limits` | what travels, for server and client alike? |
 //! | `problem` | how does a failure look? |
 //! | `token`, `guard` | who may ask at all? |
 //! | `extract`, `upload` | how does a request become checked values? |
@@ -16,6 +16,7 @@ mod components;
 mod deploy;
 mod extract;
 mod guard;
+mod limits;
 mod logs;
 mod probes;
 mod problem;

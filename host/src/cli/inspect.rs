@@ -9,11 +9,15 @@ use super::Context;
 use super::ago::size;
 use super::failure::Failure;
 use super::host::HostArgs;
+use super::limits;
 use crate::admin::api::Inspection;
 use crate::admin::client::{Client, ClientError};
 use crate::runtime;
 
 /// Show what a component imports and exports, and what of that is missing here
+///
+/// Of a service it also shows every limit: its value, whether that is the default, set by the
+/// manifest or the host's, how often it was met since the host started, and why there is one.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// A .wasm file, or the name of a service
@@ -36,7 +40,12 @@ impl Args {
         if self.json {
             return context.output.json(&inspection);
         }
-        Ok(context.output.line(text(&inspection))?)
+        context.output.line(text(&inspection))?;
+        if !inspection.limits.is_empty() {
+            context.output.line("")?;
+            context.output.table(&limits::HEADER, limits::rows(&inspection.limits))?;
+        }
+        Ok(())
     }
 }
 

@@ -18,6 +18,7 @@ mod deploy;
 mod failure;
 mod host;
 mod inspect;
+mod limits;
 mod logs;
 mod new;
 pub mod output;

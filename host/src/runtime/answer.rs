@@ -8,11 +8,16 @@ use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use holm_registry::settings::{Limit, Limits};
+use http::{Response, header};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use tokio::sync::Notify;
 use wasmtime_wasi_http::WasiBody;
 
+use super::invocation::Invocation;
+use super::revision::Revision;
 use crate::body::BodyError;
+use crate::fault::Fault;
 
 /// How far the answer of one invocation has come. Shared by the body, which the client's
 /// connection drives, and by whoever watches the guest.
@@ -25,6 +30,8 @@ pub struct Progress {
     on_end: Notify,
     /// The guest is gone before it was done.
     broken_off: AtomicBool,
+    /// The host has ended the answer: it was too large.
+    cut: AtomicBool,
 }
 
 impl Progress {
@@ -36,6 +43,7 @@ impl Progress {
             ended: AtomicBool::new(false),
             on_end: Notify::new(),
             broken_off: AtomicBool::new(false),
+            cut: AtomicBool::new(false),
         })
     }
 
@@ -53,6 +61,12 @@ impl Progress {
             }
             notified.await;
         }
+    }
+
+    /// Whether the host has ended the answer, and counted why. Whatever the guest does about it
+    /// is neither counted again nor committed.
+    pub fn is_cut(&self) -> bool {
+        self.cut.load(Ordering::Acquire)
     }
 
     fn moved(&self) {
@@ -94,6 +108,30 @@ impl Drop for AtWork {
 /// Bytes of an answer that are taken from the guest before the client asks for them.
 const AHEAD: usize = 64 << 10;
 
+/// Refuses a head that is larger than the limits allow, or says that its body will be. Nothing
+/// has left for the client yet.
+///
+/// # Errors
+/// Which limit it was.
+pub fn check_head(response: &Response<WasiBody>, limits: &Limits) -> Result<(), Fault> {
+    let headers = response.headers();
+    let count = headers.len();
+    if count > limits.response_headers as usize {
+        return Err(Fault::over(Limit::ResponseHeaders, format_args!("was reached: {count} header fields")));
+    }
+    let size: usize = headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
+    if size > limits.response_head.as_usize() {
+        return Err(Fault::over(Limit::ResponseHead, format_args!("was reached: {size} bytes of header fields")));
+    }
+    let told = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+    match told {
+        Some(length) if length > limits.response_body.as_u64() => {
+            Err(Fault::over(Limit::ResponseBody, format_args!("was reached: a body of {length} bytes is announced")))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// A guest's body, up to `limits.response_body`.
 pub struct AnswerBody {
     /// What was read ahead of the client.
@@ -102,13 +140,16 @@ pub struct AnswerBody {
     /// Where the rest comes from; `None`: there is no rest.
     inner: Option<WasiBody>,
     progress: Arc<Progress>,
+    revision: Arc<Revision>,
+    invocation: Arc<Invocation>,
     left: u64,
 }
 
 impl AnswerBody {
-    /// Watches `inner`, which may have `limit` bytes.
-    pub fn new(inner: WasiBody, progress: Arc<Progress>, limit: u64) -> Self {
-        Self { ahead: VecDeque::new(), bytes_ahead: 0, inner: Some(inner), progress, left: limit }
+    /// Watches `inner`, what this revision answers to an invocation.
+    pub fn new(inner: WasiBody, progress: Arc<Progress>, revision: Arc<Revision>, invocation: Arc<Invocation>) -> Self {
+        let left = revision.settings().limits.response_body.as_u64();
+        Self { ahead: VecDeque::new(), bytes_ahead: 0, inner: Some(inner), progress, revision, invocation, left }
     }
 
     /// Takes a frame from the guest if there is one and there is room for it. Whether there may be
@@ -135,22 +176,29 @@ impl AnswerBody {
         }
     }
 
-    /// The end of what the guest sent: the answer's, or a guest's that came to grief.
-    fn last(&self) -> Option<Result<Frame<Bytes>, BodyError>> {
-        let broken_off = self.progress.broken_off.load(Ordering::Acquire);
-        broken_off.then(|| Err("the guest ended before its answer was whole".into()))
+    /// Why the end of the guest's body is not the end of its answer: the guest has been stopped,
+    /// or has answered from half of its request.
+    fn is_broken(&self) -> bool {
+        self.progress.broken_off.load(Ordering::Acquire) || self.invocation.has_failed()
     }
 
     fn charge(&mut self, frame: &Frame<Bytes>) -> Result<(), BodyError> {
         self.progress.moved();
         let size = frame.data_ref().map_or(0, |data| data.len() as u64);
         match self.left.checked_sub(size) {
-            Some(left) => {
-                self.left = left;
-                Ok(())
-            }
-            None => Err("the answer is larger than limits.response_body".into()),
+            Some(left) => self.left = left,
+            None => return Err(self.cut()),
         }
+        Ok(())
+    }
+
+    /// The client sees a broken answer, since the head has promised a whole one.
+    fn cut(&self) -> BodyError {
+        let fault = Fault::over(Limit::ResponseBody, "was reached: the answer was broken off");
+        if !self.progress.cut.swap(true, Ordering::AcqRel) {
+            self.revision.fault_after_head(&fault);
+        }
+        fault.into()
     }
 }
 
@@ -171,14 +219,12 @@ impl HttpBody for AnswerBody {
         Poll::Ready(match next {
             Some(Ok(frame)) => Some(this.charge(&frame).map(|()| frame)),
             Some(Err(error)) => Some(Err(error)),
-            None => this.last(),
+            None => this.is_broken().then(|| Err("the guest ended before its answer was whole".into())),
         })
     }
 
     fn is_end_stream(&self) -> bool {
-        self.ahead.is_empty()
-            && self.inner.as_ref().is_none_or(HttpBody::is_end_stream)
-            && !self.progress.broken_off.load(Ordering::Acquire)
+        self.ahead.is_empty() && self.inner.as_ref().is_none_or(HttpBody::is_end_stream) && !self.is_broken()
     }
 
     fn size_hint(&self) -> SizeHint {
@@ -187,7 +233,7 @@ impl HttpBody for AnswerBody {
         let mut hint = match &self.inner {
             Some(inner) => inner.size_hint(),
             // its length would make half an answer look whole
-            None if self.progress.broken_off.load(Ordering::Acquire) => SizeHint::new(),
+            None if self.is_broken() => SizeHint::new(),
             None => SizeHint::with_exact(0),
         };
         if let Some(upper) = hint.upper() {

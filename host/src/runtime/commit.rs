@@ -1,5 +1,6 @@
 //! The end of a unit of work: committed as a whole, and durable before anything leaves.
 
+use holm_registry::settings::Limit;
 use holm_registry::store::{CommitError, Store, StoreError};
 
 use super::revision::Turn;
@@ -24,7 +25,8 @@ fn commit_fault(error: CommitError) -> Fault {
     let kind = match &error {
         CommitError::Conflict(_) => FaultKind::Conflict,
         CommitError::DiskFull { .. } => FaultKind::DiskFull,
-        CommitError::TooLarge { .. } => FaultKind::Limit,
+        CommitError::TooLarge { .. } => return Fault::over(Limit::Unit, format_args!("was reached: {error}")),
+        CommitError::OverQuota(over) => return Fault::over(over.limit, format_args!("was reached: {error}")),
         CommitError::Store(_) => FaultKind::Host,
     };
     Fault::new(kind, error.to_string())

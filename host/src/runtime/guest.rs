@@ -13,18 +13,11 @@ use super::capability::outgoing::OutgoingHooks;
 use super::capability::stdio::LogStream;
 use super::cpu::CpuMeter;
 use super::invocation::Invocation;
-use super::limits::StoreLimiter;
+use super::limits::{MAX_RANDOM, StoreLimiter};
 use super::log::IslandLog;
 use super::outbound::Outbound;
 use crate::telemetry::logs::LogSource;
 use crate::telemetry::metrics::RevisionMetrics;
-
-/// Largest answer to one request for random bytes: a key is 64 bytes, a page of test data
-/// 1 MiB; more only serves to make the host allocate.
-const MAX_RANDOM: u64 = 1 << 20;
-
-/// Header fields of one message, in memory. Twice what the gateway lets in.
-const FIELD_SIZE_LIMIT: usize = 64 << 10;
 
 /// What all stores of one revision share.
 pub struct Island {
@@ -66,10 +59,13 @@ impl Guest {
             .allow_udp(false)
             .max_random_size(MAX_RANDOM)
             .build();
+        let limits = &island.settings.limits;
         let mut http = WasiHttpCtx::new();
-        http.set_field_size_limit(FIELD_SIZE_LIMIT);
-        let limiter = StoreLimiter::new(island.settings.limits.memory.as_usize());
-        Self { table: ResourceTable::new(), limiter, hooks: OutgoingHooks::new(island), meter, wasi, http }
+        http.set_field_size_limit(limits.response_head.as_usize());
+        let mut table = ResourceTable::new();
+        table.set_max_capacity(limits.handles as usize);
+        let limiter = StoreLimiter::new(&island.settings, island.metrics.clone());
+        Self { table, limiter, hooks: OutgoingHooks::new(island), meter, wasi, http }
     }
 
     /// The island.

@@ -9,12 +9,25 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
+use holm_registry::settings::Limit;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use wasmtime_wasi_http::Error;
 
 use super::invocation::Invocation;
 use crate::body::{Body, BodyError};
 use crate::fault::{Fault, FaultKind};
+
+/// Refuses a request whose head says that its body is too large, before any guest has run.
+///
+/// # Errors
+/// The body's size is known, and over the limit.
+pub fn check_announced(body: &Body, limit: u64) -> Result<(), Fault> {
+    if body.size_hint().lower() > limit { Err(too_large()) } else { Ok(()) }
+}
+
+fn too_large() -> Fault {
+    Fault::new(FaultKind::BodyTooLarge, "the body is larger than limits.request_body").at(Limit::RequestBody)
+}
 
 /// The body that a guest reads.
 pub struct IntakeBody {
@@ -31,7 +44,6 @@ impl IntakeBody {
 
     fn charge(&mut self, frame: &Frame<Bytes>) -> Result<(), Fault> {
         let size = frame.data_ref().map_or(0, |data| data.len() as u64);
-        let too_large = || Fault::new(FaultKind::BodyTooLarge, "the body is larger than limits.request_body");
         self.left = self.left.checked_sub(size).ok_or_else(too_large)?;
         Ok(())
     }

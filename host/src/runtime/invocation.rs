@@ -34,8 +34,9 @@ pub struct Invocation {
     unit: Mutex<UnitOfWork>,
     /// Something has left the island that cannot be taken back, so it must not be run again.
     left_island: AtomicBool,
-    /// What makes it fail, whatever the guest answers.
+    /// What makes it fail, whatever the guest answers, until somebody has taken it.
     fault: Mutex<Option<Fault>>,
+    failed: AtomicBool,
 }
 
 impl Invocation {
@@ -48,6 +49,7 @@ impl Invocation {
             unit: Mutex::new(UnitOfWork::default()),
             left_island: AtomicBool::new(false),
             fault: Mutex::new(None),
+            failed: AtomicBool::new(false),
         }
     }
 
@@ -74,6 +76,12 @@ impl Invocation {
     /// Makes it fail, whatever the guest answers: what it staged is not committed.
     pub fn fail(&self, fault: Fault) {
         *self.fault.lock().unwrap_or_else(PoisonError::into_inner) = Some(fault);
+        self.failed.store(true, Ordering::Release);
+    }
+
+    /// Whether something has made it fail, whoever has told that since.
+    pub fn has_failed(&self) -> bool {
+        self.failed.load(Ordering::Acquire)
     }
 
     /// Why it must fail, if it must.

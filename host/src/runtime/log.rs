@@ -4,8 +4,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use holm_registry::ServiceName;
+use holm_registry::settings::Limit;
 
 use crate::telemetry::logs::{LogHub, LogLevel, LogLine, LogSource};
+use crate::telemetry::metrics::RevisionMetrics;
 
 /// What a line costs besides its text, in bytes: its time, level and place in memory. Without
 /// it a flood of empty lines would be free.
@@ -17,6 +19,7 @@ pub struct IslandLog {
     service: ServiceName,
     revision: u32,
     budget: Mutex<Budget>,
+    metrics: Arc<RevisionMetrics>,
 }
 
 /// Bytes per second, counted in windows of one second.
@@ -39,10 +42,16 @@ enum Verdict {
 }
 
 impl IslandLog {
-    /// A log that takes `limit` bytes a second.
-    pub fn new(hub: Arc<LogHub>, service: ServiceName, revision: u32, limit: u64) -> Self {
+    /// A log that takes `limit` bytes a second, and counts the lines that it drops.
+    pub fn new(
+        hub: Arc<LogHub>,
+        service: ServiceName,
+        revision: u32,
+        limit: u64,
+        metrics: Arc<RevisionMetrics>,
+    ) -> Self {
         let budget = Budget { limit, window: Instant::now(), used: 0, dropped: 0 };
-        Self { hub, service, revision, budget: Mutex::new(budget) }
+        Self { hub, service, revision, budget: Mutex::new(budget), metrics }
     }
 
     /// Writes one line, unless the service has logged too much within this second.
@@ -56,7 +65,7 @@ impl IslandLog {
                 self.send(LogSource::Host, LogLevel::Warn, "", &gap);
                 self.send(source, level, context, message);
             }
-            Verdict::Drop => {}
+            Verdict::Drop => self.metrics.limit_hit(Limit::LogRate),
         }
     }
 

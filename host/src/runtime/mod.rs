@@ -11,6 +11,7 @@
 //! | `serve`, `intake`, `answer`, `replay`, `commit` | a request's way through a guest, and the end of its unit of work |
 //! | `revision` | a component with its settings, ready to be entered |
 //! | `outbound` | the one way off an island |
+//! | `explain` | which limits are in force, and why |
 //! | `inspect` | what a component imports and exports |
 
 mod answer;
@@ -20,6 +21,7 @@ mod compile;
 mod component;
 mod cpu;
 mod engine;
+mod explain;
 mod guest;
 mod inspect;
 mod intake;
@@ -34,6 +36,7 @@ mod revision;
 mod serve;
 mod slots;
 
+pub use explain::LimitLine;
 pub use inspect::{ImportLine, Inspection, inspect};
 pub use invocation::HttpEntry;
 pub use outbound::{Answer, Outbound, OutboundError};
@@ -165,9 +168,10 @@ impl Runtime {
             Linked::new(&self.linker, component, &settings).map_err(|error| LoadError::Rejected(error.to_string()))?;
         let Identity { service, revision, version, digest } = identity;
         let limit = settings.limits.log_rate.as_u64();
+        let metrics = self.telemetry.metrics.revision(&service, revision);
         let island = Island {
-            log: IslandLog::new(self.telemetry.logs.clone(), service.clone(), revision, limit),
-            metrics: self.telemetry.metrics.revision(&service, revision),
+            log: IslandLog::new(self.telemetry.logs.clone(), service.clone(), revision, limit, metrics.clone()),
+            metrics,
             service,
             revision,
             settings: Arc::new(settings),

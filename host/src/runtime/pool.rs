@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant as StdInstant};
 
-use holm_registry::settings::Isolation;
+use holm_registry::settings::{Isolation, Limit, Settings};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout_at};
 use wasmtime::{Store, UpdateDeadline};
@@ -14,6 +14,7 @@ use super::component::{HttpDoor, Linked};
 use super::cpu::{CpuMeter, Metered};
 use super::guest::{Guest, Island};
 use super::invocation::Invocation;
+use super::limits::fault_of;
 use super::slots::Slots;
 use crate::fault::{Fault, FaultKind};
 
@@ -95,11 +96,14 @@ impl Pool {
         if let Ok(permit) = self.permits.clone().try_acquire_owned() {
             return Ok(permit);
         }
-        let _place = QueuePlace::take(&self.waiting, self.island.settings.limits.queue)
-            .ok_or_else(|| Fault::new(FaultKind::Overload, "limits.concurrency is reached and limits.queue is full"))?;
-        match timeout_at(deadline, self.permits.clone().acquire_owned()).await {
+        let limits = &self.island.settings.limits;
+        self.island.metrics.limit_hit(Limit::Concurrency);
+        let full = || Fault::new(FaultKind::Overload, "limits.concurrency is reached and limits.queue is full");
+        let _place = QueuePlace::take(&self.waiting, limits.queue).ok_or_else(|| full().at(Limit::Queue))?;
+        let patience = deadline.min(Instant::now() + limits.queue_wait);
+        match timeout_at(patience, self.permits.clone().acquire_owned()).await {
             Ok(Ok(permit)) => Ok(permit),
-            _ => Err(Fault::new(FaultKind::Overload, "no permit became free before the deadline")),
+            _ => Err(Fault::new(FaultKind::Overload, "no permit became free in time").at(Limit::QueueWait)),
         }
     }
 
@@ -118,10 +122,7 @@ impl Pool {
     /// its time or the revision has retired.
     pub fn give_back(&self, mut instance: Instance) {
         instance.uses += 1;
-        let spent = self.isolation == Isolation::Invocation
-            || instance.uses >= self.island.settings.reuse
-            || instance.store.data_mut().limiter.take_refused();
-        if spent {
+        if self.isolation == Isolation::Invocation || self.is_spent(&mut instance) {
             return;
         }
         instance.idle_since = StdInstant::now();
@@ -129,6 +130,16 @@ impl Pool {
         if !self.closed.load(Ordering::Acquire) {
             idle.push(instance);
         }
+    }
+
+    /// Whether an instance has served its time, or has become something that is better replaced.
+    fn is_spent(&self, instance: &mut Instance) -> bool {
+        let (settings, limiter) = (&self.island.settings, &mut instance.store.data_mut().limiter);
+        let grown = limiter.growth() > settings.instances.growth.as_usize();
+        if grown {
+            self.island.metrics.limit_hit(Limit::Growth);
+        }
+        grown || limiter.take_refused().is_some() || instance.uses >= settings.reuse
     }
 
     /// Makes instances ahead: as many as are missing to `instances.warm` now.
@@ -178,13 +189,16 @@ impl Pool {
     async fn make(&self, meter: Arc<CpuMeter>, deadline: Instant) -> Result<Instance, Fault> {
         let slots = self.slots.acquire(self.linked.slots, deadline).await?;
         let mut store = Store::new(self.linked.pre.engine(), Guest::new(self.island.clone(), meter.clone()));
-        arm(&mut store);
+        arm(&mut store, &self.island.settings);
         let making = Metered::new(meter, Box::pin(self.instantiate(&mut store)));
         let http = match timeout_at(deadline, making).await {
             Ok(Ok(http)) => http,
             Ok(Err(error)) => return Err(start_fault(&mut store, &error)),
-            Err(_) => return Err(Fault::new(FaultKind::Deadline, "the instance did not start in time")),
+            Err(_) => {
+                return Err(Fault::new(FaultKind::Deadline, "the instance did not start in time").at(Limit::Timeout));
+            }
         };
+        store.data_mut().limiter.made();
         self.island.metrics.instance_made();
         let alive = Alive(self.island.clone());
         Ok(Instance { store, http, uses: 0, idle_since: StdInstant::now(), _alive: alive, _slots: slots })
@@ -200,8 +214,14 @@ impl Pool {
 }
 
 /// The limits of a new store.
-fn arm(store: &mut Store<Guest>) {
+fn arm(store: &mut Store<Guest>, settings: &Settings) {
+    let handles = settings.limits.handles as usize;
     store.limiter(|guest| &mut guest.limiter);
+    store.set_hostcall_fuel(settings.limits.host_call.as_usize());
+    store.set_max_component_handles(handles);
+    if let Some(tasks) = store.concurrent_resource_table() {
+        tasks.set_max_capacity(handles);
+    }
     store.set_epoch_deadline(1);
     store.epoch_deadline_callback(|store| {
         if store.data().meter().is_exhausted() { Ok(UpdateDeadline::Interrupt) } else { Ok(UpdateDeadline::Yield(1)) }
@@ -209,12 +229,8 @@ fn arm(store: &mut Store<Guest>) {
 }
 
 fn start_fault(store: &mut Store<Guest>, error: &wasmtime::Error) -> Fault {
-    let kind = if store.data_mut().limiter.take_refused() || store.data().meter().is_spent() {
-        FaultKind::Limit
-    } else {
-        FaultKind::Trap
-    };
-    Fault::new(kind, format!("the instance did not start: {error:#}"))
+    let failed = || Fault::new(FaultKind::Trap, format!("the instance did not start: {error:#}"));
+    fault_of(store.data_mut(), error).unwrap_or_else(failed)
 }
 
 /// A place in the queue, given up when the wait ends, however it ends.

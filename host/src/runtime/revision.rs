@@ -14,6 +14,7 @@ use tokio::time::timeout_at;
 use tokio_util::sync::CancellationToken;
 
 use super::component::Linked;
+use super::explain::{self, LimitLine};
 use super::guest::Island;
 use super::invocation::HttpEntry;
 use super::pool::Pool;
@@ -128,6 +129,11 @@ impl Revision {
     /// What has been counted.
     pub fn metrics(&self) -> &RevisionMetrics {
         &self.island.metrics
+    }
+
+    /// The limits in force.
+    pub fn limits(&self) -> Vec<LimitLine> {
+        explain::limits(self.settings(), self.metrics())
     }
 
     /// The isolation in force.

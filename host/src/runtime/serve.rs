@@ -15,6 +15,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
+use holm_registry::settings::Limit;
 use http::{Request, Response};
 use http_body_util::BodyExt;
 use tokio::sync::oneshot;
@@ -22,12 +23,13 @@ use tokio::time::{Instant, sleep_until};
 use wasmtime_wasi_http::p2::bindings::http::types::Scheme;
 use wasmtime_wasi_http::{WasiBody, WasiHttpView, p2, p3};
 
-use super::answer::{AnswerBody, AtWork, Progress};
+use super::answer::{AnswerBody, AtWork, Progress, check_head};
 use super::commit::commit;
 use super::cpu::{CpuMeter, Metered};
 use super::guest::Guest;
-use super::intake::IntakeBody;
+use super::intake::{IntakeBody, check_announced};
 use super::invocation::{HttpEntry, Invocation};
+use super::limits::fault_of;
 use super::pool::{HttpEntrance, Instance};
 use super::replay::Replay;
 use super::revision::{Revision, Turn};
@@ -63,7 +65,9 @@ pub async fn serve(
     entry: &HttpEntry,
     request: Request<Body>,
 ) -> Result<Response<Body>, Fault> {
-    let deadline = entry.deadline.min(std::time::Instant::now() + revision.settings().timeout);
+    let settings = revision.settings();
+    check_announced(request.body(), settings.limits.request_body.as_u64())?;
+    let deadline = entry.deadline.min(std::time::Instant::now() + settings.timeout);
     if !revision.uses_state() {
         let invocation = new_invocation(revision, entry, deadline);
         return attempt(revision, invocation, request, None).await;
@@ -113,7 +117,7 @@ async fn attempt(
         outcome = &mut running => head_of_ended(outcome, head_receiver)?,
         head = &mut head_receiver => (head.map_err(|_| no_answer())?, Rest::Running(running)),
         () = sleep_until(deadline) => {
-            return Err(Fault::new(FaultKind::Deadline, "no answer within the deadline"));
+            return Err(Fault::new(FaultKind::Deadline, "no answer within the deadline").at(Limit::Timeout));
         }
         () = revision.killed() => {
             return Err(Fault::new(FaultKind::Deadline, "the revision was replaced and its drain deadline has passed"));
@@ -123,6 +127,7 @@ async fn attempt(
         return Err(fault);
     }
     let response = head.answer.map_err(|text| Fault::new(FaultKind::Trap, text))?;
+    check_head(&response, &revision.settings().limits)?;
     if response.status().is_server_error() {
         // what the guest stages from here on is discarded, too: it waits for this in vain
         drop((head.staged, settled));
@@ -131,9 +136,8 @@ async fn attempt(
         // nobody waits for this if the guest has ended or has nothing left to commit
         let _ = settled.send(());
     }
-    let limit = revision.settings().limits.response_body.as_u64();
     let (parts, body) = response.into_parts();
-    let mut body = AnswerBody::new(body, progress.clone(), limit);
+    let mut body = AnswerBody::new(body, progress.clone(), revision.clone(), invocation);
     match go_on(rest, &mut body).await {
         Rest::Ended(Ok(())) => {}
         Rest::Ended(Err(fault)) => revision.fault_after_head(&fault),
@@ -144,15 +148,13 @@ async fn attempt(
 
 /// Lets a guest go on behind its head for as long as nobody has to wait: nearly every small answer
 /// is whole then, leaves in one piece, and needs no task of its own.
-async fn go_on(rest: Rest, body: &mut AnswerBody) -> Rest {
-    let Rest::Running(mut running) = rest else { return rest };
-    let mut outcome = None;
+async fn go_on(mut rest: Rest, body: &mut AnswerBody) -> Rest {
     poll_fn(|context| {
         loop {
-            if outcome.is_none()
+            if let Rest::Running(running) = &mut rest
                 && let Poll::Ready(ended) = running.as_mut().poll(context)
             {
-                outcome = Some(ended);
+                rest = Rest::Ended(ended);
             }
             if !body.read_ahead(context) {
                 return Poll::Ready(());
@@ -160,7 +162,7 @@ async fn go_on(rest: Rest, body: &mut AnswerBody) -> Rest {
         }
     })
     .await;
-    outcome.map_or(Rest::Running(running), Rest::Ended)
+    rest
 }
 
 /// A guest that has ended: its head, if it set one. One that trapped after its head keeps the
@@ -190,12 +192,15 @@ async fn watch(revision: Arc<Revision>, mut running: Running, progress: Arc<Prog
             }
             () = sleep_until(stalls_at.into()) => {
                 if progress.stalls_at(patience) <= std::time::Instant::now() {
-                    break Err(Fault::new(FaultKind::Deadline, "the answer made no progress within the timeout"));
+                    let stalled = Fault::new(FaultKind::Deadline, "the answer made no progress within the timeout");
+                    break Err(stalled.at(Limit::Timeout));
                 }
             }
         }
     };
-    if let Err(fault) = outcome {
+    if let Err(fault) = outcome
+        && !progress.is_cut()
+    {
         revision.fault_after_head(&fault);
     }
 }
@@ -213,7 +218,7 @@ async fn run(
 ) -> Result<(), Fault> {
     let at_work = AtWork::on(&progress);
     let meter = invocation.cpu.clone();
-    let called = Metered::new(meter, pin!(call(&mut instance, &invocation, request, head, progress))).await;
+    let called = Metered::new(meter, pin!(call(&mut instance, &invocation, request, head, progress.clone()))).await;
     if let Err(error) = called {
         return Err(classify(&mut instance, &invocation, &error));
     }
@@ -224,7 +229,7 @@ async fn run(
     if let Some(fault) = invocation.take_fault() {
         return Err(fault);
     }
-    if rest.is_empty() || first_unit.await.is_err() {
+    if rest.is_empty() || progress.is_cut() || first_unit.await.is_err() {
         return Ok(());
     }
     commit(revision.database(), rest, None).await
@@ -307,13 +312,8 @@ fn classify(instance: &mut Instance, invocation: &Invocation, error: &wasmtime::
     if let Some(fault) = invocation.take_fault() {
         return fault;
     }
-    let guest = instance.store.data_mut();
-    if guest.meter().is_spent() {
-        let spent = invocation.cpu.spent();
-        return Fault::new(FaultKind::Limit, format!("limits.cpu is used up ({spent:?})"));
-    }
-    if guest.limiter.take_refused() {
-        return Fault::new(FaultKind::Limit, format!("limits.memory was reached; then: {error:#}"));
+    if let Some(fault) = fault_of(instance.store.data_mut(), error) {
+        return fault;
     }
     // the cause first: some see only the first line
     Fault::new(FaultKind::Trap, format!("{}\n{error:?}", error.root_cause()))

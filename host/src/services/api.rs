@@ -8,7 +8,7 @@ use holm_registry::settings::Settings;
 use holm_registry::{Digest, ServiceName};
 use semver::Version;
 
-pub use crate::runtime::{HttpEntry, ImportLine, Inspection};
+pub use crate::runtime::{HttpEntry, ImportLine, Inspection, LimitLine};
 
 /// Where the component of a deployment comes from.
 #[derive(Clone, Debug)]
@@ -117,6 +117,8 @@ pub struct ServiceInspection {
     pub status: Option<ServiceStatus>,
     /// Its settings.
     pub settings: Settings,
+    /// Its limits, with what was counted; none while it does not run.
+    pub limits: Vec<LimitLine>,
 }
 
 /// Why a deployment, rollback or removal did not happen. Nothing has changed then.

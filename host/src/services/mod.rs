@@ -28,8 +28,8 @@ mod prepare;
 mod publish;
 
 pub use api::{
-    DeployComponent, DeployError, DeployOne, DeploySet, Deployed, HttpEntry, ImportLine, Inspection, RevisionStatus,
-    ServedBy, ServiceInspection, ServiceStatus,
+    DeployComponent, DeployError, DeployOne, DeploySet, Deployed, HttpEntry, ImportLine, Inspection, LimitLine,
+    RevisionStatus, ServedBy, ServiceInspection, ServiceStatus,
 };
 
 use std::collections::BTreeMap;
@@ -236,11 +236,13 @@ impl Services {
         let bytes = bytes.map_err(|error| DeployError::Host(error.to_string()))?;
         let mut component = self.0.runtime.inspect(bytes.into()).await?;
         let table = self.table();
-        if let Some(revision) = table.services.get(service) {
+        let running = table.services.get(service);
+        if let Some(revision) = running {
             component.isolation = revision.isolation().as_str();
         }
+        let limits = running.map(|revision| revision.limits()).unwrap_or_default();
         let status = self.status(&table, record);
-        Ok(ServiceInspection { component, status, settings: live.settings.clone() })
+        Ok(ServiceInspection { component, status, settings: live.settings.clone(), limits })
     }
 
     /// Drops idle instances for as long as the host runs.

@@ -2,4 +2,4 @@
 
 mod unit;
 
-pub use unit::{Page, Staged, UnitOfWork};
+pub use unit::{Page, Refused, Staged, UnitOfWork};

@@ -7,12 +7,19 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
 use bytes::Bytes;
-use holm_registry::store::{Effects, Key, Keyset, Sequence, Store, StoreError};
+use holm_registry::ServiceName;
+use holm_registry::settings::Limit;
+use holm_registry::store::{Effects, Key, Keyset, MAX_COMMIT, OverQuota, Quota, Sequence, Store, StoreError, Usage};
 
 /// What one invocation has read and wants to write, until it is cut.
 #[derive(Debug, Default)]
 pub struct UnitOfWork {
     effects: Effects,
+    /// What `effects` weigh, see [`Effects::size`].
+    weight: usize,
+    /// What the service would keep more after the commit, and what it would keep no more.
+    added: Usage,
+    freed: Usage,
     /// The newest commit that it has seen: what leaves the process waits until that is durable.
     highest: Sequence,
 }
@@ -24,6 +31,31 @@ pub struct Staged {
     pub effects: Effects,
     /// The newest commit that it has seen.
     pub highest: Sequence,
+}
+
+/// Why a unit does not take something in. It is as it was before.
+#[derive(Debug, thiserror::Error)]
+pub enum Refused {
+    /// It would hold more than a commit may.
+    #[error("one request may read and write {MAX_COMMIT}, keys and values together")]
+    Full,
+    /// The service would keep more than it may.
+    #[error("{0}")]
+    OverQuota(OverQuota),
+    /// The store cannot be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Refused {
+    /// The limit that was met, if it was one.
+    pub fn limit(&self) -> Option<Limit> {
+        match self {
+            Self::Full => Some(Limit::Unit),
+            Self::OverQuota(over) => Some(over.limit),
+            Self::Store(_) => None,
+        }
+    }
 }
 
 /// Part of a listing, in order.
@@ -46,29 +78,78 @@ impl UnitOfWork {
     /// The value of a key, as this unit sees it.
     ///
     /// # Errors
-    /// When the store cannot be read.
-    pub fn get(&mut self, store: &Store, key: Key) -> Result<Option<Bytes>, StoreError> {
+    /// When the store cannot be read, or the unit has read too much.
+    pub fn get(&mut self, store: &Store, key: Key) -> Result<Option<Bytes>, Refused> {
         if let Some(written) = self.effects.writes.get(&key) {
             return Ok(written.clone());
         }
+        let known = self.effects.reads.contains_key(&key);
+        let weight = self.weight_after(0, if known { 0 } else { Effects::size_of(&key, None) })?;
         let record = store.get(&key)?;
         let (value, version) = match record {
             Some(record) => (Some(record.value), record.version),
             None => (None, Sequence::NONE),
         };
+        self.weight = weight;
         self.highest = self.highest.max(version);
         keep_first(self.effects.reads.entry(key), version);
         Ok(value)
     }
 
-    /// Gives a key a value.
-    pub fn set(&mut self, key: Key, value: Bytes) {
+    /// Gives a key of `service` a value, if the service may keep that much. Whether it may is
+    /// decided again when the unit commits, since others commit meanwhile.
+    ///
+    /// # Errors
+    /// Over the quota or the size of a commit; or the store cannot be read.
+    pub fn set(
+        &mut self,
+        store: &Store,
+        service: &ServiceName,
+        quota: Quota,
+        key: Key,
+        value: Bytes,
+    ) -> Result<(), Refused> {
+        let weight = self.weight_after(self.staged(&key), Effects::size_of(&key, Some(&value)))?;
+        let (added, freed) = self.without(store, &key)?;
+        let after = added.with(key.own_length() + value.len() as u64);
+        let kept = store.usage(service);
+        let total = |added: Usage, freed: Usage| kept.plus(added).minus(freed);
+        quota.check(total(self.added, self.freed), total(after, freed)).map_err(Refused::OverQuota)?;
+        (self.weight, self.added, self.freed) = (weight, after, freed);
+        self.effects.quota = Some(quota);
         self.effects.writes.insert(key, Some(value));
+        Ok(())
     }
 
     /// Removes a key.
-    pub fn delete(&mut self, key: Key) {
+    ///
+    /// # Errors
+    /// Over the size of a commit; or the store cannot be read.
+    pub fn delete(&mut self, store: &Store, key: Key) -> Result<(), Refused> {
+        let weight = self.weight_after(self.staged(&key), Effects::size_of(&key, None))?;
+        (self.added, self.freed) = self.without(store, &key)?;
+        self.weight = weight;
         self.effects.writes.insert(key, None);
+        Ok(())
+    }
+
+    /// What a write to this key weighs so far.
+    fn staged(&self, key: &Key) -> usize {
+        self.effects.writes.get(key).map_or(0, |value| Effects::size_of(key, value.as_ref()))
+    }
+
+    fn weight_after(&self, less: usize, more: usize) -> Result<usize, Refused> {
+        let weight = self.weight.saturating_sub(less).saturating_add(more);
+        if weight > MAX_COMMIT.as_usize() { Err(Refused::Full) } else { Ok(weight) }
+    }
+
+    /// What the unit adds and frees when a key has no value in the end.
+    fn without(&self, store: &Store, key: &Key) -> Result<(Usage, Usage), StoreError> {
+        match self.effects.writes.get(key) {
+            Some(Some(staged)) => Ok((self.added.without(key.own_length() + staged.len() as u64), self.freed)),
+            Some(None) => Ok((self.added, self.freed)),
+            None => Ok((self.added, store.footprint(key)?.map_or(self.freed, |old| self.freed.with(old)))),
+        }
     }
 
     /// The keys of a bucket behind `after`, at least one if there is one, about `limit`.
@@ -132,6 +213,7 @@ mod tests {
     use super::*;
 
     const PAGE: usize = 3;
+    const QUOTA: Quota = Quota { keys: 100, bytes: 1_000 };
 
     #[derive(Clone, Debug)]
     enum Op {
@@ -162,6 +244,10 @@ mod tests {
 
     fn name(number: u8) -> String {
         format!("k{number:02}")
+    }
+
+    fn set(unit: &mut UnitOfWork, store: &Store, number: u8, value: &'static [u8]) {
+        unit.set(store, &service(), QUOTA, key(number), Bytes::from_static(value)).unwrap();
     }
 
     fn store() -> Store {
@@ -199,11 +285,11 @@ mod tests {
                         prop_assert_eq!(seen, model.get(&name(number)).copied());
                     }
                     Op::Set(number, value) => {
-                        unit.set(key(number), Bytes::copy_from_slice(&[value]));
+                        unit.set(&store, &service(), QUOTA, key(number), Bytes::copy_from_slice(&[value])).unwrap();
                         model.insert(name(number), value);
                     }
                     Op::Delete(number) => {
-                        unit.delete(key(number));
+                        unit.delete(&store, key(number)).unwrap();
                         model.remove(&name(number));
                     }
                     Op::List => {
@@ -224,7 +310,7 @@ mod tests {
         let (mut one, mut two) = (UnitOfWork::default(), UnitOfWork::default());
         for unit in [&mut one, &mut two] {
             assert_eq!(unit.get(&store, key(1)).unwrap(), None);
-            unit.set(key(1), Bytes::from_static(b"mine"));
+            set(unit, &store, 1, b"mine");
         }
         block_on(store.commit(one.cut().effects)).unwrap();
         assert!(block_on(store.commit(two.cut().effects)).is_err());
@@ -235,9 +321,9 @@ mod tests {
         let store = store();
         let mut listing = UnitOfWork::default();
         assert!(list_all(&mut listing, &store).is_empty());
-        listing.set(key(9), Bytes::from_static(b"counted none"));
+        set(&mut listing, &store, 9, b"counted none");
         let mut other = UnitOfWork::default();
-        other.set(key(1), Bytes::from_static(b"new"));
+        set(&mut other, &store, 1, b"new");
         block_on(store.commit(other.cut().effects)).unwrap();
         assert!(block_on(store.commit(listing.cut().effects)).is_err());
     }
@@ -246,12 +332,49 @@ mod tests {
     fn what_follows_a_cut_is_committed_with_what_came_before() {
         let store = store();
         let mut unit = UnitOfWork::default();
-        unit.set(key(1), Bytes::from_static(b"head"));
+        set(&mut unit, &store, 1, b"head");
         let head = unit.cut();
-        unit.set(key(2), Bytes::from_static(b"rest"));
+        set(&mut unit, &store, 2, b"rest");
         block_on(store.commit(head.effects)).unwrap();
         assert!(store.get(&key(1)).unwrap().is_some());
         assert!(store.get(&key(2)).unwrap().is_none());
         assert!(UnitOfWork::default().cut().is_empty());
+    }
+
+    #[test]
+    fn what_a_unit_has_staged_does_not_count_until_it_commits() {
+        let (store, quota) = (store(), Quota { keys: 2, bytes: 20 });
+        let mut unit = UnitOfWork::default();
+        let set = |unit: &mut UnitOfWork, number, value: &'static [u8]| {
+            unit.set(&store, &service(), quota, key(number), Bytes::from_static(value))
+        };
+        // three bytes of key each
+        set(&mut unit, 1, b"1234567").unwrap();
+        set(&mut unit, 2, b"1234567").unwrap();
+        assert_eq!(set(&mut unit, 3, b"").unwrap_err().limit(), Some(Limit::Keys));
+        assert_eq!(set(&mut unit, 2, b"12345678").unwrap_err().limit(), Some(Limit::State));
+        block_on(store.commit(unit.cut().effects)).unwrap();
+        assert_eq!(store.usage(&service()), Usage { keys: 2, bytes: 20 });
+
+        // what is deleted is free at once, and staged again it is not
+        assert!(set(&mut unit, 3, b"").is_err());
+        unit.delete(&store, key(1)).unwrap();
+        unit.delete(&store, key(1)).unwrap();
+        set(&mut unit, 3, b"1234567").unwrap();
+        assert!(set(&mut unit, 1, b"").is_err());
+        block_on(store.commit(unit.cut().effects)).unwrap();
+        assert_eq!(store.usage(&service()), Usage { keys: 2, bytes: 20 });
+    }
+
+    #[test]
+    fn a_unit_holds_more_than_a_commit_may() {
+        let (store, mut unit) = (store(), UnitOfWork::default());
+        let quota = Quota { keys: u64::MAX, bytes: u64::MAX };
+        let mib = Bytes::from(vec![0; 1 << 20]);
+        let sets = (0..20).filter(|number| unit.set(&store, &service(), quota, key(*number), mib.clone()).is_ok());
+        assert_eq!(sets.count(), 15);
+        assert!(matches!(unit.set(&store, &service(), quota, key(99), mib), Err(Refused::Full)));
+        assert!(block_on(store.commit(unit.cut().effects)).is_ok());
+        assert!(unit.get(&store, key(1)).unwrap().is_some());
     }
 }

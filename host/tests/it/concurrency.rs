@@ -78,7 +78,7 @@ async fn more_of_an_article_is_reserved_than_there_is() {
 #[tokio::test]
 async fn a_crowd_waits_in_line_without_an_end() {
     let host = Host::start();
-    let limits = "timeout = \"10s\"\nlimits = { concurrency = 1, queue = 1 }";
+    let limits = "timeout = \"10s\"\nlimits = { concurrency = 1, queue = 1, queue_wait = \"10s\" }";
     host.deploy_manifest(&manifest("s", &fixture("sleep"), limits));
     let client = Client::new(&host.gateway);
     let began = Instant::now();

@@ -173,18 +173,31 @@ fn settings(raw: &RawService, defaults: &RawDefaults) -> Settings {
 fn instances(raw: &RawInstances) -> Instances {
     let base = Instances::default();
     let max = raw.max.unwrap_or(base.max);
-    Instances { max, warm: raw.warm.unwrap_or(base.warm.min(max)), idle: raw.idle.unwrap_or(base.idle) }
+    Instances {
+        max,
+        warm: raw.warm.unwrap_or(base.warm.min(max)),
+        idle: raw.idle.unwrap_or(base.idle),
+        growth: raw.growth.unwrap_or(base.growth),
+    }
 }
 
 fn merge_limits(own: &RawLimits, shared: &RawLimits) -> Limits {
     let base = Limits::default();
     Limits {
         memory: own.memory.or(shared.memory).unwrap_or(base.memory),
+        table_elements: own.table_elements.or(shared.table_elements).unwrap_or(base.table_elements),
+        handles: own.handles.or(shared.handles).unwrap_or(base.handles),
+        host_call: own.host_call.or(shared.host_call).unwrap_or(base.host_call),
         cpu: own.cpu.or(shared.cpu).unwrap_or(base.cpu),
         concurrency: own.concurrency.or(shared.concurrency).unwrap_or(base.concurrency),
         queue: own.queue.or(shared.queue).unwrap_or(base.queue),
+        queue_wait: own.queue_wait.or(shared.queue_wait).unwrap_or(base.queue_wait),
         request_body: own.request_body.or(shared.request_body).unwrap_or(base.request_body),
         response_body: own.response_body.or(shared.response_body).unwrap_or(base.response_body),
+        response_head: own.response_head.or(shared.response_head).unwrap_or(base.response_head),
+        response_headers: own.response_headers.or(shared.response_headers).unwrap_or(base.response_headers),
+        keys: own.keys.or(shared.keys).unwrap_or(base.keys),
+        state: own.state.or(shared.state).unwrap_or(base.state),
         value: own.value.or(shared.value).unwrap_or(base.value),
         log_rate: own.log_rate.or(shared.log_rate).unwrap_or(base.log_rate),
     }

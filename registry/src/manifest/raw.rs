@@ -66,17 +66,26 @@ pub(super) struct RawInstances {
     pub(super) max: Option<u32>,
     pub(super) warm: Option<u32>,
     pub(super) idle: Option<Duration>,
+    pub(super) growth: Option<ByteSize>,
 }
 
 /// `[….limits]`
 #[derive(Clone, Default)]
 pub(super) struct RawLimits {
     pub(super) memory: Option<ByteSize>,
+    pub(super) table_elements: Option<u32>,
+    pub(super) handles: Option<u32>,
+    pub(super) host_call: Option<ByteSize>,
     pub(super) cpu: Option<Duration>,
     pub(super) concurrency: Option<u32>,
     pub(super) queue: Option<u32>,
+    pub(super) queue_wait: Option<Duration>,
     pub(super) request_body: Option<ByteSize>,
     pub(super) response_body: Option<ByteSize>,
+    pub(super) response_head: Option<ByteSize>,
+    pub(super) response_headers: Option<u32>,
+    pub(super) keys: Option<u32>,
+    pub(super) state: Option<ByteSize>,
     pub(super) value: Option<ByteSize>,
     pub(super) log_rate: Option<ByteSize>,
 }
@@ -180,7 +189,12 @@ fn parse_version(text: &str) -> Result<Version, String> {
 }
 
 fn instances(mut section: Section<'_>) -> RawInstances {
-    let found = RawInstances { max: section.count("max"), warm: section.count("warm"), idle: section.duration("idle") };
+    let found = RawInstances {
+        max: section.count("max"),
+        warm: section.count("warm"),
+        idle: section.duration("idle"),
+        growth: section.size("growth"),
+    };
     section.finish(&[]);
     found
 }
@@ -205,15 +219,23 @@ fn limits_in(section: &mut Section<'_>) -> RawLimits {
 fn limits(mut section: Section<'_>) -> RawLimits {
     let found = RawLimits {
         memory: section.size("memory"),
+        table_elements: section.count("table_elements"),
+        handles: section.count("handles"),
+        host_call: section.size("host_call"),
         cpu: section.duration("cpu"),
         concurrency: section.count("concurrency"),
         queue: section.count("queue"),
+        queue_wait: section.duration("queue_wait"),
         request_body: section.size("request_body"),
         response_body: section.size("response_body"),
+        response_head: section.size("response_head"),
+        response_headers: section.count("response_headers"),
+        keys: section.count("keys"),
+        state: section.size("state"),
         value: section.size("value"),
         log_rate: section.size("log_rate"),
     };
-    section.finish(&["state"]);
+    section.finish(&[]);
     found
 }
 

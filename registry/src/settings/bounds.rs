@@ -21,6 +21,19 @@ const QUEUE: RangeInclusive<u32> = 0..=MANY;
 const MANY: u32 = 65_536;
 const REUSE: RangeInclusive<u32> = 1..=1_000_000;
 const VALUE: RangeInclusive<ByteSize> = ByteSize::bytes(1)..=ByteSize::mib(64);
+/// As many as all tables that one component may have can hold together.
+const TABLE_ELEMENTS: RangeInclusive<u32> = 1..=32 * MANY;
+/// From what a guest holds while it answers, to what wasmtime's own tables end at.
+const HANDLES: RangeInclusive<u32> = 32..=1_000_000;
+/// From the largest key with some value, to the largest value.
+const HOST_CALL: RangeInclusive<ByteSize> = ByteSize::kib(64)..=ByteSize::mib(64);
+const RESPONSE_HEAD: RangeInclusive<ByteSize> = ByteSize::kib(1)..=ByteSize::mib(1);
+/// `http`'s map of header fields ends at 32,768.
+const RESPONSE_HEADERS: RangeInclusive<u32> = 1..=10_000;
+const STATE: RangeInclusive<ByteSize> = ByteSize::bytes(0)..=ByteSize::mib(1 << 20);
+/// As Kubernetes bounds a ConfigMap: settings are held in memory and copied to each guest that
+/// asks for all.
+const CONFIG: usize = 1 << 20;
 
 /// One setting that makes no sense.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,7 +69,7 @@ impl Settings {
     /// # Errors
     /// [`SettingsError`], with one entry for each bad setting.
     pub fn check(&self) -> Result<(), SettingsError> {
-        let problems: Vec<_> = [self.check_instances(), self.check_limits(), self.check_health(), self.check_names()]
+        let problems: Vec<_> = [self.check_instances(), self.check_limits(), self.check_health(), self.check_config()]
             .into_iter()
             .flatten()
             .collect();
@@ -104,6 +117,14 @@ impl Settings {
         let limits = &self.limits;
         let found = [
             size("limits.memory", limits.memory, MEMORY, "a component has at least one page, and addresses of 32 bits"),
+            number(
+                "limits.table_elements",
+                limits.table_elements,
+                TABLE_ELEMENTS,
+                "a component calls its functions through a table, and the pool holds no more",
+            ),
+            number("limits.handles", limits.handles, HANDLES, "a request alone takes some, and each is memory"),
+            size("limits.host_call", limits.host_call, HOST_CALL, "a call must carry a key, and the host allocates it"),
             time("limits.cpu", limits.cpu, TIME, "CPU time is counted in ticks of a millisecond or more"),
             number(
                 "limits.concurrency",
@@ -112,7 +133,41 @@ impl Settings {
                 "without a permit nothing runs, and each invocation holds memory of the host",
             ),
             number("limits.queue", limits.queue, QUEUE, "each waiting request holds memory of the host"),
-            size("limits.value", limits.value, VALUE, "a value is held in memory until it is committed"),
+            time("limits.queue_wait", limits.queue_wait, Duration::ZERO..=DAY, "nobody waits for longer than a day"),
+        ];
+        found.into_iter().flatten().chain(self.check_data()).collect()
+    }
+
+    /// What a service may answer with and keep.
+    fn check_data(&self) -> Vec<OutOfBounds> {
+        let limits = &self.limits;
+        let largest = (*VALUE.end()).min(limits.host_call);
+        let found = [
+            size(
+                "limits.response_head",
+                limits.response_head,
+                RESPONSE_HEAD,
+                "an answer has some header fields, and clients refuse larger heads",
+            ),
+            number(
+                "limits.response_headers",
+                limits.response_headers,
+                RESPONSE_HEADERS,
+                "an answer has some header fields, and clients refuse heads with more",
+            ),
+            size("limits.state", limits.state, STATE, "all of it is read when the host starts"),
+            size(
+                "limits.value",
+                limits.value,
+                *VALUE.start()..=largest,
+                "a value is held in memory until it is committed, and travels in one call (`limits.host_call`)",
+            ),
+            size(
+                "instances.growth",
+                self.instances.growth,
+                ByteSize::bytes(0)..=*MEMORY.end(),
+                "an instance cannot grow by more than there are addresses of 32 bits",
+            ),
         ];
         found.into_iter().flatten().collect()
     }
@@ -132,6 +187,20 @@ impl Settings {
             time("health.timeout", health.timeout, TIME, "a probe needs some time, and must end"),
         ];
         found.into_iter().flatten().collect()
+    }
+
+    /// What the guest reads through `wasi:config/store`.
+    fn check_config(&self) -> Vec<OutOfBounds> {
+        let config = self.config.iter().map(|(name, value)| name.len() + value.len());
+        let secrets = self.grants.secrets.iter().map(|(name, value)| name.len() + value.reveal().len());
+        let total: usize = config.chain(secrets).sum();
+        let problem = || OutOfBounds {
+            field: "config",
+            message: format!("`config` and `grants.secrets` hold {total} bytes, but may hold {CONFIG}"),
+            help: "settings stay in the host's memory; keep data in wasi:keyvalue".to_owned(),
+        };
+        let too_large = (total > CONFIG).then(problem);
+        too_large.into_iter().chain(self.check_names()).collect()
     }
 
     /// Guests read secrets as they read config, so one name cannot be both.
@@ -210,7 +279,7 @@ mod tests {
     #[test]
     fn a_setting_without_sense_is_accepted() {
         let ms = Duration::from_millis;
-        let cases: [(Vec<String>, &str); 14] = [
+        let cases: [(Vec<String>, &str); 20] = [
             (
                 problems(|s| s.limits.memory = ByteSize::kib(63)),
                 "`limits.memory` is 63KiB, but must be from 64KiB to 4GiB",
@@ -222,7 +291,25 @@ mod tests {
             (problems(|s| s.limits.cpu = ms(0)), "`limits.cpu` is 0s, but must be from 1ms to 24h"),
             (problems(|s| s.limits.concurrency = 0), "`limits.concurrency` is 0, but must be from 1 to 65536"),
             (problems(|s| s.limits.queue = 65_537), "`limits.queue` is 65537, but must be from 0 to 65536"),
-            (problems(|s| s.limits.value = ByteSize::bytes(0)), "`limits.value` is 0B, but must be from 1B to 64MiB"),
+            (problems(|s| s.limits.value = ByteSize::bytes(0)), "`limits.value` is 0B, but must be from 1B to 8MiB"),
+            (problems(|s| s.limits.value = ByteSize::mib(9)), "`limits.value` is 9MiB, but must be from 1B to 8MiB"),
+            (problems(|s| s.limits.handles = 8), "`limits.handles` is 8, but must be from 32 to 1000000"),
+            (
+                problems(|s| s.limits.host_call = ByteSize::mib(65)),
+                "`limits.host_call` is 65MiB, but must be from 64KiB to 64MiB",
+            ),
+            (
+                problems(|s| s.limits.response_headers = 0),
+                "`limits.response_headers` is 0, but must be from 1 to 10000",
+            ),
+            (
+                problems(|s| s.instances.growth = ByteSize::mib(4097)),
+                "`instances.growth` is 4097MiB, but must be from 0B to 4GiB",
+            ),
+            (
+                problems(|s| _ = s.config.insert("k".to_owned(), "v".repeat(CONFIG))),
+                "`config` and `grants.secrets` hold 1048577 bytes, but may hold 1048576",
+            ),
             (problems(|s| s.timeout = ms(0)), "`timeout` is 0s, but must be from 1ms to 24h"),
             (problems(|s| s.timeout = DAY + ms(1)), "`timeout` is 86400001ms, but must be from 1ms to 24h"),
             (problems(|s| s.reuse = 0), "`reuse` is 0, but must be from 1 to 1000000"),
@@ -249,7 +336,7 @@ mod tests {
     #[test]
     fn only_the_first_bad_setting_is_reported() {
         let found = problems(|settings| {
-            settings.instances = Instances { max: 0, warm: 1, idle: Duration::ZERO };
+            settings.instances = Instances { max: 0, warm: 1, idle: Duration::ZERO, ..Instances::default() };
             settings.config.insert("TOKEN".to_owned(), "a".to_owned());
             settings.grants.secrets.insert("TOKEN".to_owned(), Secret::new("hidden"));
         });

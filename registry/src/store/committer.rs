@@ -9,7 +9,7 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 use super::effects::{Effects, Sequence};
 use super::error::{CommitError, StoreError};
 use super::flusher::Flusher;
-use super::group::Group;
+use super::group::{Group, Writes};
 use super::shared::Shared;
 use super::space::Gauge;
 
@@ -106,13 +106,13 @@ fn admit(shared: &Shared, gauge: &mut Gauge, effects: &Effects) -> Result<(), Co
 
 /// Makes the group visible and asks for its sync.
 fn apply(shared: &Shared, group: Group<'_>, flusher: &Flusher) -> Result<(), StoreError> {
-    let Some((batch, last, keysets)) = group.into_writes() else { return Ok(()) };
+    let Some(Writes { batch, last, keysets, usages }) = group.into_writes() else { return Ok(()) };
     shared.begin_batch(last);
     if let Err(error) = shared.engine.apply(&batch) {
         shared.poison(format!("a write failed: {error}"));
         return shared.health();
     }
-    shared.end_batch(last, keysets);
+    shared.end_batch(last, keysets, usages);
     flusher.request(last);
     Ok(())
 }

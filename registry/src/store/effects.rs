@@ -7,6 +7,10 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::key::{Key, Keyset};
+use super::usage::Quota;
+
+/// What a key costs beside its bytes: map nodes, the record's head, the log's frame.
+const OVERHEAD: usize = 64;
 
 /// The number of a commit. Grows by one with each; a value's version is the number of the
 /// commit that wrote it.
@@ -45,18 +49,22 @@ pub struct Effects {
     pub keysets: BTreeMap<Keyset, Sequence>,
     /// The new value of every key that was written, `None` to delete it.
     pub writes: BTreeMap<Key, Option<Bytes>>,
+    /// What each service that it writes for may keep; `None`: as much as it likes.
+    pub quota: Option<Quota>,
 }
 
 impl Effects {
     /// What the commit weighs in the committer's queue and on disk, in bytes.
     pub fn size(&self) -> usize {
-        /// What a key costs beside its bytes: map nodes, the record's head, the log's frame.
-        const OVERHEAD: usize = 64;
-        let guards = self.reads.keys().map(|key| key.as_bytes().len() + OVERHEAD).sum::<usize>()
+        let guards = self.reads.keys().map(|key| Self::size_of(key, None)).sum::<usize>()
             + self.keysets.keys().map(|set| set.prefix().len() + OVERHEAD).sum::<usize>();
-        let value = |value: &Option<Bytes>| value.as_ref().map_or(0, Bytes::len);
-        let writes: usize = self.writes.iter().map(|(key, new)| key.as_bytes().len() + value(new) + OVERHEAD).sum();
+        let writes: usize = self.writes.iter().map(|(key, new)| Self::size_of(key, new.as_ref())).sum();
         guards + writes
+    }
+
+    /// What one key weighs in it: read, or written with this value.
+    pub fn size_of(key: &Key, value: Option<&Bytes>) -> usize {
+        key.as_bytes().len() + value.map_or(0, Bytes::len) + OVERHEAD
     }
 }
 

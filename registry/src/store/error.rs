@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use super::engine::EngineError;
 use super::key::{Key, Keyset};
+use super::usage::OverQuota;
 
 /// Why the store cannot be opened.
 #[derive(Debug, thiserror::Error)]
@@ -98,6 +99,9 @@ pub enum CommitError {
         /// The largest allowed, bytes.
         limit: u64,
     },
+    /// A service may not keep this much.
+    #[error("{0}")]
+    OverQuota(OverQuota),
     /// The store itself failed.
     #[error(transparent)]
     Store(#[from] StoreError),

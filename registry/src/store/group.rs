@@ -11,9 +11,18 @@ use super::error::{CommitError, Stale, StoreError};
 use super::key::{Key, Keyset};
 use super::layout::{self, Head};
 use super::shared::Shared;
+use super::usage::{Usage, Usages};
 
 /// Where the highest sequence is kept.
 pub(super) const LAST: &str = "sequence";
+
+/// What a group does to the store.
+pub(super) struct Writes {
+    pub(super) batch: Batch,
+    pub(super) last: Sequence,
+    pub(super) keysets: HashMap<Keyset, Sequence>,
+    pub(super) usages: Usages,
+}
 
 /// Commits that will be applied together.
 pub(super) struct Group<'a> {
@@ -22,6 +31,8 @@ pub(super) struct Group<'a> {
     heads: HashMap<Key, Option<Head>>,
     /// Keysets that the group raises.
     pub(super) keysets: HashMap<Keyset, Sequence>,
+    /// Totals that the group changes.
+    usages: Usages,
     /// The merged writes.
     pub(super) batch: Batch,
     /// The sequence of the latest commit.
@@ -30,7 +41,8 @@ pub(super) struct Group<'a> {
 
 impl<'a> Group<'a> {
     pub(super) fn new(shared: &'a Shared) -> Self {
-        Self { shared, heads: HashMap::new(), keysets: HashMap::new(), batch: Batch::new(), last: shared.applied() }
+        let (heads, keysets, usages) = (HashMap::new(), HashMap::new(), Usages::new());
+        Self { shared, heads, keysets, usages, batch: Batch::new(), last: shared.applied() }
     }
 
     /// Adds a commit. After an error the group is as it was.
@@ -43,6 +55,7 @@ impl<'a> Group<'a> {
             return Ok(self.last);
         }
         let old = effects.writes.keys().map(|key| self.head(key)).collect::<Result<Vec<_>, StoreError>>()?;
+        let usages = self.usages_after(effects, &old)?;
         let sequence = self.last.next();
         for ((key, new), old) in effects.writes.iter().zip(old) {
             let bytes = key.as_bytes();
@@ -62,18 +75,46 @@ impl<'a> Group<'a> {
             }
             self.heads.insert(key.clone(), head);
         }
+        self.usages.extend(usages);
         self.last = sequence;
         Ok(sequence)
     }
 
-    /// The batch with the group's last sequence, if anything is to be written.
-    pub(super) fn into_writes(mut self) -> Option<(Batch, Sequence, HashMap<Keyset, Sequence>)> {
+    /// What is to be written, if anything is.
+    pub(super) fn into_writes(mut self) -> Option<Writes> {
         if self.last == self.shared.applied() {
             return None;
         }
         let last = self.last.0.to_be_bytes().to_vec().into();
         self.batch.insert(Key::meta(LAST).as_bytes().to_vec(), Some(last));
-        Some((self.batch, self.last, self.keysets))
+        for (service, usage) in &self.usages {
+            usage.write(&mut self.batch, service);
+        }
+        Some(Writes { batch: self.batch, last: self.last, keysets: self.keysets, usages: self.usages })
+    }
+
+    /// The totals of the services that a commit writes for, as it would leave them.
+    fn usages_after(&self, effects: &Effects, old: &[Option<Head>]) -> Result<Usages, CommitError> {
+        let mut after = Usages::new();
+        for ((key, new), old) in effects.writes.iter().zip(old) {
+            let Some((service, length)) = key.owner() else { continue };
+            if !after.contains_key(service) {
+                after.insert(service.into(), self.usage(service));
+            }
+            if let Some(usage) = after.get_mut(service) {
+                *usage = old.map_or(*usage, |old| usage.without(length + old.len));
+                *usage = new.as_ref().map_or(*usage, |new| usage.with(length + new.len() as u64));
+            }
+        }
+        if let Some(quota) = effects.quota {
+            let check = |(service, after): (&Box<str>, &Usage)| quota.check(self.usage(service), *after);
+            after.iter().try_for_each(check).map_err(CommitError::OverQuota)?;
+        }
+        Ok(after)
+    }
+
+    fn usage(&self, service: &str) -> Usage {
+        self.usages.get(service).copied().unwrap_or_else(|| self.shared.usage(service))
     }
 
     fn stale(&self, effects: &Effects) -> Result<Option<Stale>, StoreError> {
@@ -103,7 +144,9 @@ mod tests {
     use bytes::Bytes;
 
     use super::super::memory::MemoryEngine;
+    use super::super::usage::{OverQuota, Quota};
     use super::*;
+    use crate::settings::Limit;
 
     fn key(name: &str) -> Key {
         Key::state(&"orders".parse().unwrap(), "", name)
@@ -118,7 +161,7 @@ mod tests {
     }
 
     fn empty() -> Shared {
-        Shared::new(Box::new(MemoryEngine::new()), Sequence(4))
+        Shared::new(Box::new(MemoryEngine::new()), Sequence(4), Usages::new())
     }
 
     #[test]
@@ -128,7 +171,7 @@ mod tests {
         assert_eq!(group.add(&put("stock", Some(0))), Ok(Sequence(5)));
         assert_eq!(group.add(&put("stock", Some(0))), Err(CommitError::Conflict(Stale::Key(key("stock")))));
         assert_eq!(group.add(&put("stock", Some(5))), Ok(Sequence(6)));
-        assert_eq!(group.into_writes().unwrap().1, Sequence(6));
+        assert_eq!(group.into_writes().unwrap().last, Sequence(6));
     }
 
     #[test]
@@ -149,7 +192,7 @@ mod tests {
         let mut group = Group::new(&shared);
         group.add(&Effects { writes: [(key("a"), None)].into(), ..Effects::default() }).unwrap();
         assert!(group.keysets.is_empty());
-        assert_eq!(group.into_writes().unwrap().0.len(), 1);
+        assert_eq!(group.into_writes().unwrap().batch.values().flatten().count(), 1);
     }
 
     #[test]
@@ -160,7 +203,24 @@ mod tests {
         large.writes.insert(key("a"), Some(vec![0; 300 << 10].into()));
         group.add(&large).unwrap();
         group.add(&put("a", None)).unwrap();
-        let (batch, ..) = group.into_writes().unwrap();
-        assert_eq!(batch.values().filter(|value| value.is_some()).count(), 2);
+        let batch = group.into_writes().unwrap().batch;
+        // the record, the sequence and the total
+        assert_eq!(batch.values().flatten().count(), 3);
+    }
+
+    #[test]
+    fn two_commits_of_one_group_each_take_what_is_left_of_the_quota() {
+        let shared = empty();
+        let mut group = Group::new(&shared);
+        let quota = Quota { keys: 2, bytes: 100 };
+        let within = |name: &str| Effects { quota: Some(quota), ..put(name, None) };
+        assert_eq!(group.add(&within("a")), Ok(Sequence(5)));
+        assert_eq!(group.add(&within("b")), Ok(Sequence(6)));
+        let over = OverQuota { limit: Limit::Keys, wanted: 3, allowed: 2 };
+        assert_eq!(group.add(&within("c")), Err(CommitError::OverQuota(over)));
+        let moved = Effects { writes: [(key("a"), None), (key("c"), Some("v".into()))].into(), ..within("b") };
+        assert_eq!(group.add(&moved), Ok(Sequence(7)));
+        let usages = group.into_writes().unwrap().usages;
+        assert_eq!(usages["orders"], Usage { keys: 2, bytes: 4 });
     }
 }

@@ -21,7 +21,7 @@ use crate::name::ServiceName;
 
 const META: u8 = 0x01;
 const CATALOG: u8 = 0x02;
-const STATE: u8 = 0x10;
+pub(super) const STATE: u8 = 0x10;
 /// Space of the events that wait to be sent. Nothing writes it yet.
 pub const OUTBOX: u8 = 0x11;
 /// Space of the marks of events that were handled. Nothing writes it yet.
@@ -59,6 +59,11 @@ impl Key {
         Self::plain(META, name)
     }
 
+    /// What a service keeps, see [`super::usage`].
+    pub(super) fn usage(service: &str) -> Self {
+        Self::meta(&format!("usage/{service}"))
+    }
+
     fn plain(space: u8, path: &str) -> Self {
         let mut bytes = Vec::with_capacity(path.len() + 1);
         bytes.push(space);
@@ -89,6 +94,22 @@ impl Key {
         let (service, rest) = read_text(rest)?;
         let (bucket, rest) = read_text(rest)?;
         Some((service, bucket, String::from_utf8(rest.to_vec()).ok()?))
+    }
+
+    /// Whose state it is, and the length of the guest's own key in bytes. Names of services have
+    /// no zero bytes, so nothing needs to be decoded.
+    pub(super) fn owner(&self) -> Option<(&str, u64)> {
+        let (&STATE, rest) = self.0.split_first()? else { return None };
+        let end = |bytes: &[u8]| bytes.windows(END.len()).position(|pair| pair == END);
+        let (service, rest) = rest.split_at_checked(end(rest)?)?;
+        let rest = rest.get(END.len()..)?;
+        let key = rest.get(end(rest)? + END.len()..)?;
+        Some((std::str::from_utf8(service).ok()?, key.len() as u64))
+    }
+
+    /// The length of the guest's own key in bytes; 0 for a key of another space.
+    pub fn own_length(&self) -> u64 {
+        self.owner().map_or(0, |(_, length)| length)
     }
 
     /// The guest's own key, if this is a state key of that keyset.
@@ -224,8 +245,9 @@ mod tests {
         #[test]
         fn a_state_key_comes_back_as_it_was(s in service(), b in text(), k in text()) {
             let key = Key::state(&s, &b, &k);
-            prop_assert_eq!(key.state_parts(), Some((s.to_string(), b.clone(), k)));
+            prop_assert_eq!(key.state_parts(), Some((s.to_string(), b.clone(), k.clone())));
             prop_assert_eq!(key.keyset(), Some(Keyset::new(&s, &b)));
+            prop_assert_eq!(key.owner(), Some((s.as_str(), k.len() as u64)));
         }
 
         #[test]

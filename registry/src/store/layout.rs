@@ -25,8 +25,8 @@ use super::Sequence;
 use super::engine::Batch;
 use super::key::CHUNK;
 
-/// The number of this layout, kept in `meta/format`.
-pub(super) const FORMAT: u64 = 1;
+/// The number of this layout, kept in `meta/format`. 2: totals by service, see [`super::usage`].
+pub(super) const FORMAT: u64 = 2;
 /// Largest piece of a value in one record of the engine, bytes.
 pub(super) const CHUNK_LEN: usize = 96 << 10;
 /// Largest key in bytes, as encoded. With it, 16 items of 96 KiB stay below 2 MiB.
@@ -40,6 +40,8 @@ const HEAD: usize = 9;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Head {
     pub(super) version: Sequence,
+    /// Bytes of the value.
+    pub(super) len: u64,
     pub(super) chunks: Option<Chunks>,
 }
 
@@ -67,10 +69,8 @@ impl Chunks {
 
 /// Puts a value with its chunks into a batch and says what its record will say.
 pub(super) fn write(batch: &mut Batch, key: &[u8], version: Sequence, value: &Bytes) -> Head {
-    let head = match value.len() > CHUNK_LEN {
-        false => Head { version, chunks: None },
-        true => Head { version, chunks: Some(Chunks { len: value.len() as u64 }) },
-    };
+    let len = value.len() as u64;
+    let head = Head { version, len, chunks: (value.len() > CHUNK_LEN).then_some(Chunks { len }) };
     let mut record = Vec::with_capacity(HEAD + value.len().min(CHUNK_LEN));
     record.push(if head.chunks.is_some() { CHUNKED } else { INLINE });
     record.extend_from_slice(&version.0.to_be_bytes());
@@ -104,10 +104,13 @@ pub(super) fn remove_chunks(batch: &mut Batch, key: &[u8], old: Head) {
 pub(super) fn read(record: &Bytes) -> Option<(Head, Option<Bytes>)> {
     let version = Sequence(number(record, 1)?);
     match *record.first()? {
-        INLINE => Some((Head { version, chunks: None }, Some(record.slice(HEAD..)))),
+        INLINE => {
+            let value = record.slice(HEAD..);
+            Some((Head { version, len: value.len() as u64, chunks: None }, Some(value)))
+        }
         CHUNKED => {
-            let chunks = Chunks { len: number(record, HEAD)? };
-            Some((Head { version, chunks: Some(chunks) }, None))
+            let len = number(record, HEAD)?;
+            Some((Head { version, len, chunks: Some(Chunks { len }) }, None))
         }
         _ => None,
     }

@@ -7,6 +7,7 @@
 //! | `group` | decides which waiting commits hold and merges them (pure) |
 //! | `committer`, `flusher` | the two threads: one makes commits visible, one durable |
 //! | `shared` | what both share with the readers: sequences, keysets, poison |
+//! | [`usage`](Usage) | what each service keeps, and what it may |
 //! | `space` | refuses commits before the disk is full |
 //! | [`engine`] | what keeps the bytes: `sled` on disk, [`memory`] for tests |
 //!
@@ -41,6 +42,7 @@ mod shared;
 mod sled;
 mod space;
 mod thread;
+mod usage;
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -51,10 +53,12 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 pub use self::effects::{Effects, KeyPage, Record, Sequence};
 pub use self::error::{CommitError, OpenError, Stale, StoreError};
 pub use self::key::{ANSWERS, EVENT_LOG, INBOX, Key, Keyset, OUTBOX};
+pub use self::usage::{OverQuota, Quota, Usage};
 
 use self::committer::{Job, Message};
 use self::engine::Engine;
 use self::shared::Shared;
+use crate::name::ServiceName;
 use crate::units::ByteSize;
 
 /// Bytes of one commit. sled holds a batch in memory until the last of it is in its log, and
@@ -110,6 +114,17 @@ impl Store {
     /// A page of at most `limit` keys of a bucket behind `after`, `None`: from the first.
     pub fn keys(&self, set: &Keyset, after: Option<&str>, limit: usize) -> Result<KeyPage, StoreError> {
         read::keys(&self.0.shared, set, after, limit)
+    }
+
+    /// What a service keeps, as of the latest visible commit.
+    pub fn usage(&self, service: &ServiceName) -> Usage {
+        self.0.shared.usage(service.as_str())
+    }
+
+    /// Bytes that a state key and its value count for in [`Store::usage`]; `None`: it is not
+    /// there.
+    pub fn footprint(&self, key: &Key) -> Result<Option<u64>, StoreError> {
+        Ok(self.0.shared.head(key)?.map(|head| key.own_length() + head.len))
     }
 
     /// All records whose keys begin with `prefix`, in order: for the catalog, which is small.

@@ -17,7 +17,7 @@ use super::shared::Shared;
 use super::sled::SledEngine;
 use super::space::{self, Gauge};
 use super::thread::spawn;
-use super::{Inner, QUEUE, QUEUE_KIB, Store, StoreOptions, layout};
+use super::{Inner, QUEUE, QUEUE_KIB, Store, StoreOptions, layout, usage};
 
 /// Where the number of the layout is kept.
 const FORMAT: &str = "format";
@@ -31,9 +31,10 @@ pub(super) fn on_disk(dir: &Path, options: &StoreOptions) -> Result<Store, OpenE
 
 pub(super) fn on_engine(engine: Box<dyn Engine>, gauge: Gauge) -> Result<Store, OpenError> {
     let last = read_meta(engine.as_ref())?;
+    let usages = usage::load(engine.as_ref())?;
     // what a killed process left in the page cache counts as durable only from here on
     engine.sync()?;
-    let shared = Arc::new(Shared::new(engine, last));
+    let shared = Arc::new(Shared::new(engine, last, usages));
     let (sender, queue) = mpsc::channel(QUEUE);
     let flusher = Flusher::start(shared.clone()).map_err(OpenError::Threads)?;
     let committer = Committer { shared: shared.clone(), queue, gauge, flusher };
@@ -46,19 +47,25 @@ pub(super) fn on_engine(engine: Box<dyn Engine>, gauge: Gauge) -> Result<Store, 
     })))
 }
 
-/// The highest sequence. Writes the format into an engine that has none.
+/// The highest sequence. Brings the layout up to date first.
 fn read_meta(engine: &dyn Engine) -> Result<Sequence, OpenError> {
-    match number(engine, FORMAT)? {
-        None => {
-            let format = Bytes::copy_from_slice(&layout::FORMAT.to_be_bytes());
-            engine.apply(&Batch::from([(Key::meta(FORMAT).as_bytes().to_vec(), Some(format))]))?;
-        }
-        Some(found) if found > layout::FORMAT => {
-            return Err(OpenError::Newer { found, known: layout::FORMAT });
-        }
-        Some(_) => {}
+    match number(engine, FORMAT)?.unwrap_or_default() {
+        found if found > layout::FORMAT => return Err(OpenError::Newer { found, known: layout::FORMAT }),
+        layout::FORMAT => {}
+        _ => upgrade(engine)?,
     }
     Ok(Sequence(number(engine, LAST)?.unwrap_or_default()))
+}
+
+/// Counts what the services keep, which the first layout did not, and notes the new number. An
+/// empty engine has nothing to count.
+fn upgrade(engine: &dyn Engine) -> Result<(), EngineError> {
+    let format = Bytes::copy_from_slice(&layout::FORMAT.to_be_bytes());
+    let mut batch = Batch::from([(Key::meta(FORMAT).as_bytes().to_vec(), Some(format))]);
+    for (service, usage) in usage::count(engine)? {
+        usage.write(&mut batch, &service);
+    }
+    engine.apply(&batch)
 }
 
 fn number(engine: &dyn Engine, name: &str) -> Result<Option<u64>, EngineError> {

@@ -16,6 +16,7 @@ use super::engine::{Engine, EngineError};
 use super::error::{Stale, StoreError};
 use super::key::{Key, Keyset};
 use super::layout::{self, Head};
+use super::usage::{Usage, Usages};
 
 /// Keysets remembered one by one. A service may open as many buckets as it likes; beyond this
 /// number all of them are remembered as changed at once, which costs conflicts, not memory.
@@ -26,6 +27,7 @@ pub(super) struct Shared {
     started: AtomicU64,
     applied: AtomicU64,
     keysets: RwLock<Keysets>,
+    usages: RwLock<Usages>,
     durable: watch::Sender<Sequence>,
     poison: OnceLock<String>,
     closed: AtomicBool,
@@ -40,12 +42,13 @@ struct Keysets {
 
 impl Shared {
     /// `last`: the highest sequence in the engine, already durable.
-    pub(super) fn new(engine: Box<dyn Engine>, last: Sequence) -> Self {
+    pub(super) fn new(engine: Box<dyn Engine>, last: Sequence, usages: Usages) -> Self {
         Self {
             engine,
             started: AtomicU64::new(last.0),
             applied: AtomicU64::new(last.0),
             keysets: RwLock::new(Keysets { floor: last, raised: HashMap::new() }),
+            usages: RwLock::new(usages),
             durable: watch::Sender::new(last),
             poison: OnceLock::new(),
             closed: AtomicBool::new(false),
@@ -65,7 +68,10 @@ impl Shared {
         self.started.store(last.0, SeqCst);
     }
 
-    pub(super) fn end_batch(&self, last: Sequence, raised: HashMap<Keyset, Sequence>) {
+    pub(super) fn end_batch(&self, last: Sequence, raised: HashMap<Keyset, Sequence>, usages: Usages) {
+        if !usages.is_empty() {
+            self.usages.write().unwrap_or_else(PoisonError::into_inner).extend(usages);
+        }
         if !raised.is_empty() {
             self.keysets.write().unwrap_or_else(PoisonError::into_inner).raise(raised, last);
         }
@@ -76,6 +82,11 @@ impl Shared {
     pub(super) fn keyset(&self, set: &Keyset) -> Sequence {
         let keysets = self.keysets.read().unwrap_or_else(PoisonError::into_inner);
         keysets.raised.get(set).copied().unwrap_or(keysets.floor)
+    }
+
+    /// What a service keeps.
+    pub(super) fn usage(&self, service: &str) -> Usage {
+        self.usages.read().unwrap_or_else(PoisonError::into_inner).get(service).copied().unwrap_or_default()
     }
 
     pub(super) fn head(&self, key: &Key) -> Result<Option<Head>, StoreError> {
@@ -191,11 +202,11 @@ mod tests {
 
     #[test]
     fn a_service_with_endless_buckets_must_not_eat_the_memory() {
-        let shared = Shared::new(Box::new(MemoryEngine::new()), Sequence(5));
+        let shared = Shared::new(Box::new(MemoryEngine::new()), Sequence(5), Usages::new());
         let service = "orders".parse().unwrap();
         let set = |n: u64| Keyset::new(&service, &n.to_string());
         for n in 0..=MAX_KEYSETS as u64 {
-            shared.end_batch(Sequence(6 + n), HashMap::from([(set(n), Sequence(6 + n))]));
+            shared.end_batch(Sequence(6 + n), HashMap::from([(set(n), Sequence(6 + n))]), Usages::new());
         }
         let last = shared.applied();
         assert_eq!(shared.keyset(&set(0)), last);

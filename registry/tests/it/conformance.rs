@@ -3,7 +3,8 @@
 use std::sync::Barrier;
 use std::thread;
 
-use holm_registry::store::{CommitError, Key, Keyset, Sequence, Stale, Store, StoreError};
+use holm_registry::settings::Limit;
+use holm_registry::store::{CommitError, Key, Keyset, OverQuota, Quota, Sequence, Stale, Store, StoreError, Usage};
 
 use crate::common::{Home, block_on, key, keyset, orders, read, unit};
 
@@ -41,6 +42,25 @@ over_both_engines! {
         assert_eq!(read(&store, "a").unwrap(), b"1");
         assert_eq!(store.applied(), before);
         assert!(unit().put("a", "2").commit(&store).unwrap() > before);
+    }
+
+    fn a_service_keeps_more_than_its_quota_or_another_pays_for_it(home) {
+        let store = home.open();
+        let other = "other".parse().unwrap();
+        unit().put("a", "12345").put("b", vec![0; 200_000]).commit(&store).unwrap();
+        let kept = Usage { keys: 2, bytes: 200_007 };
+        assert_eq!((store.usage(&orders()), store.usage(&other)), (kept, Usage::default()));
+        assert_eq!(store.footprint(&key("a")).unwrap(), Some(6));
+        let mut more = unit().put("c", "1");
+        more.0.quota = Some(Quota { keys: 2, bytes: u64::MAX });
+        let error = more.commit(&store).unwrap_err();
+        assert_eq!(error, CommitError::OverQuota(OverQuota { limit: Limit::Keys, wanted: 3, allowed: 2 }));
+        block_on(store.close()).unwrap();
+        drop(store);
+        let store = home.open();
+        assert_eq!(store.usage(&orders()), kept);
+        unit().delete("a").delete("b").commit(&store).unwrap();
+        assert_eq!(store.usage(&orders()), Usage::default());
     }
 
     fn a_lost_update_is_a_conflict(home) {

@@ -6,10 +6,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use bytes::Bytes;
 use holm_registry::store::engine::{Batch, Engine, EngineError, Pair};
 use holm_registry::store::memory::MemoryEngine;
-use holm_registry::store::{CommitError, Store, StoreError, StoreOptions};
+use holm_registry::store::{CommitError, Key, Store, StoreError, StoreOptions, Usage};
 use holm_registry::units::ByteSize;
 
-use crate::common::{block_on, read, unit};
+use crate::common::{block_on, orders, read, unit};
 
 /// An engine whose next sync or write fails once on demand.
 #[derive(Clone, Default)]
@@ -105,11 +105,24 @@ fn a_loss_of_power_takes_only_what_was_not_durable() {
 #[test]
 fn a_store_of_a_later_version_is_refused_by_name() {
     let engine = MemoryEngine::new();
-    let format = holm_registry::store::Key::meta("format");
+    let format = Key::meta("format");
     let later = Some(Bytes::from_static(&[0, 0, 0, 0, 0, 0, 0, 9]));
     engine.apply(&Batch::from([(format.as_bytes().to_vec(), later)])).unwrap();
     assert_eq!(
         Store::with_engine(Box::new(engine)).err().unwrap().to_string(),
-        "the store has format 9 and this version of Holm reads up to 1: use the version that wrote it"
+        "the store has format 9 and this version of Holm reads up to 2: use the version that wrote it"
     );
+}
+
+#[test]
+fn what_a_store_of_the_first_layout_holds_is_not_counted() {
+    let engine = MemoryEngine::new();
+    let store = Store::with_engine(Box::new(engine.clone())).unwrap();
+    unit().put("a", "12345").put("large", vec![0; 300_000]).commit(&store).unwrap();
+    block_on(store.close()).unwrap();
+    let old = Bytes::copy_from_slice(&1_u64.to_be_bytes());
+    let meta = |name: &str| Key::meta(name).as_bytes().to_vec();
+    engine.apply(&Batch::from([(meta("format"), Some(old)), (meta("usage/orders"), None)])).unwrap();
+    let store = Store::with_engine(Box::new(engine)).unwrap();
+    assert_eq!(store.usage(&orders()), Usage { keys: 2, bytes: 300_011 });
 }

@@ -2,10 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use holm_registry::store::{CommitError, Sequence, Store};
+use holm_registry::store::{CommitError, Quota, Sequence, Store, Usage};
 use proptest::prelude::*;
 
-use crate::common::{Home, Unit, block_on, key, keyset, unit};
+use crate::common::{Home, Unit, block_on, key, keyset, orders, unit};
+
+/// Four of the five keys, or three large values: both limits are met.
+const QUOTA: Quota = Quota { keys: 4, bytes: 400_000 };
 
 /// One step of a history. A unit begins with what it sees and may commit much later, so that
 /// others come between.
@@ -39,9 +42,20 @@ impl Model {
         self.values.get(name).map_or(Sequence::NONE, |(_, version)| *version)
     }
 
+    fn usage(&self) -> Usage {
+        self.values.iter().fold(Usage::default(), |sum, (name, (len, _))| sum.with((name.len() + len) as u64))
+    }
+
     fn holds(&self, unit: &Unit) -> bool {
         let reads = unit.0.reads.iter().all(|(key, seen)| self.version(&key.state_parts().unwrap().2) == *seen);
         reads && unit.0.keysets.values().all(|seen| self.keys_changed <= *seen)
+    }
+
+    /// Whether the quota lets the unit through, by what it would leave.
+    fn fits(&self, unit: &Unit) -> bool {
+        let mut after = Self { values: self.values.clone(), ..Self::default() };
+        after.apply(unit, Sequence::NONE);
+        QUOTA.check(self.usage(), after.usage()).is_ok()
     }
 
     fn apply(&mut self, unit: &Unit, sequence: Sequence) {
@@ -65,6 +79,7 @@ fn agree(store: &Store, model: &Model) {
         let record = store.get(&key(name)).unwrap().unwrap();
         assert_eq!((record.value.len(), record.version), (*len, *version));
     }
+    assert_eq!(store.usage(&orders()), model.usage());
 }
 
 fn play(home: &Home, steps: Vec<Step>) {
@@ -91,6 +106,7 @@ fn play(home: &Home, steps: Vec<Step>) {
                 for name in deletes {
                     unit = unit.delete(&name.to_string());
                 }
+                unit.0.quota = Some(QUOTA);
                 check(&store, &mut model, &unit);
             }
             Step::Reopen => {
@@ -114,11 +130,12 @@ fn check(store: &Store, model: &mut Model, unit: &Unit) {
             assert!(sequence <= last);
         }
         Ok(sequence) => {
-            assert!(model.holds(unit));
+            assert!(model.holds(unit) && model.fits(unit));
             assert_eq!(sequence, Sequence(last.0 + 1));
             model.apply(unit, sequence);
         }
         Err(CommitError::Conflict(_)) => assert!(!model.holds(unit)),
+        Err(CommitError::OverQuota(_)) => assert!(model.holds(unit) && !model.fits(unit)),
         Err(other) => panic!("{other}"),
     }
 }

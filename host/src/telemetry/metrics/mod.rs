@@ -139,6 +139,7 @@ fn seconds() -> impl Iterator<Item = f64> {
 mod tests {
     use std::time::Duration;
 
+    use holm_registry::settings::Limit;
     use http::Method;
 
     use super::*;
@@ -156,19 +157,25 @@ mod tests {
         first.started();
         first.finished(Duration::from_millis(2));
         first.fault(&Fault::new(FaultKind::Trap, "unreachable"));
+        first.fault(&Fault::over(Limit::Cpu, "is used up"));
+        first.limit_hit(Limit::LogRate);
         metrics.swapped(&users());
         let text = metrics.encode();
         for line in [
             r#"holm_invocations_total{service="users",revision="1"} 2"#,
             r#"holm_in_flight{service="users",revision="1"} 1"#,
             r#"holm_faults_total{service="users",revision="1",kind="trap",blame="guest"} 1"#,
+            r#"holm_faults_total{service="users",revision="1",kind="limit",blame="guest"} 1"#,
+            r#"holm_limit_hits_total{service="users",revision="1",limit="limits.cpu"} 1"#,
+            r#"holm_limit_hits_total{service="users",revision="1",limit="limits.log_rate"} 1"#,
             r#"holm_invocation_duration_seconds_count{service="users",revision="1"} 1"#,
             r#"holm_swaps_total{service="users"} 1"#,
             "holm_build_info{version=",
         ] {
             assert!(text.contains(line), "{line} is not in\n{text}");
         }
-        assert_eq!((first.invocations(), first.faults(), first.in_flight()), (2, 1, 1));
+        assert_eq!((first.invocations(), first.faults(), first.in_flight()), (2, 2, 1));
+        assert_eq!((first.limit_hits(Limit::Cpu), first.limit_hits(Limit::Memory)), (1, 0));
     }
 
     #[test]
@@ -177,6 +184,7 @@ mod tests {
         let route = metrics.route("/api/users/{*rest}", Some(&users()));
         for revision in 1..=2 {
             metrics.revision(&users(), revision).started();
+            metrics.revision(&users(), revision).limit_hit(Limit::Memory);
             route.observe(&Method::GET, 200, revision, Duration::from_millis(1));
         }
         metrics.forget(&users(), 1);

@@ -5,6 +5,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use holm_registry::ServiceName;
+use holm_registry::settings::Limit;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -29,11 +30,19 @@ struct FaultLabels {
     blame: &'static str,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct LimitLabels {
+    service: String,
+    revision: u32,
+    limit: &'static str,
+}
+
 /// The families that every revision has a member in.
 #[derive(Clone, Debug)]
 pub(super) struct Families {
     invocations: Family<Labels, Counter>,
     faults: Family<FaultLabels, Counter>,
+    limit_hits: Family<LimitLabels, Counter>,
     duration: Family<Labels, Histogram>,
     in_flight: Family<Labels, Gauge>,
     instances: Family<Labels, Gauge>,
@@ -47,6 +56,9 @@ pub struct RevisionMetrics {
     /// Only the kinds that happened; most revisions never show one.
     faults: Mutex<HashMap<FaultKind, Counter>>,
     fault_family: Family<FaultLabels, Counter>,
+    /// Only the limits that were met.
+    limit_hits: Mutex<HashMap<Limit, Counter>>,
+    limit_family: Family<LimitLabels, Counter>,
     duration: Histogram,
     in_flight: Gauge,
     instances: Gauge,
@@ -57,12 +69,15 @@ impl Families {
         let families = Self {
             invocations: Family::default(),
             faults: Family::default(),
+            limit_hits: Family::default(),
             duration: Family::new_with_constructor(|| Histogram::new(seconds())),
             in_flight: Family::default(),
             instances: Family::default(),
         };
         registry.register("holm_invocations", "Entries into a service's components", families.invocations.clone());
         registry.register("holm_faults", "Invocations that failed, by kind and blame", families.faults.clone());
+        let hits = "Times that a limit refused, cut or dropped something";
+        registry.register("holm_limit_hits", hits, families.limit_hits.clone());
         registry.register_with_unit(
             "holm_invocation_duration",
             "Time from the permit to the end of the invocation",
@@ -80,6 +95,8 @@ impl Families {
             invocations: self.invocations.get_or_create_owned(&labels),
             faults: Mutex::default(),
             fault_family: self.faults.clone(),
+            limit_hits: Mutex::default(),
+            limit_family: self.limit_hits.clone(),
             duration: self.duration.get_or_create_owned(&labels),
             in_flight: self.in_flight.get_or_create_owned(&labels),
             instances: self.instances.get_or_create_owned(&labels),
@@ -94,6 +111,9 @@ impl Families {
         self.instances.remove(&gone.labels);
         for kind in lock(&gone.faults).keys() {
             self.faults.remove(&gone.fault_labels(*kind));
+        }
+        for limit in lock(&gone.limit_hits).keys() {
+            self.limit_hits.remove(&gone.limit_labels(*limit));
         }
     }
 }
@@ -115,6 +135,20 @@ impl RevisionMetrics {
     pub fn fault(&self, fault: &Fault) {
         let new = || self.fault_family.get_or_create_owned(&self.fault_labels(fault.kind));
         lock(&self.faults).entry(fault.kind).or_insert_with(new).inc();
+        if let Some(limit) = fault.limit {
+            self.limit_hit(limit);
+        }
+    }
+
+    /// A limit has refused, cut or dropped something. A fault that names its limit counts itself.
+    pub fn limit_hit(&self, limit: Limit) {
+        let new = || self.limit_family.get_or_create_owned(&self.limit_labels(limit));
+        lock(&self.limit_hits).entry(limit).or_insert_with(new).inc();
+    }
+
+    /// How often a limit was met since the host started.
+    pub fn limit_hits(&self, limit: Limit) -> u64 {
+        lock(&self.limit_hits).get(&limit).map_or(0, |counter| counter.get())
     }
 
     /// An instance was made.
@@ -145,6 +179,11 @@ impl RevisionMetrics {
     /// Living instances.
     pub fn instances(&self) -> u64 {
         u64::try_from(self.instances.get()).unwrap_or(0)
+    }
+
+    fn limit_labels(&self, limit: Limit) -> LimitLabels {
+        let Labels { service, revision } = self.labels.clone();
+        LimitLabels { service, revision, limit: limit.name() }
     }
 
     fn fault_labels(&self, kind: FaultKind) -> FaultLabels {

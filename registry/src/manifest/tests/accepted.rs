@@ -19,7 +19,8 @@ fn a_key_of_the_manifest_has_no_effect() {
     assert_eq!(users.version, "1.2.0-rc.1".parse().unwrap());
     let settings = &users.settings;
     assert_eq!((settings.isolation, settings.reuse), (Some(Isolation::Invocation), 10));
-    assert_eq!((settings.instances.max, settings.instances.warm), (8, 2));
+    let instances = &settings.instances;
+    assert_eq!((instances.max, instances.warm, instances.growth), (8, 2, ByteSize::mib(2)));
     assert_eq!((settings.instances.idle, settings.timeout), (Duration::from_secs(60), Duration::from_secs(1)));
     let health =
         Health { path: "/health".to_owned(), interval: Duration::from_secs(5), timeout: Health::default_timeout() };
@@ -35,8 +36,11 @@ fn a_limit_of_the_manifest_has_no_effect() {
     let manifest = parse(SHOP).unwrap();
     let limits = &manifest.services["users"].settings.limits;
     assert_eq!((limits.memory, limits.cpu), (ByteSize::mib(1), Duration::from_millis(250)));
-    assert_eq!((limits.concurrency, limits.queue), (4, 16));
+    assert_eq!((limits.table_elements, limits.handles, limits.host_call), (500, 50, ByteSize::kib(128)));
+    assert_eq!((limits.concurrency, limits.queue, limits.queue_wait), (4, 16, Duration::from_millis(40)));
     assert_eq!((limits.request_body, limits.response_body), (ByteSize::mib(1), ByteSize::mib(2)));
+    assert_eq!((limits.response_head, limits.response_headers), (ByteSize::kib(5), 60));
+    assert_eq!((limits.keys, limits.state), (70, ByteSize::mib(7)));
     assert_eq!((limits.value, limits.log_rate), (ByteSize::kib(3), ByteSize::bytes(1000)));
 }
 

@@ -22,17 +22,25 @@ component = "../target/users.wasm"
 version = "1.2.0-rc.1"
 isolation = "invocation"
 reuse = 10
-instances = { max = 8, warm = 2, idle = "1m" }
+instances = { max = 8, warm = 2, idle = "1m", growth = "2MiB" }
 timeout = "1s"
 health = { path = "/health", interval = "5s" }
 config = { currency = "EUR", "dotted.key" = "$${literal}" }
 
 [service.users.limits]
 memory = 1048576
+table_elements = 500
+handles = 50
+host_call = "128KiB"
 cpu = "250ms"
 concurrency = 4
+queue_wait = "40ms"
 request_body = "1MiB"
 response_body = "2MiB"
+response_head = "5KiB"
+response_headers = 60
+keys = 70
+state = "7MiB"
 value = "3KiB"
 log_rate = "1kB"
 

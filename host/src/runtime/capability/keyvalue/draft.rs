@@ -18,7 +18,7 @@ mod bindings {
 use bindings::wasi::keyvalue::{atomics, batch, store};
 use wasmtime::component::{HasSelf, Linker, Resource};
 
-use super::{Bucket, Done, Refusal, check_batch};
+use super::{Bucket, Done, Refusal};
 use crate::runtime::guest::Guest;
 
 type Answer<T> = wasmtime::Result<Result<T, store::Error>>;
@@ -109,19 +109,15 @@ impl atomics::Host for Guest {
 
 impl batch::Host for Guest {
     fn get_many(&mut self, _: Resource<Bucket>, keys: Vec<String>) -> Answer<Vec<Option<(String, Value)>>> {
-        answer(check_batch(keys.len()).and_then(|()| {
-            keys.into_iter().map(|key| self.kv_get(&key).map(|value| value.map(|value| (key, value)))).collect()
-        }))
+        let present = |(key, value): (String, Option<Value>)| value.map(|value| (key, value));
+        answer(self.kv_read_many(keys).map(|found| found.into_iter().map(present).collect()))
     }
 
     fn set_many(&mut self, _: Resource<Bucket>, pairs: Vec<(String, Value)>) -> Answer<()> {
-        answer(
-            check_batch(pairs.len())
-                .and_then(|()| pairs.into_iter().try_for_each(|(key, value)| self.kv_set(&key, value))),
-        )
+        answer(self.kv_set_many(pairs))
     }
 
     fn delete_many(&mut self, _: Resource<Bucket>, keys: Vec<String>) -> Answer<()> {
-        answer(check_batch(keys.len()).and_then(|()| keys.iter().try_for_each(|key| self.kv_delete(key))))
+        answer(self.kv_delete_many(&keys))
     }
 }

@@ -12,21 +12,22 @@ mod draft;
 mod draft2;
 
 use bytes::Bytes;
-use holm_registry::store::{Key, Keyset, StoreError};
-use wasmtime::component::{Linker, Resource, ResourceTableError};
+use holm_registry::settings::Limit;
+use holm_registry::store::{Key, Keyset, Quota, Store};
+use wasmtime::component::{Linker, Resource};
 
 use crate::runtime::guest::Guest;
-use crate::state::UnitOfWork;
+use crate::state::{Refused, UnitOfWork};
 
 /// Longest key. Keys are kept in memory pages of the store's tree; this is what DynamoDB
 /// allows for a sort key.
-const MAX_KEY: usize = 1_024;
+pub const MAX_KEY: usize = 1_024;
 
 /// Keys in one page of a listing.
 const PAGE: usize = 1_000;
 
 /// Keys in one batch: bounds what one host call may do before the guest yields again.
-const MAX_BATCH: usize = 10_000;
+pub const MAX_BATCH: usize = 10_000;
 
 /// The bucket of a guest's handle. There is one, so there is nothing to remember.
 pub struct Bucket;
@@ -44,19 +45,6 @@ enum Refusal {
     Other(String),
 }
 
-impl From<StoreError> for Refusal {
-    fn from(error: StoreError) -> Self {
-        tracing::error!(%error, "the store failed a guest's read");
-        Self::Other("the host's store failed; the host's log says why".into())
-    }
-}
-
-impl From<ResourceTableError> for Refusal {
-    fn from(_: ResourceTableError) -> Self {
-        Self::Other("the service holds too many handles".into())
-    }
-}
-
 type Done<T> = Result<T, Refusal>;
 
 /// Links all versions.
@@ -68,7 +56,9 @@ pub fn link(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
 impl Guest {
     fn kv_open(&mut self, name: &str) -> Done<Resource<Bucket>> {
         match name {
-            "" | "default" => Ok(self.table.push(Bucket)?),
+            "" | "default" => {
+                self.table.push(Bucket).map_err(|_| self.kv_over(Limit::Handles, "too many handles are open"))
+            }
             _ => Err(Refusal::NoSuchStore),
         }
     }
@@ -82,22 +72,17 @@ impl Guest {
     }
 
     fn kv_set(&self, key: &str, value: Vec<u8>) -> Done<()> {
-        let limit = self.island().settings.limits.value;
-        if value.len() > limit.as_usize() {
-            let size = value.len();
-            return Err(Refusal::Other(format!("the value has {size} bytes; limits.value allows {limit}")));
+        let limits = &self.island().settings.limits;
+        if value.len() > limits.value.as_usize() {
+            let text = format!("the value has {} bytes; limits.value allows {}", value.len(), limits.value);
+            return Err(self.kv_over(Limit::Value, &text));
         }
-        self.kv_with(key, |unit, _, key| {
-            unit.set(key, value.into());
-            Ok(())
-        })
+        let quota = Quota { keys: limits.keys.into(), bytes: limits.state.as_u64() };
+        self.kv_with(key, |unit, store, key| unit.set(store, &self.island().service, quota, key, value.into()))
     }
 
     fn kv_delete(&self, key: &str) -> Done<()> {
-        self.kv_with(key, |unit, _, key| {
-            unit.delete(key);
-            Ok(())
-        })
+        self.kv_with(key, |unit, store, key| unit.delete(store, key))
     }
 
     /// One page of keys behind `after`, in order, and whether there may be more.
@@ -105,8 +90,8 @@ impl Guest {
         let island = self.island();
         let invocation = self.invocation().ok_or(Refusal::AccessDenied)?;
         let set = Keyset::new(&island.service, "");
-        let page = invocation.unit().list(&island.database, &set, after, PAGE)?;
-        Ok((page.keys, page.more))
+        let page = invocation.unit().list(&island.database, &set, after, PAGE);
+        page.map(|page| (page.keys, page.more)).map_err(|error| self.kv_refused(error.into()))
     }
 
     /// The sum, kept as decimal text as other hosts keep it.
@@ -136,28 +121,68 @@ impl Guest {
     }
 
     fn kv_read(&self, key: &str) -> Done<Option<Bytes>> {
-        self.kv_with(key, |unit, database, key| Ok(unit.get(database, key)?))
+        self.kv_with(key, |unit, store, key| unit.get(store, key))
     }
 
-    fn kv_with<T>(
-        &self,
-        key: &str,
-        work: impl FnOnce(&mut UnitOfWork, &holm_registry::store::Store, Key) -> Done<T>,
-    ) -> Done<T> {
+    /// The values of many keys. A batch brings back as much as a guest may hand over in a call.
+    fn kv_read_many(&self, keys: Vec<String>) -> Done<Vec<(String, Option<Vec<u8>>)>> {
+        self.kv_batch(keys.len())?;
+        let mut left = self.island().settings.limits.host_call.as_usize();
+        let mut found = Vec::with_capacity(keys.len());
+        for key in keys {
+            let value = self.kv_get(&key)?;
+            let size = key.len() + value.as_ref().map_or(0, Vec::len);
+            let too_large =
+                || self.kv_over(Limit::HostCall, "the values of the batch are larger than limits.host_call");
+            left = left.checked_sub(size).ok_or_else(too_large)?;
+            found.push((key, value));
+        }
+        Ok(found)
+    }
+
+    fn kv_set_many(&self, pairs: Vec<(String, Vec<u8>)>) -> Done<()> {
+        self.kv_batch(pairs.len())?;
+        pairs.into_iter().try_for_each(|(key, value)| self.kv_set(&key, value))
+    }
+
+    fn kv_delete_many(&self, keys: &[String]) -> Done<()> {
+        self.kv_batch(keys.len())?;
+        keys.iter().try_for_each(|key| self.kv_delete(key))
+    }
+
+    fn kv_batch(&self, length: usize) -> Done<()> {
+        match length {
+            0..=MAX_BATCH => Ok(()),
+            _ => Err(self.kv_over(Limit::Batch, &format!("the batch has {length} keys; {MAX_BATCH} are allowed"))),
+        }
+    }
+
+    fn kv_with<T>(&self, key: &str, work: impl FnOnce(&mut UnitOfWork, &Store, Key) -> Result<T, Refused>) -> Done<T> {
         if key.len() > MAX_KEY {
-            return Err(Refusal::Other(format!("the key has {} bytes; {MAX_KEY} are allowed", key.len())));
+            let text = format!("the key has {} bytes; {MAX_KEY} are allowed", key.len());
+            return Err(self.kv_over(Limit::Key, &text));
         }
         let island = self.island();
         let invocation = self.invocation().ok_or(Refusal::AccessDenied)?;
         let key = Key::state(&island.service, "", key);
-        work(&mut invocation.unit(), &island.database, key)
+        let done = work(&mut invocation.unit(), &island.database, key);
+        done.map_err(|refused| self.kv_refused(refused))
     }
-}
 
-fn check_batch(length: usize) -> Done<()> {
-    match length {
-        0..=MAX_BATCH => Ok(()),
-        _ => Err(Refusal::Other(format!("the batch has {length} keys; {MAX_BATCH} are allowed"))),
+    fn kv_refused(&self, refused: Refused) -> Refusal {
+        match refused.limit() {
+            Some(limit) => self.kv_over(limit, &refused.to_string()),
+            None => {
+                tracing::error!(error = %refused, "the store failed a guest's read");
+                Refusal::Other("the host's store failed; the host's log says why".into())
+            }
+        }
+    }
+
+    /// A limit was met: counted, and told as a value.
+    fn kv_over(&self, limit: Limit, text: &str) -> Refusal {
+        self.island().metrics.limit_hit(limit);
+        Refusal::Other(text.to_owned())
     }
 }
 
