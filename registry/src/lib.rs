@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | [`name`], [`digest`], [`units`], [`host`] | values parsed once at the border and trusted behind it |
 //! | [`grant`] | what a service may reach outside its island |
+//! | [`subject`] | names of events, and patterns of them |
 //! | [`settings`] | everything that a revision was deployed with; every default, with its reason |
 //! | [`route`] | gateway rules as data: patterns, targets, rewrites, which of two is more specific |
 //! | [`manifest`] | `holm.toml`: what the user wrote, checked, with diagnostics that point at it |
@@ -31,6 +32,7 @@ mod path;
 pub mod route;
 pub mod settings;
 pub mod store;
+pub mod subject;
 pub mod table;
 mod text;
 pub mod units;
