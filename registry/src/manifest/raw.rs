@@ -79,6 +79,8 @@ pub(super) struct RawLimits {
     pub(super) response_body: Option<ByteSize>,
     pub(super) value: Option<ByteSize>,
     pub(super) log_rate: Option<ByteSize>,
+    pub(super) outgoing: Option<u32>,
+    pub(super) outgoing_body: Option<ByteSize>,
 }
 
 /// `[[gateway.route]]`
@@ -212,6 +214,8 @@ fn limits(mut section: Section<'_>) -> RawLimits {
         response_body: section.size("response_body"),
         value: section.size("value"),
         log_rate: section.size("log_rate"),
+        outgoing: section.count("outgoing"),
+        outgoing_body: section.size("outgoing_body"),
     };
     section.finish(&["state"]);
     found

@@ -112,6 +112,12 @@ impl Settings {
                 "without a permit nothing runs, and each invocation holds memory of the host",
             ),
             number("limits.queue", limits.queue, QUEUE, "each waiting request holds memory of the host"),
+            number(
+                "limits.outgoing",
+                limits.outgoing,
+                COUNT,
+                "each request to the outside holds a connection; to have none, grant none",
+            ),
             size("limits.value", limits.value, VALUE, "a value is held in memory until it is committed"),
         ];
         found.into_iter().flatten().collect()

@@ -38,6 +38,7 @@ fn a_limit_of_the_manifest_has_no_effect() {
     assert_eq!((limits.concurrency, limits.queue), (4, 16));
     assert_eq!((limits.request_body, limits.response_body), (ByteSize::mib(1), ByteSize::mib(2)));
     assert_eq!((limits.value, limits.log_rate), (ByteSize::kib(3), ByteSize::bytes(1000)));
+    assert_eq!((limits.outgoing, limits.outgoing_body), (4, ByteSize::mib(1)));
 }
 
 #[test]

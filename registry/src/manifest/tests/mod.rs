@@ -35,6 +35,8 @@ request_body = "1MiB"
 response_body = "2MiB"
 value = "3KiB"
 log_rate = "1kB"
+outgoing = 4
+outgoing_body = "1MiB"
 
 [service.users.grants]
 http = ["https://api.example.com/v1/"]
