@@ -24,7 +24,7 @@ use crate::body::Body;
 use crate::config::HostConfig;
 use crate::fault::Fault;
 use crate::gateway::{Door, Gateway, Limits, bind};
-use crate::mesh::OutgoingHttp;
+use crate::mesh::{OutgoingHttp, system_lookup};
 use crate::runtime::Runtime;
 use crate::services::{HttpEntry, Parts, Services, Table};
 use crate::shutdown::{Shutdown, Signals, Tasks};
@@ -173,7 +173,8 @@ async fn open(data: &DataDir) -> anyhow::Result<Opened> {
 }
 
 fn runtime(compiled: impl AsRef<Path>, store: Store, telemetry: &Telemetry, tasks: &Tasks) -> anyhow::Result<Runtime> {
-    Runtime::new(compiled.as_ref(), store, Arc::new(OutgoingHttp::new()), telemetry.clone(), tasks.clone())
+    let outbound = Arc::new(OutgoingHttp::new(system_lookup()));
+    Runtime::new(compiled.as_ref(), store, outbound, telemetry.clone(), tasks.clone())
 }
 
 fn limits(config: &HostConfig) -> Limits {

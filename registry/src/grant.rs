@@ -1,28 +1,36 @@
 //! What a service may reach outside its island.
 //!
-//! A [`UrlGrant`] decides by the text of a URL alone: scheme, host, port and path prefix. It
-//! never resolves a name; which addresses a granted name may lead to is decided where the
-//! connection is made.
+//! A [`UrlGrant`] decides by the text of a request alone: method, scheme, host, port and path
+//! prefix. It never resolves a name. An address that is not the open internet (see
+//! [`crate::address`]) has to be granted as such: [`named_addresses`] gives those that the grants
+//! name for one request, and whoever connects reaches no others inside.
 //!
 //! A grant with a path prefix is read in the narrow way: a request passes only if every server,
 //! however it decodes paths, would stay below the prefix. Therefore a path with `.` or `..` in
 //! any spelling is refused (see `has_dots` in `path.rs`), and empty segments count as segments.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::str::FromStr;
 
-use http::Uri;
 use http::uri::Authority;
+use http::{Method, Uri};
 use thiserror::Error;
 
-use crate::host::{HostError, HostPattern};
+use crate::host::{Host, HostError, HostPattern};
 use crate::path;
+use crate::route::parse_method;
 use crate::text::serde_as_text;
 
-/// `scheme://host[:port][/prefix]`: URLs that a service may send requests to. The prefix counts
-/// in whole segments: `/v1` and `/v1/` mean `/v1` itself and all below it, not `/v10`.
+/// `[METHOD,… ]scheme://host[:port][/prefix]`: requests that a service may send. Without methods
+/// all are meant but CONNECT, which would make a tunnel of the connection. The host is a name
+/// (`*.example.com`: all below `example.com`), an address, or `localhost`, which stands for this
+/// machine's two loopback addresses. The prefix counts in whole segments: `/v1` and `/v1/` mean
+/// `/v1` itself and all below it, not `/v10`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct UrlGrant {
+    /// None: every method.
+    methods: Vec<Method>,
     scheme: Scheme,
     host: HostPattern,
     port: u16,
@@ -36,6 +44,16 @@ enum Scheme {
     Https,
 }
 
+/// The addresses that these grants name for a request, whatever host it goes to: those of hosts
+/// written as an address and of `localhost`, if the grant covers the rest of the request.
+pub fn named_addresses(grants: &[UrlGrant], method: &Method, uri: &Uri) -> Vec<IpAddr> {
+    let covering = grants.iter().filter(|grant| grant.allows_besides_host(method, uri));
+    let mut addresses: Vec<IpAddr> = covering.flat_map(|grant| grant.host.addresses()).collect();
+    addresses.sort_unstable();
+    addresses.dedup();
+    addresses
+}
+
 /// Why a text is no grant.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum GrantError {
@@ -46,6 +64,14 @@ pub enum GrantError {
     Scheme {
         /// The text.
         text: String,
+    },
+    /// Something else than methods in front of the URL.
+    #[error(
+        "a URL grant has in front of its URL what is no list of methods: {reason}; write it as in `GET,POST https://api.example.com/v1/`"
+    )]
+    Method {
+        /// What is wrong.
+        reason: String,
     },
     /// A user or password.
     #[error(
@@ -74,22 +100,29 @@ pub enum GrantError {
 }
 
 impl UrlGrant {
-    /// Whether a request to `uri` is covered. The query is not looked at; a URL with a user or
-    /// password, or without scheme and host, never is.
-    pub fn allows(&self, uri: &Uri) -> bool {
-        uri.scheme_str().is_some_and(|scheme| scheme.eq_ignore_ascii_case(self.scheme.as_str()))
-            && uri.authority().is_some_and(|authority| self.allows_authority(authority))
+    /// Whether a request is covered. The query is not looked at; a URL with a user or password,
+    /// or without scheme and host, never is, and CONNECT never.
+    pub fn allows(&self, method: &Method, uri: &Uri) -> bool {
+        let host = uri.host().filter(|host| host.parse::<Host>().is_ok());
+        host.is_some_and(|host| self.host.matches(host)) && self.allows_besides_host(method, uri)
+    }
+
+    fn allows_besides_host(&self, method: &Method, uri: &Uri) -> bool {
+        self.allows_method(method)
+            && uri.scheme_str().is_some_and(|scheme| scheme.eq_ignore_ascii_case(self.scheme.as_str()))
+            && uri.authority().is_some_and(|authority| self.allows_port(authority))
             && self.allows_path(uri.path())
     }
 
-    fn allows_authority(&self, authority: &Authority) -> bool {
-        if authority.as_str().contains('@') || !self.host.matches(authority.host()) {
-            return false;
-        }
+    fn allows_method(&self, method: &Method) -> bool {
+        *method != Method::CONNECT && (self.methods.is_empty() || self.methods.contains(method))
+    }
+
+    fn allows_port(&self, authority: &Authority) -> bool {
         // The port is read from the text: `Authority::port` takes one that does not fit in 16
-        // bits for an absent one, which would pass as the default.
+        // bits for an absent one, which would pass as the default. A user in front is no host.
         let port = authority.as_str().strip_prefix(authority.host()).and_then(|rest| port(rest, self.scheme));
-        port == Some(self.port)
+        port == Some(self.port) && !authority.as_str().contains('@')
     }
 
     fn allows_path(&self, path: &str) -> bool {
@@ -134,7 +167,8 @@ impl FromStr for UrlGrant {
     type Err = GrantError;
 
     fn from_str(text: &str) -> Result<Self, GrantError> {
-        let (scheme, rest) = split_scheme(text).ok_or_else(|| GrantError::Scheme { text: text.to_owned() })?;
+        let (methods, url) = split_methods(text)?;
+        let (scheme, rest) = split_scheme(url).ok_or_else(|| GrantError::Scheme { text: text.to_owned() })?;
         let (authority, path) = rest.find('/').map_or((rest, ""), |slash| rest.split_at(slash));
         if authority.contains('@') {
             return Err(GrantError::Userinfo);
@@ -143,8 +177,21 @@ impl FromStr for UrlGrant {
         let host = host.parse()?;
         let port = port(rest, scheme).ok_or_else(|| GrantError::Port { text: text.to_owned() })?;
         let prefix = parse_prefix(path).map_err(|reason| GrantError::Path { text: text.to_owned(), reason })?;
-        Ok(Self { scheme, host, port, prefix })
+        Ok(Self { methods, scheme, host, port, prefix })
     }
+}
+
+/// The methods in their order in the alphabet, so that a grant is printed in one way, and the rest.
+fn split_methods(text: &str) -> Result<(Vec<Method>, &str), GrantError> {
+    let Some((list, url)) = text.split_once(' ').filter(|(list, _)| !list.contains("://")) else {
+        return Ok((Vec::new(), text));
+    };
+    let refused = |reason: String| GrantError::Method { reason };
+    let parsed = list.split(',').map(|word| parse_method(word).map_err(|error| refused(error.to_string())));
+    let mut methods = parsed.collect::<Result<Vec<_>, _>>()?;
+    methods.sort_unstable_by(|one, other| one.as_str().cmp(other.as_str()));
+    methods.dedup();
+    Ok((methods, url))
 }
 
 fn split_scheme(text: &str) -> Option<(Scheme, &str)> {
@@ -171,6 +218,10 @@ fn parse_prefix(path: &str) -> Result<Vec<String>, &'static str> {
 
 impl fmt::Display for UrlGrant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.methods.is_empty() {
+            let methods: Vec<&str> = self.methods.iter().map(Method::as_str).collect();
+            write!(f, "{} ", methods.join(","))?;
+        }
         write!(f, "{}://{}", self.scheme.as_str(), self.host)?;
         if self.port != self.scheme.default_port() {
             write!(f, ":{}", self.port)?;
@@ -183,126 +234,4 @@ impl fmt::Display for UrlGrant {
 serde_as_text!(UrlGrant);
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn allows(grant: &str, url: &str) -> bool {
-        grant.parse::<UrlGrant>().unwrap().allows(&url.parse().unwrap())
-    }
-
-    #[test]
-    fn a_granted_url_is_refused() {
-        for (grant, url) in [
-            ("https://api.example.com/v1/", "https://api.example.com/v1/users?x=1"),
-            ("https://api.example.com/v1/", "https://api.example.com/v1"),
-            ("https://api.example.com/v1", "https://api.example.com/v1/a//b"),
-            ("https://api.example.com/v1", "https://api.example.com/%76%31/a"),
-            ("https://api.example.com", "https://API.example.COM:443/anything"),
-            ("https://api.example.com:443", "https://api.example.com./"),
-            ("http://api.example.com:8080/", "http://api.example.com:8080"),
-            ("https://*.example.com", "https://a.b.example.com/x/../y"),
-            ("http://[::1]:9000", "http://[0:0::1]:9000/"),
-            ("http://a.test/gr%C3%B6".replace("%C3%B6", "ö").as_str(), "http://a.test/gr%C3%B6/x"),
-            ("http://a.test/v1", "http://a.test/v1/group%2Fproject"),
-        ] {
-            assert!(allows(grant, url), "{grant} {url}");
-        }
-    }
-
-    #[test]
-    fn a_url_that_was_not_granted_passes() {
-        for (grant, url) in [
-            ("https://api.example.com/v1/", "https://api.example.com/v10"),
-            ("https://api.example.com/v1/", "https://api.example.com/V1/a"),
-            ("https://api.example.com/v1/", "https://api.example.com/"),
-            ("https://api.example.com/v1/", "https://api.example.com//v1/a"),
-            ("https://api.example.com/a/b", "https://api.example.com/a%2Fb/c"),
-            ("https://api.example.com/", "http://api.example.com/"),
-            ("https://api.example.com/", "https://api.example.com:8443/"),
-            ("https://api.example.com/", "https://api.example.com:99999/"),
-            ("https://api.example.com/", "https://api.example.com:/"),
-            ("https://api.example.com/", "https://user@api.example.com/"),
-            ("https://api.example.com/", "https://api.example.com:443@evil.org/"),
-            ("https://api.example.com/", "https://api.example.com.evil.org/"),
-            ("https://*.example.com/", "https://example.com/"),
-            ("https://*.example.com/", "https://evilexample.com/"),
-            ("http://127.0.0.1/", "http://127.1/"),
-            ("http://127.0.0.1/", "/"),
-        ] {
-            assert!(!allows(grant, url), "{grant} {url}");
-        }
-    }
-
-    #[test]
-    fn a_path_climbs_out_of_its_prefix() {
-        for path in [
-            "/v1/../admin",
-            "/v1/%2e%2e/admin",
-            "/v1/..%2fadmin",
-            "/v1/..%5cadmin",
-            "/v1/..;/admin",
-            "/x/../v1/a",
-            "/v1/./a",
-            "/v1/..",
-        ] {
-            assert!(!allows("https://api.example.com/v1/", &format!("https://api.example.com{path}")), "{path}");
-        }
-    }
-
-    #[test]
-    fn a_bad_grant_gives_another_message() {
-        let message = |text: &str| text.parse::<UrlGrant>().unwrap_err().to_string();
-        for text in ["", "api.example.com", "ftp://a", "//a", "https:/a"] {
-            assert!(message(text).contains("neither `http://` nor `https://`"), "{text}");
-        }
-        assert!(message("https://me:pw@a/").contains("user or password"));
-        assert!(!message("https://me:pw@a/").contains("pw@"), "a password must not be shown");
-        for text in ["https://", "https:///v1", "https://a b/", "https://*/", "https://a?x=1", "https://[::1/"] {
-            assert!(message(text).contains("is not a host"), "{text}: {}", message(text));
-        }
-        for text in
-            ["https://a:/", "https://a:0/", "https://a:65536/", "https://a:x/", "https://a:+1/", "https://[::1]x/"]
-        {
-            assert!(message(text).contains("port"), "{text}: {}", message(text));
-        }
-        for text in [
-            "https://a/v1//b",
-            "https://a/../b",
-            "https://a/%2e",
-            "https://a/?x",
-            "https://a/v1/#x",
-            "https://a/{id}",
-            "https://a//",
-        ] {
-            assert!(message(text).contains("cannot be a prefix"), "{text}: {}", message(text));
-        }
-    }
-
-    #[test]
-    fn one_grant_is_printed_in_two_ways() {
-        for (text, canonical) in [
-            ("HTTPS://Api.Example.com:443/v1", "https://api.example.com/v1/"),
-            ("http://a.test:80", "http://a.test/"),
-            ("http://a.test:8080/a/b/", "http://a.test:8080/a/b/"),
-        ] {
-            assert_eq!(text.parse::<UrlGrant>().unwrap().to_string(), canonical);
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn a_prefix_lets_a_neighbour_through(path in "(/(v1|v2|\\.|\\.\\.|%2e|%2F|a)){0,5}/?") {
-            let allowed = allows("https://a.test/v1/", &format!("https://a.test{path}"));
-            prop_assert!(!allowed || path == "/v1" || path.starts_with("/v1/"));
-            prop_assert!(!allowed || !(path.contains("/.") || path.contains("%2e")));
-        }
-
-        #[test]
-        fn a_printed_grant_cannot_be_read_back(host in "(\\*\\.)?[a-z]{1,8}(\\.[a-z]{2,3})?", port in 1u16.., prefix in "(/[a-z0-9ö~-]{1,5}){0,3}") {
-            let grant: UrlGrant = format!("https://{host}:{port}{prefix}").parse().unwrap();
-            prop_assert_eq!(grant.to_string().parse(), Ok(grant));
-        }
-    }
-}
+mod tests;

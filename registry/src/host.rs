@@ -1,7 +1,12 @@
-//! Host patterns: `api.example.com` or `*.example.com`, in grants and in gateway rules.
+//! Hosts as they stand in URLs, and patterns of them: `api.example.com` or `*.example.com`, in
+//! grants and in gateway rules.
+//!
+//! There is one way to write a host. What a resolver would read as an address although it does
+//! not look like one (`127.1`, `0x7f.1`, `2130706433`) is no host here, so nothing passes a check
+//! as a name and arrives as an address.
 
 use std::fmt;
-use std::net::Ipv6Addr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
 use thiserror::Error;
@@ -10,6 +15,15 @@ use crate::text::serde_as_text;
 
 /// Longest name in DNS, RFC 1035 section 2.3.4, written with dots.
 const MAX_LEN: usize = 253;
+
+/// A host: a name, or an address in its one canonical form.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Host {
+    /// Lower case, without the dot that marks a full name.
+    Name(String),
+    /// Written as an address, IPv6 in brackets.
+    Address(IpAddr),
+}
 
 /// A host, or all hosts below a domain. Lower case, without a port and without a trailing dot.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -44,6 +58,14 @@ pub enum HostError {
 }
 
 impl HostPattern {
+    /// The addresses that it names: see [`Host::addresses`].
+    pub fn addresses(&self) -> Vec<IpAddr> {
+        match self {
+            Self::Exact(exact) => exact.parse().map_or_else(|_| Vec::new(), |host: Host| host.addresses()),
+            Self::Below(_) => Vec::new(),
+        }
+    }
+
     /// Whether a host, as it stands in a URL or a `Host` header without its port, is meant.
     pub fn matches(&self, host: &str) -> bool {
         let host = canonical(host);
@@ -53,6 +75,47 @@ impl HostPattern {
                 .strip_suffix(domain.as_str())
                 .and_then(|front| front.strip_suffix('.'))
                 .is_some_and(|front| !front.is_empty()),
+        }
+    }
+}
+
+impl Host {
+    /// The addresses that the host stands for whatever a resolver says: its own, and those of
+    /// this machine for `localhost` (RFC 6761 section 6.3).
+    pub fn addresses(&self) -> Vec<IpAddr> {
+        match self {
+            Self::Address(address) => vec![*address],
+            Self::Name(name) if name == "localhost" => vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()],
+            Self::Name(_) => Vec::new(),
+        }
+    }
+}
+
+impl FromStr for Host {
+    type Err = HostError;
+
+    fn from_str(text: &str) -> Result<Self, HostError> {
+        let form = |reason| HostError::Form { text: text.to_owned(), reason };
+        let host = canonical(text);
+        if host.starts_with('[') {
+            let address = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+            let address = address.and_then(|address| address.parse::<Ipv6Addr>().ok());
+            let address = address.ok_or_else(|| form("what stands in brackets is no IPv6 address"))?;
+            return Ok(Self::Address(address.into()));
+        }
+        if let Some(reason) = name_problem(&host) {
+            return Err(form(reason));
+        }
+        Ok(host.parse::<Ipv4Addr>().map_or(Self::Name(host), |address| Self::Address(address.into())))
+    }
+}
+
+impl fmt::Display for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Name(name) => f.write_str(name),
+            Self::Address(IpAddr::V4(address)) => write!(f, "{address}"),
+            Self::Address(IpAddr::V6(address)) => write!(f, "[{address}]"),
         }
     }
 }
@@ -71,34 +134,27 @@ impl FromStr for HostPattern {
 
     fn from_str(text: &str) -> Result<Self, HostError> {
         let wildcard = || HostError::Wildcard { text: text.to_owned() };
-        let form = |reason| HostError::Form { text: text.to_owned(), reason };
         let host = canonical(text);
-        if host.starts_with('[') {
-            let address = host.trim_matches(['[', ']']).parse::<Ipv6Addr>();
-            return address
-                .map(|_| Self::Exact(host.clone()))
-                .map_err(|_| form("what stands in brackets is no IPv6 address"));
-        }
-        let (domain, below) = match host.strip_prefix("*.") {
-            Some(domain) => (domain, true),
-            None => (host.as_str(), false),
+        let Some(domain) = host.strip_prefix("*.") else {
+            let exact = || text.parse().map(|host: Host| Self::Exact(host.to_string()));
+            return if host.contains('*') { Err(wildcard()) } else { exact() };
         };
-        if domain.contains('*') || (below && is_numeric(domain)) {
+        if domain.contains('*') || is_numeric(domain) {
             return Err(wildcard());
         }
         match name_problem(domain) {
-            Some(reason) => Err(form(reason)),
-            None if below => Ok(Self::Below(domain.to_owned())),
-            None => Ok(Self::Exact(host)),
+            Some(reason) => Err(HostError::Form { text: text.to_owned(), reason }),
+            None => Ok(Self::Below(domain.to_owned())),
         }
     }
 }
 
 /// Whether a name ends like an IPv4 address does, so that it is one or nothing (WHATWG URL,
-/// "ends in a number").
+/// "ends in a number checker"): in digits, or in `0x` and hexadecimal ones.
 fn is_numeric(name: &str) -> bool {
     let last = name.rsplit('.').next().unwrap_or_default();
-    !last.is_empty() && last.bytes().all(|byte| byte.is_ascii_digit())
+    let hex = last.strip_prefix("0x").is_some_and(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()));
+    hex || !last.is_empty() && last.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 fn name_problem(name: &str) -> Option<&'static str> {
@@ -113,7 +169,7 @@ fn name_problem(name: &str) -> Option<&'static str> {
         Some("it has a character other than letters, digits, `-`, `_` and `.`")
     } else if name.len() > MAX_LEN || name.split('.').any(|label| label.is_empty() || label.len() > 63) {
         Some("each part between dots has 1 to 63 characters, and all together at most 253")
-    } else if is_numeric(name) && name.parse::<std::net::Ipv4Addr>().is_err() {
+    } else if is_numeric(name) && name.parse::<Ipv4Addr>().is_err() {
         Some("it ends in a number, but is no IPv4 address")
     } else {
         None
@@ -162,6 +218,21 @@ mod tests {
     }
 
     #[test]
+    fn an_address_is_taken_for_a_name() {
+        let host = |text: &str| text.parse::<Host>().unwrap();
+        for (text, canonical) in
+            [("127.0.0.1", "127.0.0.1"), ("127.0.0.1.", "127.0.0.1"), ("[::ffff:10.0.0.1]", "[::ffff:10.0.0.1]")]
+        {
+            assert!(matches!(host(text), Host::Address(_)), "{text}");
+            assert_eq!(host(text).to_string(), canonical);
+            assert_eq!(host(text).addresses().len(), 1);
+        }
+        assert_eq!(host("API.example.com."), Host::Name("api.example.com".into()));
+        assert!(host("api.example.com").addresses().is_empty());
+        assert!(host("LocalHost.").addresses().iter().all(IpAddr::is_loopback));
+    }
+
+    #[test]
     fn a_bad_host_is_accepted() {
         for text in ["*", "a.*.com", "*.*.com", "*a.com", "*.0.0.1", "*.10"] {
             assert!(matches!(text.parse::<HostPattern>(), Err(HostError::Wildcard { .. })), "{text}");
@@ -181,6 +252,14 @@ mod tests {
             "1.2.3",
             "0x7f.1",
             "127.1",
+            "0x7f000001",
+            "2130706433",
+            "a.0X7F",
+            "127.0.0.01",
+            "127%2E0%2E0%2E1",
+            "[::1",
+            "[[::1]]",
+            "[fe80::1%eth0]",
         ] {
             assert!(matches!(text.parse::<HostPattern>(), Err(HostError::Form { .. })), "{text}");
         }

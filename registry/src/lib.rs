@@ -3,7 +3,8 @@
 //! | module | holds |
 //! | --- | --- |
 //! | [`name`], [`digest`], [`units`], [`host`] | values parsed once at the border and trusted behind it |
-//! | [`grant`] | what a service may reach outside its island |
+//! | [`grant`], [`address`] | what a service may reach outside its island, and what is not outside |
+//! | [`subject`] | names of events, and patterns of them |
 //! | [`settings`] | everything that a revision was deployed with; every default, with its reason |
 //! | [`route`] | gateway rules as data: patterns, targets, rewrites, which of two is more specific |
 //! | [`manifest`] | `holm.toml`: what the user wrote, checked, with diagnostics that point at it |
@@ -17,6 +18,7 @@
 //! `path` (request paths, read the cautious way) and `text` (values in JSON as their text) are
 //! helpers inside the crate.
 
+pub mod address;
 pub mod artifact;
 pub mod catalog;
 pub mod data_dir;
@@ -31,6 +33,7 @@ mod path;
 pub mod route;
 pub mod settings;
 pub mod store;
+pub mod subject;
 pub mod table;
 mod text;
 pub mod units;

@@ -187,6 +187,12 @@ pub struct Limits {
     pub value: ByteSize,
     /// Bytes of log text a second; more is dropped and counted.
     pub log_rate: ByteSize,
+    /// Requests to the outside at once, from their start to the end of the answer's body. Each
+    /// holds a connection and up to 64 KiB of its answer; 32 are half of the default
+    /// `concurrency`, so one slow upstream does not fill the host's table of open files.
+    pub outgoing: u32,
+    /// Largest body in an answer from outside: as large as an answer of our own.
+    pub outgoing_body: ByteSize,
 }
 
 impl Default for Limits {
@@ -208,6 +214,8 @@ impl Default for Limits {
             state: ByteSize::mib(256),
             value: ByteSize::mib(1),
             log_rate: ByteSize::kib(64),
+            outgoing: 32,
+            outgoing_body: ByteSize::mib(64),
         }
     }
 }
@@ -241,7 +249,9 @@ impl Health {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Grants {
-    /// URL prefixes that outgoing HTTP may reach: `https://api.example.com/v1/`.
+    /// What outgoing HTTP may reach: `https://api.example.com/v1/`, or only with some methods,
+    /// `GET,POST https://*.example.com/`. A name reaches what is inside (private, loopback, …)
+    /// only at addresses that are granted as such: `http://10.0.0.5:8080/`.
     pub http: Vec<UrlGrant>,
     /// Secrets by name. They are read like config, and never listed, shown or logged.
     pub secrets: BTreeMap<String, Secret>,

@@ -135,6 +135,7 @@ where
             service: service.clone(),
             deadline: access.begun + rule.spec.timeout.unwrap_or(self.limits.deadline),
             request_id: headers::text(&access.request_id).into_owned(),
+            trace: access.trace,
         };
         let result = self.call(context, entry, request).await;
         access.revision =

@@ -6,4 +6,4 @@
 
 mod outgoing;
 
-pub use outgoing::OutgoingHttp;
+pub use outgoing::{Lookup, OutgoingHttp, system_lookup};

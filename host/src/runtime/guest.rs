@@ -5,6 +5,7 @@ use std::sync::Arc;
 use holm_registry::ServiceName;
 use holm_registry::settings::Settings;
 use holm_registry::store::Store as Database;
+use tokio::sync::Semaphore;
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
@@ -35,6 +36,8 @@ pub struct Island {
     pub metrics: Arc<RevisionMetrics>,
     /// The one way off the island.
     pub outbound: Arc<dyn Outbound>,
+    /// Who may be on that way now: `limits.outgoing`.
+    pub outgoing: Arc<Semaphore>,
 }
 
 /// The data of one store.

@@ -9,6 +9,7 @@ use holm_registry::ServiceName;
 use super::cpu::CpuMeter;
 use crate::fault::Fault;
 use crate::state::{Staged, UnitOfWork};
+use crate::telemetry::trace::TraceContext;
 
 /// How one HTTP request enters a service.
 #[derive(Clone, Debug)]
@@ -19,6 +20,8 @@ pub struct HttpEntry {
     pub deadline: Instant,
     /// The request's id, as in the access log and in `x-request-id`.
     pub request_id: String,
+    /// Its place in the trace that it belongs to.
+    pub trace: TraceContext,
 }
 
 /// One invocation. It lives outside the store, so that its unit of work can be cut, committed
@@ -27,6 +30,8 @@ pub struct HttpEntry {
 pub struct Invocation {
     /// As in the access log.
     pub request_id: String,
+    /// Its place in the trace that it belongs to.
+    pub trace: TraceContext,
     /// When the answer's head is due.
     pub deadline: Instant,
     /// Its CPU account.
@@ -41,9 +46,10 @@ pub struct Invocation {
 
 impl Invocation {
     /// A new invocation with an empty unit of work.
-    pub fn new(request_id: String, deadline: Instant, cpu: CpuMeter) -> Self {
+    pub fn new(request_id: String, trace: TraceContext, deadline: Instant, cpu: CpuMeter) -> Self {
         Self {
             request_id,
+            trace,
             deadline,
             cpu: Arc::new(cpu),
             unit: Mutex::new(UnitOfWork::default()),

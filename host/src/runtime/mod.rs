@@ -39,7 +39,7 @@ mod slots;
 pub use explain::LimitLine;
 pub use inspect::{ImportLine, Inspection, inspect};
 pub use invocation::HttpEntry;
-pub use outbound::{Answer, Outbound, OutboundError};
+pub use outbound::{Answer, Outbound, OutboundError, Terms};
 pub use revision::Revision;
 
 use std::collections::BTreeSet;
@@ -51,6 +51,7 @@ use holm_registry::settings::Settings;
 use holm_registry::store::Store as Database;
 use holm_registry::{Digest, ServiceName};
 use semver::Version;
+use tokio::sync::Semaphore;
 use wasmtime::Engine;
 use wasmtime::component::{Component, Linker};
 
@@ -172,6 +173,7 @@ impl Runtime {
         let island = Island {
             log: IslandLog::new(self.telemetry.logs.clone(), service.clone(), revision, limit, metrics.clone()),
             metrics,
+            outgoing: Arc::new(Semaphore::new(settings.limits.outgoing as usize)),
             service,
             revision,
             settings: Arc::new(settings),

@@ -91,7 +91,7 @@ pub async fn serve(
 
 fn new_invocation(revision: &Revision, entry: &HttpEntry, deadline: std::time::Instant) -> Arc<Invocation> {
     let cpu = CpuMeter::new(revision.settings().limits.cpu);
-    Arc::new(Invocation::new(entry.request_id.clone(), deadline, cpu))
+    Arc::new(Invocation::new(entry.request_id.clone(), entry.trace, deadline, cpu))
 }
 
 async fn attempt(

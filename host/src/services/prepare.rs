@@ -14,6 +14,7 @@ use super::{DeployComponent, DeployError, DeployOne, HttpEntry, Services, lock};
 use crate::body;
 use crate::runtime::{Identity, Revision, beside_requests};
 use crate::telemetry::now_ms;
+use crate::telemetry::trace::TraceContext;
 
 /// A revision that could take over now.
 pub(super) struct Prepared {
@@ -152,6 +153,7 @@ pub(super) async fn probe(revision: &Arc<Revision>, health: &Health) -> Result<(
         service: revision.service().clone(),
         deadline: Instant::now() + health.timeout,
         request_id: "probe".into(),
+        trace: TraceContext::generate(),
     };
     match revision.http(&entry, request).await {
         Ok(response) if is_well(response.status()) => Ok(()),

@@ -23,6 +23,10 @@ mod gateway_hostile;
 #[cfg(test)]
 mod guests;
 #[cfg(test)]
+mod outgoing;
+#[cfg(test)]
+mod outside;
+#[cfg(test)]
 mod process;
 #[cfg(test)]
 mod readme;

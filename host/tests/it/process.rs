@@ -66,6 +66,14 @@ impl Host {
         Self::launch(command, dir, arguments)
     }
 
+    /// Starts one with variables in its environment.
+    pub(crate) fn start_with_env(variables: &[(&str, &str)]) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let mut command = holm(dir.path());
+        command.envs(variables.iter().copied());
+        Self::launch(command, dir, &[])
+    }
+
     /// Starts one that may write no file larger than `blocks` (512 bytes or 1 KiB each, by shell).
     pub(crate) fn start_with_file_limit(blocks: u32) -> Self {
         let dir = tempfile::tempdir().unwrap();

@@ -36,10 +36,10 @@ const OWNERS: &[(&[&str], &[&str], &str)] = &[
     ),
     (
         &["hyper::", "hyper_util::"],
-        &["host/src/gateway/", "host/src/admin/", "host/src/mesh/outgoing.rs"],
+        &["host/src/gateway/", "host/src/admin/", "host/src/mesh/outgoing/"],
         "connections belong to the doors and to the way out; plain `http` types travel between them",
     ),
-    (&["hyper_rustls::", "rustls::"], &["host/src/mesh/outgoing.rs"], "one place decides whom we trust outside"),
+    (&["hyper_rustls::", "rustls::"], &["host/src/mesh/outgoing/"], "one place decides whom we trust outside"),
     (&["axum::", "utoipa_axum::"], &["host/src/admin/"], "only the admin API is written with a framework"),
     (
         &["utoipa::"],

@@ -200,5 +200,7 @@ fn merge_limits(own: &RawLimits, shared: &RawLimits) -> Limits {
         state: own.state.or(shared.state).unwrap_or(base.state),
         value: own.value.or(shared.value).unwrap_or(base.value),
         log_rate: own.log_rate.or(shared.log_rate).unwrap_or(base.log_rate),
+        outgoing: own.outgoing.or(shared.outgoing).unwrap_or(base.outgoing),
+        outgoing_body: own.outgoing_body.or(shared.outgoing_body).unwrap_or(base.outgoing_body),
     }
 }

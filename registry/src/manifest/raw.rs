@@ -88,6 +88,8 @@ pub(super) struct RawLimits {
     pub(super) state: Option<ByteSize>,
     pub(super) value: Option<ByteSize>,
     pub(super) log_rate: Option<ByteSize>,
+    pub(super) outgoing: Option<u32>,
+    pub(super) outgoing_body: Option<ByteSize>,
 }
 
 /// `[[gateway.route]]`
@@ -234,6 +236,8 @@ fn limits(mut section: Section<'_>) -> RawLimits {
         state: section.size("state"),
         value: section.size("value"),
         log_rate: section.size("log_rate"),
+        outgoing: section.count("outgoing"),
+        outgoing_body: section.size("outgoing_body"),
     };
     section.finish(&[]);
     found

@@ -133,6 +133,12 @@ impl Settings {
                 "without a permit nothing runs, and each invocation holds memory of the host",
             ),
             number("limits.queue", limits.queue, QUEUE, "each waiting request holds memory of the host"),
+            number(
+                "limits.outgoing",
+                limits.outgoing,
+                COUNT,
+                "each request to the outside holds a connection; to have none, grant none",
+            ),
             time("limits.queue_wait", limits.queue_wait, Duration::ZERO..=DAY, "nobody waits for longer than a day"),
         ];
         found.into_iter().flatten().chain(self.check_data()).collect()

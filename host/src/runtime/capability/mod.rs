@@ -8,4 +8,5 @@ pub mod config;
 pub mod keyvalue;
 pub mod logging;
 pub mod outgoing;
+mod request_body;
 pub mod stdio;

@@ -1,15 +1,28 @@
 //! `wasi:http/outgoing-handler` and `wasi:http/client`: both meet in one hook.
+//!
+//! Here a request is measured against the grants by its text, takes one of the places of
+//! `limits.outgoing`, and is freed of what a guest must not say. Which addresses a granted name
+//! may lead to is decided where the connection is made.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use http::Request;
+use holm_registry::grant::named_addresses;
+use http::{HeaderMap, HeaderName, Request, Response};
 use http_body_util::BodyExt;
+use tokio::sync::OwnedSemaphorePermit;
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
+use super::request_body::{RequestBody, declared_length};
+use crate::body::{Body, BodyError};
 use crate::runtime::guest::Island;
 use crate::runtime::invocation::Invocation;
-use crate::runtime::outbound::OutboundError;
+use crate::runtime::outbound::{OutboundError, Terms};
+use crate::telemetry::logs::{LogLevel, LogSource};
+use crate::telemetry::trace::TraceContext;
+
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 
 /// What `wasi:http` asks the host, for the invocation under way.
 pub struct OutgoingHooks {
@@ -20,27 +33,53 @@ pub struct OutgoingHooks {
 /// Transmission of a body, reported by `wasi:http` to whoever made the message.
 type Transmission = Box<dyn Future<Output = Result<(), Error>> + Send>;
 
+/// A request that may leave, and its place among those of `limits.outgoing`.
+struct Admitted {
+    request: Request<Body>,
+    terms: Terms,
+    place: OwnedSemaphorePermit,
+}
+
 impl OutgoingHooks {
     /// Hooks for a store without an invocation yet.
     pub fn new(island: Arc<Island>) -> Self {
         Self { island, invocation: None }
     }
 
-    /// The deadline of a request that is granted.
-    fn admit(&self, request: &Request<WasiBody>, options: Option<&RequestOptions>) -> Result<Instant, Error> {
+    fn admit(&self, request: Request<WasiBody>, options: Option<RequestOptions>) -> Result<Admitted, Error> {
         let invocation = self.invocation.as_ref().ok_or(Error::HttpRequestDenied)?;
-        let granted = self.island.settings.grants.http.iter().any(|grant| grant.allows(request.uri()));
-        if !granted {
-            tracing::info!(
-                service = %self.island.service,
-                host = request.uri().host().unwrap_or(""),
-                "an outgoing request was denied: no grant in grants.http covers it"
-            );
+        let (grants, host) = (&self.island.settings.grants.http, request.uri().host().unwrap_or_default());
+        if !grants.iter().any(|grant| grant.allows(request.method(), request.uri())) {
+            let method = request.method();
+            let why = format!("{method} to {host} was denied: no grant in grants.http covers method, host and path");
+            deny(&self.island, "grant", &why);
             return Err(Error::HttpRequestDenied);
         }
+        let Ok(place) = self.island.outgoing.clone().try_acquire_owned() else {
+            let limit = self.island.settings.limits.outgoing;
+            let why = format!("a request to {host} was denied: limits.outgoing, {limit}, are under way already");
+            deny(&self.island, "limit", &why);
+            return Err(Error::ConnectionLimitReached);
+        };
+        let named = named_addresses(grants, request.method(), request.uri());
+        let terms = self.terms(invocation, options.unwrap_or_default(), named);
+        let (mut head, body) = request.into_parts();
+        let body = RequestBody::new(body, declared_length(&head.headers)?)?;
+        continue_trace(&mut head.headers, invocation.trace);
         invocation.leaves_island();
-        let own = options.and_then(|options| options.first_byte_timeout).map(|wait| Instant::now() + wait);
-        Ok(own.map_or(invocation.deadline, |own| own.min(invocation.deadline)))
+        Ok(Admitted { request: Request::from_parts(head, body.boxed_unsync()), terms, place })
+    }
+
+    fn terms(&self, invocation: &Invocation, options: RequestOptions, named: Vec<std::net::IpAddr>) -> Terms {
+        let patience: Duration = self.island.settings.timeout;
+        let own = options.first_byte_timeout.and_then(|wait| Instant::now().checked_add(wait));
+        Terms {
+            service: self.island.service.clone(),
+            deadline: own.map_or(invocation.deadline, |own| own.min(invocation.deadline)),
+            pause: options.between_bytes_timeout.map_or(patience, |own| own.min(patience)),
+            body_limit: self.island.settings.limits.outgoing_body.as_u64(),
+            named,
+        }
     }
 }
 
@@ -50,29 +89,105 @@ impl WasiHttpHooks for OutgoingHooks {
         request: Request<WasiBody>,
         options: Option<RequestOptions>,
         _response_transmission: Transmission,
-    ) -> Box<dyn Future<Output = Result<(http::Response<WasiBody>, Transmission), Error>> + Send> {
-        let deadline = match self.admit(&request, options.as_ref()) {
-            Ok(deadline) => deadline,
+    ) -> Box<dyn Future<Output = Result<(Response<WasiBody>, Transmission), Error>> + Send> {
+        let Admitted { request, terms, place } = match self.admit(request, options) {
+            Ok(admitted) => admitted,
             Err(refusal) => return Box::new(std::future::ready(Err(refusal))),
         };
-        let request = request.map(|body| body.map_err(Into::into).boxed_unsync());
-        let answer = self.island.outbound.http(request, deadline);
+        let answer = self.island.outbound.http(request, terms);
+        let island = self.island.clone();
         Box::new(async move {
-            let response = answer.await.map_err(wasi_error)?;
-            let response = response.map(|body| body.map_err(|_| Error::HttpResponseIncomplete).boxed_unsync());
+            let response = answer.await.map_err(|error| told(&island, error))?;
+            let response = response.map(|body| {
+                let with_place = move |error| {
+                    // the place is free again when the body is gone
+                    let _held = &place;
+                    body_error(&island, error)
+                };
+                body.map_err(with_place).boxed_unsync()
+            });
             Ok((response, Box::new(std::future::ready(Ok(()))) as Transmission))
         })
     }
 }
 
+/// Counts a denied request, and says it in the service's log, within the limit of that.
+fn deny(island: &Island, reason: &'static str, why: &str) {
+    island.metrics.outgoing.denied(reason);
+    island.log.write(LogSource::Host, LogLevel::Warn, "outgoing", why);
+}
+
+/// Tells the trace where the request comes from. A guest that traces itself keeps its own step, as
+/// long as it stays in the trace.
+fn continue_trace(headers: &mut HeaderMap, trace: TraceContext) {
+    let mut own = headers.get_all(TRACEPARENT).iter();
+    let parsed = own.next().and_then(|value| TraceContext::parse(value.as_bytes()));
+    if parsed.is_some_and(|parsed| parsed.trace_id == trace.trace_id) && own.next().is_none() {
+        return;
+    }
+    headers.insert(TRACEPARENT, trace.child().to_header());
+    headers.remove(TRACESTATE);
+}
+
+fn told(island: &Island, error: OutboundError) -> Error {
+    if let OutboundError::Prohibited { .. } = error {
+        deny(island, "address", &format!("a request was denied: {error}"));
+    } else {
+        tracing::debug!(%error, "an outgoing request failed");
+    }
+    wasi_error(error)
+}
+
+/// Also said in the log: what ends a body reaches a guest of WASI 0.2 without its reason.
+fn body_error(island: &Island, error: BodyError) -> Error {
+    let Ok(error) = error.downcast::<OutboundError>() else { return Error::HttpResponseIncomplete };
+    match *error {
+        OutboundError::Terminated(_) => Error::HttpResponseIncomplete,
+        OutboundError::TooLarge(_) => {
+            deny(island, "size", &format!("an answer from outside was cut: {error}"));
+            wasi_error(*error)
+        }
+        error => wasi_error(error),
+    }
+}
+
 fn wasi_error(error: OutboundError) -> Error {
-    tracing::debug!(%error, "an outgoing request failed");
     match error {
         OutboundError::UnknownName(_) => Error::DnsError { rcode: None, info_code: None },
+        OutboundError::Prohibited { .. } => Error::DestinationIpProhibited,
         OutboundError::Refused(_) => Error::ConnectionRefused,
         OutboundError::Terminated(_) => Error::ConnectionTerminated,
         OutboundError::Timeout => Error::HttpResponseTimeout,
         OutboundError::Tls(_) => Error::TlsProtocolError,
         OutboundError::Protocol(_) => Error::HttpProtocolError,
+        OutboundError::TooLarge(limit) => Error::HttpResponseBodySize(Some(limit)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    #[test]
+    fn a_request_leaves_its_trace() {
+        let trace = TraceContext::generate();
+        let after = |own: &[HeaderValue]| {
+            let mut headers: HeaderMap = own.iter().map(|value| (TRACEPARENT, value.clone())).collect();
+            headers.insert(TRACESTATE, HeaderValue::from_static("a=b"));
+            continue_trace(&mut headers, trace);
+            let all: Vec<_> = headers.get_all(TRACEPARENT).iter().collect();
+            assert_eq!(all.len(), 1);
+            (TraceContext::parse(all[0].as_bytes()).unwrap(), headers.contains_key(TRACESTATE))
+        };
+        let (made, state) = after(&[]);
+        assert!(made.trace_id == trace.trace_id && made.span_id != trace.span_id && !state);
+        let step = trace.child();
+        assert_eq!(after(&[step.to_header()]), (step, true));
+        for foreign in [&[TraceContext::generate().to_header()][..], &[step.to_header(), step.to_header()]] {
+            let (made, state) = after(foreign);
+            assert!(made.trace_id == trace.trace_id && made != step && !state);
+        }
     }
 }

@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | `revision` | what happened inside the services, by revision? |
 //! | `route` | what did clients outside see, by route? |
+//! | `outgoing` | what were services denied on their way to the outside? |
 //! | `process` | what does the process itself use? |
 //!
 //! Labels are looked up when a revision goes live or a route is published, not for each request:
@@ -11,6 +12,7 @@
 //! user or anything else that a client can make up, and the series of a revision that is
 //! forgotten disappear.
 
+mod outgoing;
 mod process;
 mod revision;
 mod route;
@@ -159,6 +161,7 @@ mod tests {
         first.fault(&Fault::new(FaultKind::Trap, "unreachable"));
         first.fault(&Fault::over(Limit::Cpu, "is used up"));
         first.limit_hit(Limit::LogRate);
+        first.outgoing.denied("grant");
         metrics.swapped(&users());
         let text = metrics.encode();
         for line in [
@@ -169,6 +172,7 @@ mod tests {
             r#"holm_limit_hits_total{service="users",revision="1",limit="limits.cpu"} 1"#,
             r#"holm_limit_hits_total{service="users",revision="1",limit="limits.log_rate"} 1"#,
             r#"holm_invocation_duration_seconds_count{service="users",revision="1"} 1"#,
+            r#"holm_outgoing_denied_total{service="users",revision="1",reason="grant"} 1"#,
             r#"holm_swaps_total{service="users"} 1"#,
             "holm_build_info{version=",
         ] {
@@ -185,6 +189,7 @@ mod tests {
         for revision in 1..=2 {
             metrics.revision(&users(), revision).started();
             metrics.revision(&users(), revision).limit_hit(Limit::Memory);
+            metrics.revision(&users(), revision).outgoing.denied("grant");
             route.observe(&Method::GET, 200, revision, Duration::from_millis(1));
         }
         metrics.forget(&users(), 1);

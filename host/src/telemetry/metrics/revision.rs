@@ -13,6 +13,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
+use super::outgoing::{self, OutgoingMetrics};
 use super::{lock, seconds};
 use crate::fault::{Fault, FaultKind};
 
@@ -46,11 +47,14 @@ pub(super) struct Families {
     duration: Family<Labels, Histogram>,
     in_flight: Family<Labels, Gauge>,
     instances: Family<Labels, Gauge>,
+    outgoing: outgoing::Families,
 }
 
 /// The numbers of one revision. All methods are cheap and may be called from anywhere.
 #[derive(Debug)]
 pub struct RevisionMetrics {
+    /// On the way to the outside.
+    pub outgoing: OutgoingMetrics,
     labels: Labels,
     invocations: Counter,
     /// Only the kinds that happened; most revisions never show one.
@@ -73,6 +77,7 @@ impl Families {
             duration: Family::new_with_constructor(|| Histogram::new(seconds())),
             in_flight: Family::default(),
             instances: Family::default(),
+            outgoing: outgoing::Families::register(registry),
         };
         registry.register("holm_invocations", "Entries into a service's components", families.invocations.clone());
         registry.register("holm_faults", "Invocations that failed, by kind and blame", families.faults.clone());
@@ -92,6 +97,7 @@ impl Families {
     pub(super) fn resolve(&self, service: &ServiceName, revision: u32) -> RevisionMetrics {
         let labels = Labels { service: service.to_string(), revision };
         RevisionMetrics {
+            outgoing: self.outgoing.resolve(service.as_str(), revision),
             invocations: self.invocations.get_or_create_owned(&labels),
             faults: Mutex::default(),
             fault_family: self.faults.clone(),
@@ -109,6 +115,7 @@ impl Families {
         self.duration.remove(&gone.labels);
         self.in_flight.remove(&gone.labels);
         self.instances.remove(&gone.labels);
+        self.outgoing.forget(&gone.outgoing);
         for kind in lock(&gone.faults).keys() {
             self.faults.remove(&gone.fault_labels(*kind));
         }

@@ -42,6 +42,7 @@ fn a_limit_of_the_manifest_has_no_effect() {
     assert_eq!((limits.response_head, limits.response_headers), (ByteSize::kib(5), 60));
     assert_eq!((limits.keys, limits.state), (70, ByteSize::mib(7)));
     assert_eq!((limits.value, limits.log_rate), (ByteSize::kib(3), ByteSize::bytes(1000)));
+    assert_eq!((limits.outgoing, limits.outgoing_body), (4, ByteSize::mib(1)));
 }
 
 #[test]

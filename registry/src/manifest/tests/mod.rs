@@ -43,6 +43,8 @@ keys = 70
 state = "7MiB"
 value = "3KiB"
 log_rate = "1kB"
+outgoing = 4
+outgoing_body = "1MiB"
 
 [service.users.grants]
 http = ["https://api.example.com/v1/"]
