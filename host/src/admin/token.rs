@@ -66,7 +66,8 @@ impl AdminToken {
 
     fn create(path: PathBuf) -> Result<Self, TokenError> {
         let value = random_hex()?;
-        private_file::replace(&path, format!("{value}\n").as_bytes()).map_err(|reason| TokenError::File { path: path.clone(), reason })?;
+        private_file::replace(&path, format!("{value}\n").as_bytes())
+            .map_err(|reason| TokenError::File { path: path.clone(), reason })?;
         Ok(Self { value, path })
     }
 }

@@ -10,7 +10,7 @@ use crate::config::CompileLimits;
 #[derive(Clone, Copy, Debug, clap::Args)]
 #[command(next_help_heading = "Compiling")]
 pub(super) struct CompileArgs {
-    /// CPU time that compiling one component may take, in whole seconds [default: 60s]
+    /// CPU time that compiling one component may take, in whole seconds [default: 1m]
     #[arg(long, value_name = "DURATION", value_parser = whole_seconds)]
     compile_cpu: Option<Duration>,
     /// Time by the clock that it may take [default: 4m]
@@ -62,6 +62,7 @@ mod tests {
     fn the_help_tells_other_defaults_than_there_are() {
         let CompileLimits { cpu, time, memory } = CompileLimits::default();
         let help = Command::command().render_help().to_string();
+        let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
         for default in [format_duration(cpu), format_duration(time), memory.to_string()] {
             assert!(help.contains(&format!("[default: {default}]")), "{default} is not in\n{help}");
         }

@@ -6,8 +6,8 @@ use bytes::Bytes;
 use holm_registry::Digest;
 use wasmtime::component::Component;
 
-use super::component::{default_isolation, export_names, import_names, is_provided, missing_imports};
 use super::compile::{self, Compiler};
+use super::component::{default_isolation, export_names, import_names, is_provided, missing_imports};
 use super::{LoadError, Runtime, beside_requests, engine};
 use crate::config::CompileLimits;
 use crate::telemetry::metrics::CompileMetrics;

@@ -23,6 +23,8 @@ mod gateway_hostile;
 #[cfg(test)]
 mod guests;
 #[cfg(test)]
+mod hostile;
+#[cfg(test)]
 mod process;
 #[cfg(test)]
 mod readme;

@@ -66,7 +66,11 @@ const OWNERS: &[(&[&str], &[&str], &str)] = &[
     ),
     (&["aws_lc_rs::"], &["host/src/runtime/compile/", "host/src/signing.rs"], "cryptography is used in few places"),
     (&["rayon::"], &["host/src/runtime/compile/worker.rs"], "the host's threads are tokio's"),
-    (&["std::env", "env::var"], &["host/src/config.rs", "host/src/config/"], "every setting from the environment has one checked place"),
+    (
+        &["std::env", "env::var"],
+        &["host/src/config.rs", "host/src/config/"],
+        "every setting from the environment has one checked place",
+    ),
     (&["tokio::spawn"], &["host/src/shutdown.rs"], "a drain can only wait for tasks that it knows"),
 ];
 

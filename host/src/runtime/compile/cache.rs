@@ -61,17 +61,18 @@ impl CompileCache {
         Ok(Self { dir: dir.to_owned(), engine: engine.clone(), compatibility, key, writes: Arc::default() })
     }
 
-    /// The compiled component, if it is there and of this host's own making.
+    /// The compiled component, if it is there and of this host's own making. What is there and
+    /// is not goes.
     pub fn load(&self, digest: &Digest) -> Option<Component> {
-        let bytes = fs::read(self.path(digest)).ok()?;
-        let Some(code) = self.verified(digest, &bytes) else {
-            tracing::warn!(digest = %digest, "a compiled component on disk is not as this host wrote it; compiling it again");
-            return None;
-        };
-        match load(&self.engine, code) {
+        let path = self.path(digest);
+        let bytes = fs::read(&path).ok()?;
+        let entry = self.verified(digest, &bytes).ok_or_else(|| "it is not as this host wrote it".to_owned());
+        match entry.and_then(|code| load(&self.engine, code).map_err(|error| error.to_string())) {
             Ok(component) => Some(component),
-            Err(error) => {
-                tracing::warn!(digest = %digest, %error, "a compiled component on disk cannot be used; compiling it again");
+            Err(why) => {
+                tracing::warn!(digest = %digest, why, "a compiled component on disk cannot be used; compiling it again");
+                // best effort: it will be written over
+                let _ = fs::remove_file(&path);
                 None
             }
         }

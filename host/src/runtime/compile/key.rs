@@ -84,8 +84,7 @@ mod tests {
     fn a_restart_forgets_all_compiled_code() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("key");
-        let (first, second) =
-            (CacheKey::load_or_create(&path).unwrap(), CacheKey::load_or_create(&path).unwrap());
+        let (first, second) = (CacheKey::load_or_create(&path).unwrap(), CacheKey::load_or_create(&path).unwrap());
         assert_eq!(mac(&first), mac(&second));
         let other = CacheKey::load_or_create(&dir.path().join("other")).unwrap();
         assert_ne!(mac(&first), mac(&other));

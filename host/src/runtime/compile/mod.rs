@@ -75,10 +75,14 @@ pub enum CompileError {
     )]
     TimedOut(Duration),
     /// It needed more memory.
-    #[error("compiling the component took more than {0} of memory; make its functions smaller, or raise --compile-memory")]
+    #[error(
+        "compiling the component took more than {0} of memory; make its functions smaller, or raise --compile-memory"
+    )]
     TooMuchMemory(ByteSize),
     /// The compiler's process ended before its answer did.
-    #[error("the compiler broke down over the component ({0}); if the machine is short of memory try again, else report it")]
+    #[error(
+        "the compiler broke down over the component ({0}); if the machine is short of memory try again, else report it"
+    )]
     Crashed(String),
     /// The host's own trouble.
     #[error("the compiler cannot be used: {0}")]

@@ -55,7 +55,8 @@ impl<'a> Pipes<'a> {
     }
 
     fn wait(&self, patience: Duration) -> io::Result<()> {
-        let outputs = [self.stdout.as_ref().map(AsFd::as_fd), self.stderr.as_ref().map(AsFd::as_fd)].into_iter().flatten();
+        let outputs =
+            [self.stdout.as_ref().map(AsFd::as_fd), self.stderr.as_ref().map(AsFd::as_fd)].into_iter().flatten();
         let mut files: Vec<_> = outputs.map(|file| PollFd::from_borrowed_fd(file, PollFlags::IN)).collect();
         files.extend(self.stdin.as_ref().map(|stdin| PollFd::new(stdin, PollFlags::OUT)));
         let patience = Timespec::try_from(patience).map_err(|_| ErrorKind::InvalidInput)?;
