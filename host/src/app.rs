@@ -6,7 +6,6 @@
 //! in the listeners' backlogs until [`App::run`].
 
 use std::net::SocketAddr;
-use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context;
@@ -21,11 +20,11 @@ use tokio_util::sync::CancellationToken;
 
 use crate::admin::{self, AdminState, AdminToken};
 use crate::body::Body;
-use crate::config::HostConfig;
+use crate::config::{self, CompileLimits, HostConfig};
 use crate::fault::Fault;
 use crate::gateway::{Door, Gateway, Limits, bind};
 use crate::mesh::{OutgoingHttp, system_lookup};
-use crate::runtime::Runtime;
+use crate::runtime::{CacheKey, Compiling, Runtime};
 use crate::services::{HttpEntry, Parts, Services, Table};
 use crate::shutdown::{Shutdown, Signals, Tasks};
 use crate::telemetry::Telemetry;
@@ -74,8 +73,7 @@ impl App {
         let telemetry = Telemetry::new();
         let tasks = Tasks::new();
         let opened = open(&data).await?;
-        let runtime =
-            runtime(data.compiled(), opened.store.clone(), &telemetry, &tasks).context("cannot start the engine")?;
+        let runtime = runtime(&data, config.compile, opened.store.clone(), &telemetry, &tasks)?;
         let gateway = gateway(&config, &telemetry);
         let services = services(&config, opened.artifacts, opened.catalog, runtime, &telemetry, &tasks, &gateway);
         services.boot().await;
@@ -135,6 +133,7 @@ impl App {
         if let Err(still_running) = self.tasks.wait(Instant::now() + self.config.drain).await {
             tracing::warn!("{still_running}");
         }
+        self.services.stop_compiling();
         let closed = self.store.close().await.context("the store did not close cleanly");
         watching.abort();
         closed
@@ -172,9 +171,18 @@ async fn open(data: &DataDir) -> anyhow::Result<Opened> {
     tokio::task::spawn_blocking(work).await.context("opening the store ended early")?
 }
 
-fn runtime(compiled: impl AsRef<Path>, store: Store, telemetry: &Telemetry, tasks: &Tasks) -> anyhow::Result<Runtime> {
+fn runtime(
+    data: &DataDir,
+    limits: CompileLimits,
+    store: Store,
+    telemetry: &Telemetry,
+    tasks: &Tasks,
+) -> anyhow::Result<Runtime> {
+    let key = CacheKey::load_or_create(&data.compile_key())?;
+    let compiling = Compiling { cache: &data.compiled(), key, program: config::compiler(), limits };
     let outbound = Arc::new(OutgoingHttp::new(system_lookup()));
-    Runtime::new(compiled.as_ref(), store, outbound, telemetry.clone(), tasks.clone())
+    let runtime = Runtime::new(compiling, store, outbound, telemetry.clone(), tasks.clone());
+    runtime.context("cannot start the engine")
 }
 
 fn limits(config: &HostConfig) -> Limits {

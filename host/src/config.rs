@@ -4,11 +4,15 @@
 //! variable (`HOLM_DATA`, `HOLM_LOG`, …) it stands between flag and default. Every default and limit of the host stands in this file,
 //! each with its reason; those of a service stand in the registry's `settings`.
 
+mod compile;
+
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use holm_registry::units::ByteSize;
+
+pub use compile::{CompileLimits, WORKER_COMMAND, compiler};
 
 use crate::telemetry::init::{DEFAULT_FILTER, InitError, LogFormat, parse_filter};
 
@@ -84,6 +88,8 @@ pub struct HostFlags {
     pub log: Option<String>,
     /// `--log-format`.
     pub log_format: Option<LogFormat>,
+    /// `--compile-cpu`, `--compile-timeout`, `--compile-memory`.
+    pub compile: CompileLimits,
 }
 
 /// What the manifest's `[host]` and `[gateway]` say about the host itself.
@@ -112,6 +118,8 @@ pub struct HostConfig {
     pub drain: Duration,
     /// Bytes of one component.
     pub component_limit: usize,
+    /// What compiling one component may take.
+    pub compile: CompileLimits,
     /// Which log lines are written.
     pub log: String,
     /// How they look.
@@ -146,6 +154,7 @@ impl HostConfig {
             body_limit: file.body_limit.unwrap_or(DEFAULT_BODY_LIMIT),
             drain: DEFAULT_DRAIN,
             component_limit: COMPONENT_LIMIT,
+            compile: flags.compile,
             log,
             log_format: flags.log_format.unwrap_or(LogFormat::Text),
         })

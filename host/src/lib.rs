@@ -11,6 +11,7 @@ pub mod fault;
 pub mod gateway;
 pub mod hop_by_hop;
 pub mod mesh;
+mod private_file;
 pub mod runtime;
 pub mod services;
 pub mod shutdown;

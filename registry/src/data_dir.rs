@@ -6,7 +6,9 @@
 //! store/        the database
 //! artifacts/    component bytes by digest
 //! compiled/     native code, made again when it is missing
+//! compile-key   what that code is marked with, so that only our own is run
 //! admin-token   the generated token of the admin API
+//! audit.log     who changed what, with older parts beside it
 //! ```
 
 use std::fs::{self, File, OpenOptions, TryLockError};
@@ -102,6 +104,14 @@ impl DataDir {
     /// The folder of compiled code.
     pub fn compiled(&self) -> PathBuf {
         self.root.join("compiled")
+    }
+    /// The file of the key that compiled code is marked with.
+    pub fn compile_key(&self) -> PathBuf {
+        self.root.join("compile-key")
+    }
+    /// The log of who changed what.
+    pub fn audit_log(&self) -> PathBuf {
+        self.root.join("audit.log")
     }
     /// The file of the admin API's token.
     pub fn admin_token(&self) -> PathBuf {

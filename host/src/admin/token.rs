@@ -1,14 +1,13 @@
 //! The admin token: made on the first start, kept in the data directory, compared in constant time.
 
 use std::fmt;
-use std::fs::{self, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 use subtle::ConstantTimeEq;
 
 use crate::config::TOKEN_FILE;
+use crate::private_file;
 
 /// 256 bits: nobody guesses that, however long they may try.
 const RANDOM_BYTES: usize = 32;
@@ -67,7 +66,8 @@ impl AdminToken {
 
     fn create(path: PathBuf) -> Result<Self, TokenError> {
         let value = random_hex()?;
-        write_private(&path, &value).map_err(|reason| TokenError::File { path: path.clone(), reason })?;
+        private_file::replace(&path, format!("{value}\n").as_bytes())
+            .map_err(|reason| TokenError::File { path: path.clone(), reason })?;
         Ok(Self { value, path })
     }
 }
@@ -87,16 +87,6 @@ fn random_hex() -> Result<String, getrandom::Error> {
     let mut bytes = [0; RANDOM_BYTES];
     getrandom::fill(&mut bytes)?;
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
-}
-
-/// Written beside and renamed, so that a crash leaves a whole token or none; private from the
-/// first byte on, so that nobody can read it between creation and a change of mode.
-fn write_private(path: &Path, value: &str) -> io::Result<()> {
-    let beside = path.with_extension("new");
-    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
-    writeln!(file, "{value}")?;
-    file.sync_all()?;
-    fs::rename(&beside, path)
 }
 
 #[cfg(test)]

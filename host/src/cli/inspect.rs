@@ -7,11 +7,13 @@ use holm_registry::ServiceName;
 
 use super::Context;
 use super::ago::size;
+use super::compile_limits::CompileArgs;
 use super::failure::Failure;
 use super::host::HostArgs;
 use super::limits;
 use crate::admin::api::Inspection;
 use crate::admin::client::{Client, ClientError};
+use crate::config::{self, CompileLimits};
 use crate::runtime;
 
 /// Show what a component imports and exports, and what of that is missing here
@@ -27,6 +29,8 @@ pub(super) struct Args {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
+    compile: CompileArgs,
+    #[command(flatten)]
     host: HostArgs,
 }
 
@@ -35,7 +39,7 @@ impl Args {
         let client = self.host.client(&context.environment)?;
         let inspection = match Subject::of(&self.what)? {
             Subject::Service(name) => client.inspect_service(&name).await?,
-            Subject::File(path) => inspect_file(context, &client, &path).await?,
+            Subject::File(path) => inspect_file(context, &client, &path, self.compile.into()).await?,
         };
         if self.json {
             return context.output.json(&inspection);
@@ -67,7 +71,12 @@ impl Subject {
 }
 
 /// A running host knows what its services export; without one, this binary has the same runtime.
-async fn inspect_file(context: &Context, client: &Client, path: &Path) -> anyhow::Result<Inspection> {
+async fn inspect_file(
+    context: &Context,
+    client: &Client,
+    path: &Path,
+    limits: CompileLimits,
+) -> anyhow::Result<Inspection> {
     let bytes = std::fs::read(path)
         .map_err(|error| Failure::new(format!("{} cannot be read", path.display())).because(error))?;
     let bytes = Bytes::from(bytes);
@@ -76,7 +85,7 @@ async fn inspect_file(context: &Context, client: &Client, path: &Path) -> anyhow
             context
                 .output
                 .note(format_args!("no host answers at {url}: compared with what a host without services has"));
-            let inspection = runtime::inspect(&bytes);
+            let inspection = runtime::inspect(bytes, config::compiler(), limits).await;
             let refused = |error| Failure::new(format!("{} cannot be inspected", path.display())).because(error);
             Ok(inspection.map_err(refused)?.into())
         }

@@ -6,6 +6,8 @@
 //! | file | question it answers |
 //! | --- | --- |
 //! | `up` … `completions` | what does this subcommand do? |
+//! | `compile_worker` | what does the host start for each compilation? |
+//! | `compile_limits` | what may compiling take? |
 //! | `host` | which host is meant, and with which token? |
 //! | [`plan`] | what do a manifest and its components become? |
 //! | [`output`], `failure`, `ago` | how is it shown? |
@@ -13,6 +15,8 @@
 mod ago;
 mod build;
 mod check;
+mod compile_limits;
+mod compile_worker;
 mod completions;
 mod deploy;
 mod failure;
@@ -35,7 +39,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::config::Environment;
+use crate::config::{Environment, WORKER_COMMAND};
 use failure::UsageError;
 use output::Output;
 
@@ -62,6 +66,8 @@ enum Command {
     Logs(logs::Args),
     Check(check::Args),
     Completions(completions::Args),
+    #[command(name = WORKER_COMMAND, hide = true)]
+    CompileWorker,
 }
 
 /// What every subcommand works with.
@@ -98,6 +104,7 @@ fn run(command: Command, context: &Context) -> anyhow::Result<()> {
         Command::Build(args) => args.run(context),
         Command::Check(args) => args.run(context),
         Command::Completions(args) => args.run(context),
+        Command::CompileWorker => compile_worker::run(context),
         Command::Deploy(args) => client()?.block_on(args.run(context)),
         Command::Services(args) => client()?.block_on(args.run(context)),
         Command::Revisions(args) => client()?.block_on(args.run(context)),

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use super::compile_limits::CompileArgs;
 use super::output::ready_line;
 use super::{Context, plan};
 use crate::app::App;
@@ -30,6 +31,8 @@ pub(super) struct Args {
     /// How they look: text or json
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     log_format: LogFormat,
+    #[command(flatten)]
+    compile: CompileArgs,
 }
 
 impl Args {
@@ -50,8 +53,8 @@ impl Args {
     }
 
     fn flags(self) -> HostFlags {
-        let Self { listen, admin, data, log, log_format, .. } = self;
-        HostFlags { listen, admin, data, log, log_format: Some(log_format) }
+        let Self { listen, admin, data, log, log_format, compile, .. } = self;
+        HostFlags { listen, admin, data, log, log_format: Some(log_format), compile: compile.into() }
     }
 }
 

@@ -42,12 +42,21 @@ pub mod pool {
 
 /// Builds the engine and starts its ticker.
 pub fn build() -> wasmtime::Result<Engine> {
-    let engine = Engine::new(&config())?;
+    let mut config = tunables();
+    config.allocation_strategy(InstanceAllocationStrategy::Pooling(allocator()));
+    let engine = Engine::new(&config)?;
     start_ticker(&engine)?;
     Ok(engine)
 }
 
-fn config() -> Config {
+/// An engine that compiles for the one of [`build`] and runs nothing: it reserves no address
+/// space, so it fits under the memory limit of a process that compiles.
+pub fn build_for_compiling() -> wasmtime::Result<Engine> {
+    Engine::new(tunables().allocation_strategy(InstanceAllocationStrategy::OnDemand))
+}
+
+/// Everything that compiled code depends on.
+fn tunables() -> Config {
     let mut config = Config::new();
     config
         .wasm_component_model(true)
@@ -58,8 +67,7 @@ fn config() -> Config {
         .max_wasm_stack(pool::WASM_STACK)
         .async_stack_size(pool::FIBER_STACK)
         .cranelift_regalloc_algorithm(RegallocAlgorithm::Backtracking)
-        .wasm_memory64(false)
-        .allocation_strategy(InstanceAllocationStrategy::Pooling(allocator()));
+        .wasm_memory64(false);
     config
 }
 

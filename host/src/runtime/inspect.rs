@@ -1,11 +1,16 @@
 //! What a component imports and exports, and what of it is missing here.
 
+use std::path::PathBuf;
+
 use bytes::Bytes;
 use holm_registry::Digest;
 use wasmtime::component::Component;
 
+use super::compile::{self, Compiler};
 use super::component::{default_isolation, export_names, import_names, is_provided, missing_imports};
-use super::{LoadError, Runtime, beside_requests, compile, engine};
+use super::{LoadError, Runtime, beside_requests, engine};
+use crate::config::CompileLimits;
+use crate::telemetry::metrics::CompileMetrics;
 
 /// What a component needs and offers.
 #[derive(Clone, Debug)]
@@ -33,15 +38,22 @@ pub struct ImportLine {
     pub nearest: Option<String>,
 }
 
-/// Looks at a component without a running host.
+/// Looks at a component without a running host: compiled by `program`, this one, in a process of
+/// its own.
 ///
 /// # Errors
-/// When the bytes are no component.
-pub fn inspect(wasm: &Bytes) -> Result<Inspection, LoadError> {
-    let engine = engine::build().map_err(|error| LoadError::Host(format!("{error:#}")))?;
-    let code = compile::compile(&engine, wasm).map_err(|error| LoadError::Rejected(error.to_string()))?;
-    let component = compile::load(&engine, &code).map_err(|error| LoadError::Host(format!("{error:#}")))?;
-    Ok(describe(&component, Digest::of(wasm), wasm.len() as u64))
+/// When the bytes are no component, or take too much to compile.
+pub async fn inspect(wasm: Bytes, program: PathBuf, limits: CompileLimits) -> Result<Inspection, LoadError> {
+    let host = |error: wasmtime::Error| LoadError::Host(format!("{error:#}"));
+    let engine = engine::build_for_compiling().map_err(host)?;
+    let compiler = Compiler::new(&engine, program, limits, CompileMetrics::default());
+    let turn = compiler.turn().await;
+    beside_requests(move || {
+        let code = compiler.compile(&wasm, turn)?;
+        let component = compile::load(&engine, &code).map_err(host)?;
+        Ok(describe(&component, Digest::of(&wasm), wasm.len() as u64))
+    })
+    .await?
 }
 
 impl Runtime {

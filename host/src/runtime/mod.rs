@@ -3,7 +3,7 @@
 //! | file | question it answers |
 //! | --- | --- |
 //! | `engine` | how code is compiled, where instances live, how often the clock ticks |
-//! | `compile` | bytes to compiled code, and the cache of it |
+//! | `compile` | bytes to compiled code, in a process of its own, and the cache of it |
 //! | `component` | does a component fit this host, and which doors has it |
 //! | `linker`, `capability` | what a guest may import |
 //! | `guest`, `invocation`, `limits`, `cpu` | what a store holds, whom it works for, what it may use |
@@ -36,6 +36,7 @@ mod revision;
 mod serve;
 mod slots;
 
+pub use compile::{CacheKey, Compiler, work as compile_worker};
 pub use explain::LimitLine;
 pub use inspect::{ImportLine, Inspection, inspect};
 pub use invocation::HttpEntry;
@@ -43,7 +44,7 @@ pub use outbound::{Answer, Outbound, OutboundError, Terms};
 pub use revision::Revision;
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -52,23 +53,23 @@ use holm_registry::store::Store as Database;
 use holm_registry::{Digest, ServiceName};
 use semver::Version;
 use tokio::sync::Semaphore;
-use wasmtime::Engine;
 use wasmtime::component::{Component, Linker};
 
-use self::compile::CompileCache;
+use self::compile::{CompileCache, CompileError};
 use self::component::Linked;
 use self::guest::{Guest, Island};
 use self::log::IslandLog;
 use self::slots::Slots;
+use crate::config::CompileLimits;
 use crate::shutdown::Tasks;
 use crate::telemetry::Telemetry;
 
 /// The engine with everything that revisions share.
 #[derive(Clone)]
 pub struct Runtime {
-    engine: Engine,
     linker: Arc<Linker<Guest>>,
     cache: CompileCache,
+    compiler: Compiler,
     slots: Arc<Slots>,
     database: Database,
     outbound: Arc<dyn Outbound>,
@@ -96,6 +97,27 @@ pub async fn beside_requests<T: Send + 'static>(work: impl FnOnce() -> T + Send 
     done.map_err(|error| LoadError::Host(format!("work in the background ended early: {error}")))
 }
 
+impl From<CompileError> for LoadError {
+    fn from(error: CompileError) -> Self {
+        match error {
+            CompileError::Host(_) => Self::Host(error.to_string()),
+            component_is_to_blame => Self::Rejected(component_is_to_blame.to_string()),
+        }
+    }
+}
+
+/// How components become code.
+pub struct Compiling<'a> {
+    /// The folder of compiled code.
+    pub cache: &'a Path,
+    /// What entries in there are marked with.
+    pub key: CacheKey,
+    /// This program, to be started again.
+    pub program: PathBuf,
+    /// What one compilation may take.
+    pub limits: CompileLimits,
+}
+
 /// Who is to be loaded.
 #[derive(Debug, Clone)]
 pub struct Identity {
@@ -110,12 +132,12 @@ pub struct Identity {
 }
 
 impl Runtime {
-    /// Starts the engine. Compiled code is cached in `cache`.
+    /// Starts the engine. Compiled code is cached in a folder, marked with a key.
     ///
     /// # Errors
     /// When the engine cannot reserve its address space.
     pub fn new(
-        cache: &Path,
+        compiling: Compiling<'_>,
         database: Database,
         outbound: Arc<dyn Outbound>,
         telemetry: Telemetry,
@@ -123,31 +145,48 @@ impl Runtime {
     ) -> anyhow::Result<Self> {
         let engine = engine::build()?;
         let linker = Arc::new(linker::build(&engine)?);
-        let cache = CompileCache::open(cache, &engine)?;
+        let Compiling { cache, key, program, limits } = compiling;
+        let cache = CompileCache::open(cache, &engine, key)?;
+        let compiler = Compiler::new(&engine, program, limits, telemetry.metrics.compile().clone());
         let slots = Slots::new(engine::pool::INSTANCES);
-        Ok(Self { engine, linker, cache, slots, database, outbound, telemetry, tasks })
+        Ok(Self { linker, cache, compiler, slots, database, outbound, telemetry, tasks })
     }
 
-    /// The compiled component from the cache, or compiled from the bytes that `wasm` gives.
-    /// Compiling runs beside the request path.
+    /// The compiled component from the cache, or compiled from the bytes that `wasm` gives, in a
+    /// process of its own and when it is its turn. What is cached waits for nobody's turn.
     ///
     /// # Errors
-    /// When the bytes are no component, or cannot be had.
+    /// When the bytes are no component, take too much to compile, or cannot be had.
     pub async fn component(
         &self,
         digest: Digest,
         wasm: impl FnOnce() -> Result<Bytes, String> + Send + 'static,
     ) -> Result<Component, LoadError> {
-        let (engine, cache) = (self.engine.clone(), self.cache.clone());
+        if let Some(component) = self.compiled(digest).await? {
+            return Ok(component);
+        }
+        let wasm = beside_requests(wasm).await?.map_err(LoadError::Host)?;
+        let turn = self.compiler.turn().await;
+        // whoever had the turn before may have compiled the same
+        if let Some(component) = self.compiled(digest).await? {
+            return Ok(component);
+        }
+        let (cache, compiler) = (self.cache.clone(), self.compiler.clone());
         let work = move || -> Result<Component, LoadError> {
-            if let Some(component) = cache.load(&digest) {
-                return Ok(component);
-            }
-            let wasm = wasm().map_err(LoadError::Host)?;
-            let code = compile::compile(&engine, &wasm).map_err(|error| LoadError::Rejected(error.to_string()))?;
+            let code = compiler.compile(&wasm, turn)?;
             cache.keep(&digest, &code).map_err(|error| LoadError::Host(format!("{error:#}")))
         };
         beside_requests(work).await?
+    }
+
+    async fn compiled(&self, digest: Digest) -> Result<Option<Component>, LoadError> {
+        let cache = self.cache.clone();
+        beside_requests(move || cache.load(&digest)).await
+    }
+
+    /// Ends a compilation that is under way, for a host that ends.
+    pub fn stop_compiling(&self) {
+        self.compiler.end();
     }
 
     /// Drops compiled code of components that are not among these.

@@ -245,6 +245,11 @@ impl Services {
         Ok(ServiceInspection { component, status, settings: live.settings.clone(), limits })
     }
 
+    /// Ends a compilation that is under way: nobody will wait for it any more.
+    pub fn stop_compiling(&self) {
+        self.0.runtime.stop_compiling();
+    }
+
     /// Drops idle instances for as long as the host runs.
     pub async fn sweep_forever(&self) {
         let mut every = tokio::time::interval(SWEEP);

@@ -50,11 +50,22 @@ impl Client {
         headers: &[(&str, &str)],
         body: &str,
     ) -> Result<Answer, String> {
+        self.try_send_bytes(method, path, headers, Bytes::copy_from_slice(body.as_bytes())).await
+    }
+
+    /// The same with any bytes.
+    pub(crate) async fn try_send_bytes(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Bytes,
+    ) -> Result<Answer, String> {
         let mut request = Request::builder().method(method).uri(format!("http://{}{path}", self.address));
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let request = request.body(Full::new(Bytes::copy_from_slice(body.as_bytes()))).unwrap();
+        let request = request.body(Full::new(body)).unwrap();
         within(self.answer(request)).await
     }
 

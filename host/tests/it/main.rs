@@ -23,6 +23,7 @@ mod gateway_hostile;
 #[cfg(test)]
 mod guests;
 #[cfg(test)]
+mod hostile;
 mod outgoing;
 #[cfg(test)]
 mod outside;

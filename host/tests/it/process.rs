@@ -76,10 +76,20 @@ impl Host {
 
     /// Starts one that may write no file larger than `blocks` (512 bytes or 1 KiB each, by shell).
     pub(crate) fn start_with_file_limit(blocks: u32) -> Self {
+        Self::start_after(&format!("trap '' XFSZ; ulimit -f {blocks}"))
+    }
+
+    /// Starts one that inherits an open file it knows nothing of.
+    pub(crate) fn start_with_open_file(path: &Path) -> Self {
+        Self::start_after(&format!("exec 7<'{}'", path.display()))
+    }
+
+    /// Starts one from a shell, after these commands.
+    fn start_after(commands: &str) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let holm = holm(dir.path());
         let mut command = Command::new("sh");
-        let script = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\"");
+        let script = format!("{commands}; exec \"$0\" \"$@\"");
         command.current_dir(dir.path()).args(["-c", &script]).arg(holm.get_program());
         command.stdin(Stdio::null()).stdout(Stdio::piped());
         Self::launch(command, dir, &[])

@@ -14,16 +14,17 @@ const PARTS: &[(&str, &[&str])] = &[
     ("cli", &["app", "admin", "services", "runtime", "config", "telemetry"]),
     ("app", &["gateway", "admin", "services", "mesh", "runtime", "config", "telemetry", "shutdown", "fault", "body"]),
     ("gateway", &["services", "telemetry", "shutdown", "hop_by_hop", "fault", "body"]),
-    ("admin", &["services", "config", "telemetry", "body"]),
+    ("admin", &["services", "config", "telemetry", "private_file", "body"]),
     ("services", &["mesh", "runtime", "state", "telemetry", "shutdown", "fault", "body"]),
     ("mesh", &["runtime", "state", "telemetry", "shutdown", "hop_by_hop", "fault", "body"]),
-    ("runtime", &["state", "telemetry", "shutdown", "fault", "body"]),
+    ("runtime", &["state", "config", "telemetry", "private_file", "shutdown", "fault", "body"]),
     ("state", &[]),
     ("config", &["telemetry"]),
     ("telemetry", &["fault"]),
     ("shutdown", &[]),
     ("hop_by_hop", &[]),
     ("fault", &[]),
+    ("private_file", &[]),
     ("body", &[]),
 ];
 
@@ -63,7 +64,13 @@ const OWNERS: &[(&[&str], &[&str], &str)] = &[
         &["host/src/cli/", "host/src/app.rs", "host/src/runtime/mod.rs"],
         "errors that somebody decides upon have a type; `anyhow` is for who only prints them",
     ),
-    (&["std::env", "env::var"], &["host/src/config.rs"], "every setting from the environment has one checked place"),
+    (&["aws_lc_rs::"], &["host/src/runtime/compile/", "host/src/signing.rs"], "cryptography is used in few places"),
+    (&["rayon::"], &["host/src/runtime/compile/worker.rs"], "the host's threads are tokio's"),
+    (
+        &["std::env", "env::var"],
+        &["host/src/config.rs", "host/src/config/"],
+        "every setting from the environment has one checked place",
+    ),
     (&["tokio::spawn"], &["host/src/shutdown.rs"], "a drain can only wait for tasks that it knows"),
 ];
 

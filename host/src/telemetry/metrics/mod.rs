@@ -5,6 +5,7 @@
 //! | `revision` | what happened inside the services, by revision? |
 //! | `route` | what did clients outside see, by route? |
 //! | `outgoing` | what were services denied on their way to the outside? |
+//! | `compile` | what did compiling take, and what was refused? |
 //! | `process` | what does the process itself use? |
 //!
 //! Labels are looked up when a revision goes live or a route is published, not for each request:
@@ -12,6 +13,7 @@
 //! user or anything else that a client can make up, and the series of a revision that is
 //! forgotten disappear.
 
+mod compile;
 mod outgoing;
 mod process;
 mod revision;
@@ -26,6 +28,7 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::registry::Registry;
 
+pub use compile::CompileMetrics;
 pub use revision::RevisionMetrics;
 pub use route::RouteMetrics;
 
@@ -36,6 +39,7 @@ pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; cha
 #[derive(Debug)]
 pub struct Metrics {
     registry: Registry,
+    compile: CompileMetrics,
     process: process::Process,
     revisions: revision::Families,
     routes: route::Series,
@@ -56,12 +60,14 @@ impl Metrics {
     /// Registers every family.
     pub fn new() -> Self {
         let mut registry = Registry::default();
+        let compile = CompileMetrics::register(&mut registry);
         let process = process::Process::register(&mut registry);
         let revisions = revision::Families::register(&mut registry);
         let routes = route::Series::register(&mut registry);
         let swaps = Family::default();
         registry.register("holm_swaps", "Revisions that went live in place of another", swaps.clone());
-        Self { registry, process, revisions, routes, swaps, live: Mutex::default(), published: Mutex::default() }
+        let (live, published) = (Mutex::default(), Mutex::default());
+        Self { registry, compile, process, revisions, routes, swaps, live, published }
     }
 
     /// The numbers of one revision. Fetch them once, when the revision is made.
@@ -69,6 +75,11 @@ impl Metrics {
         let mut live = lock(&self.live);
         let new = || Arc::new(self.revisions.resolve(service, revision));
         live.entry((service.clone(), revision)).or_insert_with(new).clone()
+    }
+
+    /// The numbers of the compiler.
+    pub fn compile(&self) -> &CompileMetrics {
+        &self.compile
     }
 
     /// The numbers of one gateway rule: its pattern and the service it leads to. Fetch them once,
