@@ -3,6 +3,7 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use holm_registry::discovery::external::External;
 use holm_registry::route::RouteSpec;
 use holm_registry::settings::{Secret, Settings};
 use holm_registry::{Digest, ServiceName};
@@ -98,6 +99,10 @@ pub struct Plan {
     #[serde(default)]
     #[schema(value_type = Vec<Object>)]
     pub routes: Vec<RouteSpec>,
+    /// All services of the app that are not Wasm.
+    #[serde(default)]
+    #[schema(value_type = Vec<Object>)]
+    pub externals: Vec<External>,
 }
 
 /// One service of a [`Plan`].
