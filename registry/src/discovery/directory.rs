@@ -117,14 +117,24 @@ impl Directory {
     /// # Errors
     /// Why it is not registered; nothing has changed then.
     pub fn register(&mut self, registration: Registration, now: Instant) -> Result<(), DirectoryError> {
+        self.may_register(&registration)?;
+        self.put(registration, Owner::Client, now);
+        Ok(())
+    }
+
+    /// Whether [`Directory::register`] would register this.
+    ///
+    /// # Errors
+    /// Why it would not.
+    pub fn may_register(&self, registration: &Registration) -> Result<(), DirectoryError> {
         registration.check()?;
         let id = registration.id.as_str();
         if id.starts_with(OWN_PREFIX) || id.starts_with(EXTERNAL_PREFIX) {
             return Err(DirectoryError::NotYours(id.to_owned()));
         }
         match self.owner_of(&registration.name) {
-            Some(Owner::Holm) => return Err(DirectoryError::NameTaken(registration.name, "a service")),
-            Some(Owner::App(_)) => return Err(DirectoryError::NameTaken(registration.name, "an [[external]]")),
+            Some(Owner::Holm) => return Err(taken(registration, "a service")),
+            Some(Owner::App(_)) => return Err(taken(registration, "an [[external]]")),
             Some(Owner::Client) | None => {}
         }
         let is_other = |check: &&CheckSpec| self.checks.get(&check.id).is_some_and(|other| *other != registration.id);
@@ -134,7 +144,6 @@ impl Directory {
         if self.instances.len() >= MAX_INSTANCES && !self.instances.contains_key(&registration.id) {
             return Err(DirectoryError::Full);
         }
-        self.put(registration, Owner::Client, now);
         Ok(())
     }
 
@@ -160,12 +169,19 @@ impl Directory {
     /// # Errors
     /// When there is nothing of that id, or it is the host's own.
     pub fn deregister(&mut self, id: &str) -> Result<(), DirectoryError> {
-        match self.instances.get(id).map(|instance| &instance.owner) {
+        let id = self.may_deregister(id)?;
+        self.remove(&id);
+        Ok(())
+    }
+
+    /// The id of what [`Directory::deregister`] would take away.
+    ///
+    /// # Errors
+    /// Why it would not.
+    pub fn may_deregister(&self, id: &str) -> Result<InstanceId, DirectoryError> {
+        match self.instances.get_key_value(id) {
             None => Err(DirectoryError::UnknownInstance(id.to_owned())),
-            Some(Owner::Client) => {
-                self.remove(&InstanceId::new(id));
-                Ok(())
-            }
+            Some((id, instance)) if instance.owner == Owner::Client => Ok(id.clone()),
             Some(_) => Err(DirectoryError::NotYours(id.to_owned())),
         }
     }
@@ -284,6 +300,10 @@ impl Directory {
             name.index = self.index;
         }
     }
+}
+
+fn taken(registration: &Registration, by: &'static str) -> DirectoryError {
+    DirectoryError::NameTaken(registration.name.clone(), by)
 }
 
 /// What a report did.

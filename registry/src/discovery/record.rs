@@ -34,9 +34,11 @@ impl InstanceRecord {
         Some(Self { format: FORMAT, registration: instance.registration().clone(), statuses })
     }
 
-    /// What is kept of a registration that has no status yet.
-    pub fn fresh(registration: &Registration) -> Self {
-        Self { format: FORMAT, registration: registration.clone(), statuses: BTreeMap::new() }
+    /// What is kept of a registration before it stands in the directory: its checks have the
+    /// status of those that it replaces.
+    pub fn before(directory: &Directory, registration: &Registration) -> Self {
+        let statuses = Self::of(directory, &registration.id).map(|record| record.statuses).unwrap_or_default();
+        Self { format: FORMAT, registration: registration.clone(), statuses }
     }
 
     /// As it is written.
