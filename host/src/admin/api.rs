@@ -1,6 +1,12 @@
 //! What travels between the admin API and its clients. Server and command line use the same
 //! types, so they cannot drift apart; times are RFC 3339 here and milliseconds inside.
 
+mod outside;
+mod token;
+
+pub use outside::{OutsideCheck, OutsideInstance, OutsideService};
+pub use token::{MakeToken, NewToken, Token};
+
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use holm_registry::discovery::external::External;

@@ -232,6 +232,11 @@ impl Directory {
         self.instances.get(id)
     }
 
+    /// The instance that a check belongs to.
+    pub fn with_check(&self, check: &str) -> Option<&Instance> {
+        self.instances.get(self.checks.get(check)?)
+    }
+
     /// Who goes before the others under a name.
     pub fn owner_of(&self, name: &str) -> Option<&Owner> {
         let ids = &self.names.get(name)?.ids;
