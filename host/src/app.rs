@@ -18,9 +18,10 @@ use tokio::net::TcpListener;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::admin::{self, AdminState, AdminToken};
+use crate::admin::{self, AdminState, AdminToken, ConsulState, Listener, Tokens};
 use crate::body::Body;
 use crate::config::{self, CompileLimits, HostConfig};
+use crate::discovery::Discovery;
 use crate::fault::Fault;
 use crate::gateway::{Door, Gateway, Limits, bind};
 use crate::mesh::{OutgoingHttp, system_lookup};
@@ -39,6 +40,8 @@ pub struct App {
     gateway: Arc<ServiceGateway>,
     listener: TcpListener,
     admin: (TcpListener, AdminState),
+    /// The listener for clients of Consul's agent, where there is one.
+    discovery: Option<(TcpListener, Listener)>,
     addresses: Addresses,
     tasks: Tasks,
 }
@@ -50,6 +53,8 @@ pub struct Addresses {
     pub gateway: SocketAddr,
     /// The admin API.
     pub admin: SocketAddr,
+    /// Discovery, when it has a listener of its own.
+    pub discovery: Option<SocketAddr>,
 }
 
 type Answer = std::pin::Pin<Box<dyn Future<Output = Result<Response<Body>, Fault>> + Send>>;
@@ -69,25 +74,38 @@ impl App {
         let token = AdminToken::load_or_create(data.path())?;
         let listener = bind(config.listen, "--listen")?;
         let admin_listener = bind(config.admin, "--admin")?;
-        let addresses = Addresses { gateway: listener.local_addr()?, admin: admin_listener.local_addr()? };
+        let discovery_listener = config.discovery.listen.map(|address| bind(address, "--discovery")).transpose()?;
+        let addresses = Addresses {
+            gateway: listener.local_addr()?,
+            admin: admin_listener.local_addr()?,
+            discovery: discovery_listener.as_ref().map(TcpListener::local_addr).transpose()?,
+        };
         let telemetry = Telemetry::new();
         let tasks = Tasks::new();
-        let opened = open(&data).await?;
+        let opened = open(&data, &config, token).await?;
         let runtime = runtime(&data, config.compile, opened.store.clone(), &telemetry, &tasks)?;
         let gateway = gateway(&config, &telemetry);
-        let services = services(&config, opened.artifacts, opened.catalog, runtime, &telemetry, &tasks, &gateway);
+        let doors = Doors { gateway: Arc::clone(&gateway), discovery: opened.discovery.clone() };
+        let services = services(&config, opened.artifacts, opened.catalog, runtime, &telemetry, &tasks, doors);
         services.boot().await;
+        let stop = CancellationToken::new();
+        let (tokens, discovery) = (Arc::new(opened.tokens), opened.discovery);
+        let access = |address| Listener { address, token: config.discovery.token.clone(), tokens: Arc::clone(&tokens) };
+        let discovery_listener = discovery_listener.zip(addresses.discovery.map(access));
         let state = AdminState {
             services: services.clone(),
             logs: telemetry.logs.clone(),
             metrics: telemetry.metrics.clone(),
-            token: Arc::new(token),
+            tokens,
+            consul: ConsulState::new(discovery.clone(), services.clone(), addresses.gateway, stop.clone()),
+            discovery,
             address: addresses.admin,
             component_limit: config.component_limit,
-            stop: CancellationToken::new(),
+            stop,
         };
         let admin = (admin_listener, state);
-        Ok(Self { config, _data: data, store: opened.store, services, gateway, listener, admin, addresses, tasks })
+        let (store, discovery) = (opened.store, discovery_listener);
+        Ok(Self { config, _data: data, store, services, gateway, listener, admin, discovery, addresses, tasks })
     }
 
     /// The services, to deploy to before the host serves.
@@ -111,6 +129,9 @@ impl App {
         let watching = Tasks::new().spawn("signals", signals.run(shutdown.clone(), || std::process::exit(1)));
         let background = self.start_background();
         let (admin_listener, admin_state) = self.admin;
+        if let Some((listener, access)) = self.discovery {
+            self.tasks.spawn("discovery", admin::serve_discovery(listener, access, admin_state.consul.clone()));
+        }
         let stop_admin = admin_state.stop.clone();
         let admin = self.tasks.spawn("admin", admin::serve(admin_listener, admin_state));
         let door = Door::new(self.listener, limits(&self.config), "gateway connections", &self.tasks, shutdown.clone());
@@ -142,6 +163,12 @@ impl App {
     fn start_background(&self) -> CancellationToken {
         let stop = CancellationToken::new();
         let (services, token) = (self.services.clone(), stop.clone());
+        let (consul, discovery) = (self.admin.1.consul.clone(), self.admin.1.discovery.clone());
+        let (tasks, until) = (self.tasks.clone(), stop.clone());
+        self.tasks.spawn("health of outside services", async move {
+            let work = async { tokio::join!(discovery.check_forever(&tasks), consul.follow_services()) };
+            let _ = until.run_until_cancelled(work).await;
+        });
         self.tasks.spawn("idle instances and health", async move {
             let work = async {
                 services.warm_all().await;
@@ -157,16 +184,21 @@ struct Opened {
     store: Store,
     artifacts: Artifacts,
     catalog: Catalog,
+    tokens: Tokens,
+    discovery: Discovery,
 }
 
 /// Reading a large store takes a while and blocks.
-async fn open(data: &DataDir) -> anyhow::Result<Opened> {
+async fn open(data: &DataDir, config: &HostConfig, token: AdminToken) -> anyhow::Result<Opened> {
     let (store, artifacts) = (data.store(), data.artifacts());
+    let discovery = config.discovery.clone();
     let work = move || -> anyhow::Result<Opened> {
         let store = Store::open(&store, &StoreOptions::default())?;
         let artifacts = Artifacts::open(&artifacts)?;
         let catalog = Catalog::load(store.clone())?;
-        Ok(Opened { store, artifacts, catalog })
+        let tokens = Tokens::load(store.clone(), token)?;
+        let discovery = Discovery::load(store.clone(), &discovery)?;
+        Ok(Opened { store, artifacts, catalog, tokens, discovery })
     };
     tokio::task::spawn_blocking(work).await.context("opening the store ended early")?
 }
@@ -194,6 +226,12 @@ fn gateway(config: &HostConfig, telemetry: &Telemetry) -> Arc<ServiceGateway> {
     Arc::new(Gateway::new(limits(config), call_service, empty, telemetry.metrics.clone(), None))
 }
 
+/// Who is told of every new table.
+struct Doors {
+    gateway: Arc<ServiceGateway>,
+    discovery: Discovery,
+}
+
 fn services(
     config: &HostConfig,
     artifacts: Artifacts,
@@ -201,7 +239,7 @@ fn services(
     runtime: Runtime,
     telemetry: &Telemetry,
     tasks: &Tasks,
-    gateway: &Arc<ServiceGateway>,
+    doors: Doors,
 ) -> Services {
     let parts = Parts {
         runtime,
@@ -212,12 +250,12 @@ fn services(
         component_limit: config.component_limit as u64,
         drain: config.drain,
     };
-    let gateway = Arc::clone(gateway);
     Services::new(
         parts,
         Box::new(move |table| {
+            doors.discovery.set_externals(&table.externals);
             // ties are refused before a table is made, so this is a mistake of ours
-            if let Err(ties) = gateway.publish(&table.routes, Arc::clone(table)) {
+            if let Err(ties) = doors.gateway.publish(&table.routes, Arc::clone(table)) {
                 tracing::error!(?ties, "the gateway keeps its old rules");
             }
         }),

@@ -10,6 +10,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use holm_registry::discovery::settings::DiscoverySettings;
 use holm_registry::units::ByteSize;
 
 pub use compile::{CompileLimits, WORKER_COMMAND, compiler};
@@ -82,6 +83,8 @@ pub struct HostFlags {
     pub listen: Option<SocketAddr>,
     /// `--admin`.
     pub admin: Option<SocketAddr>,
+    /// `--discovery`.
+    pub discovery: Option<SocketAddr>,
     /// `--data`.
     pub data: Option<PathBuf>,
     /// `--log`.
@@ -92,8 +95,8 @@ pub struct HostFlags {
     pub compile: CompileLimits,
 }
 
-/// What the manifest's `[host]` and `[gateway]` say about the host itself.
-#[derive(Clone, Copy, Debug, Default)]
+/// What the manifest's `[host]`, `[gateway]` and `[discovery]` say about the host itself.
+#[derive(Clone, Debug, Default)]
 pub struct FileHost {
     /// `listen`.
     pub listen: Option<SocketAddr>,
@@ -101,6 +104,8 @@ pub struct FileHost {
     pub admin: Option<SocketAddr>,
     /// `body_limit` of `[gateway]`.
     pub body_limit: Option<ByteSize>,
+    /// `[discovery]`.
+    pub discovery: DiscoverySettings,
 }
 
 /// Everything the host is started with.
@@ -110,6 +115,8 @@ pub struct HostConfig {
     pub listen: SocketAddr,
     /// The admin API's address; port 0 lets the system choose.
     pub admin: SocketAddr,
+    /// How services that are not Wasm are found.
+    pub discovery: DiscoverySettings,
     /// The data directory.
     pub data: PathBuf,
     /// Largest request body of gateway rules that have no limit of their own.
@@ -132,6 +139,9 @@ pub enum ConfigError {
     /// Both listeners want the same port.
     #[error("the gateway and the admin API both want {0}; give one of them another port with --listen or --admin")]
     SameAddress(SocketAddr),
+    /// Another listener wants the port of discovery.
+    #[error("another listener wants {0}, too; give discovery another port with --discovery")]
+    DiscoveryTaken(SocketAddr),
     /// The log filter is wrong.
     #[error(transparent)]
     Log(#[from] InitError),
@@ -145,11 +155,16 @@ impl HostConfig {
         if listen == admin && listen.port() != 0 {
             return Err(ConfigError::SameAddress(listen));
         }
+        let discovery = DiscoverySettings { listen: flags.discovery.or(file.discovery.listen), ..file.discovery };
+        if let Some(taken) = discovery.listen.filter(|own| own.port() != 0 && (*own == listen || *own == admin)) {
+            return Err(ConfigError::DiscoveryTaken(taken));
+        }
         let log = flags.log.or_else(|| environment.log.clone()).unwrap_or_else(|| DEFAULT_FILTER.to_owned());
         parse_filter(&log)?;
         Ok(Self {
             listen,
             admin,
+            discovery,
             data: environment.data_dir(flags.data),
             body_limit: file.body_limit.unwrap_or(DEFAULT_BODY_LIMIT),
             drain: DEFAULT_DRAIN,
@@ -171,6 +186,14 @@ impl HostConfig {
                 self.admin.port()
             ));
         }
+        if let (Some(listen), None) = (self.discovery.listen, &self.discovery.token)
+            && !listen.ip().is_loopback()
+        {
+            warnings.push(format!(
+                "discovery listens on {listen}, not only on this machine, and without a token: whoever reaches it may \
+                 take the place of a service; set `[discovery] token`"
+            ));
+        }
         warnings
     }
 }
@@ -189,7 +212,7 @@ mod tests {
         let file = FileHost {
             listen: Some("127.0.0.1:2".parse().unwrap()),
             admin: Some("127.0.0.1:3".parse().unwrap()),
-            body_limit: None,
+            ..FileHost::default()
         };
         let config = resolve(flags, file, &Environment::default());
         assert_eq!((config.listen.port(), config.admin.port()), (1, 3));
@@ -209,6 +232,16 @@ mod tests {
         let flags = HostFlags { admin: Some("0.0.0.0:7070".parse().unwrap()), ..HostFlags::default() };
         let config = resolve(flags, FileHost::default(), &Environment::default());
         assert!(config.warnings().concat().contains("--admin 127.0.0.1:7070"), "{:?}", config.warnings());
+    }
+
+    #[test]
+    fn open_discovery_is_not_warned_about() {
+        let flags = HostFlags { discovery: Some("0.0.0.0:8500".parse().unwrap()), ..HostFlags::default() };
+        let config = resolve(flags, FileHost::default(), &Environment::default());
+        assert!(config.warnings().concat().contains("[discovery] token"), "{:?}", config.warnings());
+        let flags = HostFlags { discovery: Some(DEFAULT_ADMIN), ..HostFlags::default() };
+        let error = HostConfig::resolve(flags, FileHost::default(), &Environment::default()).unwrap_err();
+        assert!(error.to_string().contains("with --discovery"), "{error}");
     }
 
     #[test]

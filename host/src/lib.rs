@@ -7,6 +7,7 @@ pub mod app;
 pub mod body;
 pub mod cli;
 pub mod config;
+pub mod discovery;
 pub mod fault;
 pub mod gateway;
 pub mod hop_by_hop;

@@ -10,6 +10,7 @@
 //! | [`manifest`] | `holm.toml`: what the user wrote, checked, with diagnostics that point at it |
 //! | [`artifact`] | component bytes by digest, verified on every read |
 //! | [`catalog`] | services and their revisions, kept in the store, with history |
+//! | [`discovery`] | outside services: instances, checks, balancing, ejection (pure) |
 //! | [`table`] | the snapshot that every door reads to pick a revision |
 //! | [`data_dir`] | the folder that Holm owns: its lock, its layout number, its paths |
 //! | [`store`] | the one database, its opening recipe and the one committer |
@@ -23,6 +24,7 @@ pub mod artifact;
 pub mod catalog;
 pub mod data_dir;
 pub mod digest;
+pub mod discovery;
 mod disk;
 pub mod grant;
 pub mod host;

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
+use crate::discovery::external::External;
 use crate::name::ServiceName;
 use crate::route::RouteSpec;
 
@@ -20,12 +21,14 @@ pub struct Table<L> {
     pub services: BTreeMap<ServiceName, Arc<L>>,
     /// All gateway rules, of manifests and of services deployed without one.
     pub routes: Arc<Vec<RouteSpec>>,
+    /// All services that are not Wasm, each with the app whose manifest names it.
+    pub externals: Arc<Vec<(String, External)>>,
 }
 
 impl<L> Table<L> {
     /// A table with no service and no route.
     pub fn empty() -> Self {
-        Self { services: BTreeMap::new(), routes: Arc::new(Vec::new()) }
+        Self { services: BTreeMap::new(), routes: Arc::default(), externals: Arc::default() }
     }
 }
 

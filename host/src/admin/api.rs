@@ -1,8 +1,15 @@
 //! What travels between the admin API and its clients. Server and command line use the same
 //! types, so they cannot drift apart; times are RFC 3339 here and milliseconds inside.
 
+mod outside;
+mod token;
+
+pub use outside::{OutsideCheck, OutsideInstance, OutsideService};
+pub use token::{MakeToken, NewToken, Token};
+
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use holm_registry::discovery::external::External;
 use holm_registry::route::RouteSpec;
 use holm_registry::settings::{Secret, Settings};
 use holm_registry::{Digest, ServiceName};
@@ -99,6 +106,10 @@ pub struct Plan {
     #[serde(default)]
     #[schema(value_type = Vec<Object>)]
     pub routes: Vec<RouteSpec>,
+    /// All services of the app that are not Wasm.
+    #[serde(default)]
+    #[schema(value_type = Vec<Object>)]
+    pub externals: Vec<External>,
 }
 
 /// One service of a [`Plan`].

@@ -6,6 +6,7 @@ use axum::Json;
 use axum::extract::{Multipart, Request, State};
 use bytes::Bytes;
 use holm_registry::Digest;
+use holm_registry::discovery::external::External;
 use holm_registry::settings::Settings;
 use http::StatusCode;
 use semver::Version;
@@ -17,7 +18,7 @@ use super::extract::{Asked, Named};
 use super::server::AdminState;
 use super::upload::{self, JSON_LIMIT, Upload};
 use crate::config::DEPLOYMENT_LIMIT;
-use crate::services::{DeployComponent, DeployOne, DeploySet};
+use crate::services::{AppSet, DeployComponent, DeployOne, DeploySet};
 
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -152,7 +153,20 @@ fn deploy_set(
         Ok(DeployOne { name, version, component, settings })
     };
     let services = plan.services.into_iter().map(join).collect::<Result<_, _>>()?;
-    Ok(DeploySet { services, app: plan.app.map(|app| (app, plan.routes)) })
+    let (routes, externals) = (plan.routes, plan.externals);
+    check_externals(&externals)?;
+    Ok(DeploySet { services, app: plan.app.map(|name| AppSet { name, routes, externals }) })
+}
+
+fn check_externals(externals: &[External]) -> Result<(), Problem> {
+    let mut problems =
+        externals.iter().flat_map(|external| external.problems().into_iter().map(move |it| (external, it)));
+    match problems.next() {
+        Some((external, (_, message, help))) => {
+            Err(Problem::bad_request(format!("the external `{}`: {message}; {help}", external.name)))
+        }
+        None => Ok(()),
+    }
 }
 
 fn parse_version(text: &str) -> Result<Version, Problem> {
@@ -186,14 +200,14 @@ mod tests {
             digest,
             settings: Settings::default(),
         };
-        Plan { app: Some("shop".to_owned()), services: vec![service], routes: Vec::new() }
+        Plan { app: Some("shop".to_owned()), services: vec![service], routes: Vec::new(), externals: Vec::new() }
     }
 
     #[test]
     fn a_component_is_uploaded_again_though_the_host_has_it() {
         let set = deploy_set(plan(Digest::of(b"users")), HashMap::new(), |_| true).unwrap();
         assert!(matches!(set.services[0].component, DeployComponent::Stored(_)));
-        assert_eq!(set.app.unwrap().0, "shop");
+        assert_eq!(set.app.unwrap().name, "shop");
     }
 
     #[test]

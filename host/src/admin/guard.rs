@@ -1,18 +1,25 @@
 //! Who may ask: checked before any handler runs, and closed by default. Only the paths in
 //! [`OPEN`] are free, whatever is added to the router later.
 
+use std::borrow::Cow;
 use std::net::{IpAddr, SocketAddr};
 
-use axum::extract::{Request, State};
+use axum::extract::{Query, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 
 use super::api::Problem;
+use super::consul::{self, Refusal};
 use super::server::AdminState;
+use super::tokens::{Need, Scope};
 
 /// What monitoring asks, without a token: nothing in there is secret, nothing changes by asking.
 const OPEN: [&str; 3] = ["/healthz", "/readyz", "/metrics"];
+/// Whoever makes tokens could make one that may do everything.
+const TOKENS: &str = "/api/tokens";
+/// A POST that changes nothing.
+const INSPECT: &str = "/api/inspect";
 
 /// The middleware around every path.
 pub(super) async fn guard(State(state): State<AdminState>, request: Request, next: Next) -> Response {
@@ -28,11 +35,57 @@ fn check(state: &AdminState, request: &Request) -> Result<(), Response> {
     if !host_is_ours(state.address, host) {
         return Err(misdirected(host, state.address).into_response());
     }
-    let shown = bearer(request.headers());
-    if OPEN.contains(&request.uri().path()) || shown.is_some_and(|shown| state.token.matches(shown)) {
+    if request.uri().path().starts_with(consul::PREFIX) {
+        return check_consul(state, request);
+    }
+    let need = need(request.method(), request.uri().path());
+    match bearer(request.headers()) {
+        _ if need == Need::Nothing => Ok(()),
+        Some(shown) if state.tokens.satisfy(shown, need) => Ok(()),
+        Some(shown) if state.tokens.scope_of(shown).is_some() => Err(out_of_scope(need).into_response()),
+        shown => Err(unauthorized(state, shown.is_some())),
+    }
+}
+
+/// What a request needs. Looking is `read`, whatever changes something is `deploy`, so that a path
+/// that is added later is closed to more tokens rather than open to more.
+fn need(method: &Method, path: &str) -> Need {
+    if OPEN.contains(&path) {
+        return Need::Nothing;
+    }
+    if path == TOKENS || path.strip_prefix(TOKENS).is_some_and(|rest| rest.starts_with('/')) {
+        return Need::Admin;
+    }
+    let only_looks = *method == Method::GET || *method == Method::HEAD || path == INSPECT;
+    Need::Scope(if only_looks { Scope::Read } else { Scope::Deploy })
+}
+
+/// The failures of this API are texts, and 403 is its word for a missing or wrong token.
+#[expect(clippy::result_large_err, reason = "the refusal is the answer, sent at once")]
+fn check_consul(state: &AdminState, request: &Request) -> Result<(), Response> {
+    let shown = consul_token(request);
+    if shown.is_some_and(|shown| state.tokens.allow(shown.as_bytes(), Scope::Discovery)) {
         return Ok(());
     }
-    Err(unauthorized(state, shown.is_some()))
+    Err(Refusal::forbidden("Permission denied: send a token of scope discovery in X-Consul-Token").into_response())
+}
+
+/// The token of a client of Consul: in its own header, as a bearer, or (older clients) in the query.
+pub(super) fn consul_token(request: &Request) -> Option<Cow<'_, str>> {
+    let header = request.headers().get("x-consul-token").map(HeaderValue::as_bytes);
+    if let Some(shown) = header.or_else(|| bearer(request.headers())) {
+        return std::str::from_utf8(shown).ok().map(Cow::Borrowed);
+    }
+    let Query(pairs) = Query::<Vec<(String, String)>>::try_from_uri(request.uri()).ok()?;
+    pairs.into_iter().find(|(key, _)| key == "token").map(|(_, token)| Cow::Owned(token))
+}
+
+fn out_of_scope(need: Need) -> Problem {
+    let detail = match need {
+        Need::Scope(scope) => format!("This needs a token of scope `{scope}`: `holm token new --scope {scope}`."),
+        Need::Admin | Need::Nothing => "This needs the admin token of the host's data directory.".to_owned(),
+    };
+    Problem::new(StatusCode::FORBIDDEN, "scope", "The token is not good for this.", detail)
 }
 
 fn unauthorized(state: &AdminState, wrong: bool) -> Response {
@@ -40,7 +93,7 @@ fn unauthorized(state: &AdminState, wrong: bool) -> Response {
     let detail = format!(
         "{what}. It lies in {} on the host's machine; send it as `Authorization: Bearer TOKEN`, or give it to holm \
          with --token, HOLM_TOKEN or --data.",
-        state.token.path().display()
+        state.tokens.admin().path().display()
     );
     let problem = Problem::new(StatusCode::UNAUTHORIZED, "unauthorized", "You are not known here.", detail);
     let mut response = problem.into_response();
@@ -62,7 +115,7 @@ fn bearer(headers: &HeaderMap) -> Option<&[u8]> {
     scheme.eq_ignore_ascii_case(b"bearer ").then(|| token.trim_ascii())
 }
 
-fn asked_host<'a>(uri: &'a Uri, headers: &'a HeaderMap) -> Option<&'a str> {
+pub(super) fn asked_host<'a>(uri: &'a Uri, headers: &'a HeaderMap) -> Option<&'a str> {
     let header = headers.get(header::HOST).and_then(|host| host.to_str().ok());
     uri.authority().map(|authority| authority.as_str()).or(header)
 }
@@ -70,7 +123,7 @@ fn asked_host<'a>(uri: &'a Uri, headers: &'a HeaderMap) -> Option<&'a str> {
 /// A page in a browser can make its own name point at 127.0.0.1 and then talk to this API as to
 /// itself. Its name is in the `Host` header, so on a loopback address only loopback names pass.
 /// An API bound to the network has names that we cannot know, and the token still guards it.
-fn host_is_ours(address: SocketAddr, host: Option<&str>) -> bool {
+pub(super) fn host_is_ours(address: SocketAddr, host: Option<&str>) -> bool {
     if !address.ip().is_loopback() {
         return true;
     }
@@ -79,7 +132,7 @@ fn host_is_ours(address: SocketAddr, host: Option<&str>) -> bool {
     numeric.map_or_else(|_| name.eq_ignore_ascii_case("localhost"), |ip| ip.is_loopback())
 }
 
-fn without_port(host: &str) -> Option<&str> {
+pub(super) fn without_port(host: &str) -> Option<&str> {
     host.parse::<http::uri::Authority>().ok().map(|authority| {
         let length = authority.host().len();
         host.get(..length).unwrap_or(host)
@@ -111,6 +164,23 @@ mod tests {
     #[test]
     fn an_api_on_the_network_refuses_its_own_name() {
         assert!(ours("0.0.0.0:7070", Some("holm.internal:7070")));
+    }
+
+    #[test]
+    fn a_token_to_look_with_changes_something() {
+        let of = |method: &str, path: &str| need(&method.parse().unwrap(), path);
+        for path in ["/healthz", "/readyz", "/metrics"] {
+            assert_eq!(of("GET", path), Need::Nothing);
+        }
+        for (method, path) in [("GET", "/api/services"), ("HEAD", "/api/components/x"), ("POST", "/api/inspect")] {
+            assert_eq!(of(method, path), Need::Scope(Scope::Read), "{method} {path}");
+        }
+        for (method, path) in [("POST", "/api/deployments"), ("DELETE", "/api/services/a"), ("PUT", "/later")] {
+            assert_eq!(of(method, path), Need::Scope(Scope::Deploy), "{method} {path}");
+        }
+        for (method, path) in [("GET", "/api/tokens"), ("POST", "/api/tokens"), ("DELETE", "/api/tokens/1")] {
+            assert_eq!(of(method, path), Need::Admin, "{method} {path}");
+        }
     }
 
     #[test]

@@ -4,26 +4,33 @@
 //! | --- | --- |
 //! | [`api`], `limits` | what travels, for server and client alike? |
 //! | `problem` | how does a failure look? |
-//! | `token`, `guard` | who may ask at all? |
+//! | `token`, `tokens`, `guard` | who may ask at all, and for what? |
 //! | `extract`, `upload` | how does a request become checked values? |
-//! | `deploy`, `services`, `components`, `logs`, `probes` | what does each path do? |
+//! | `deploy`, `services`, `outside`, `components`, `logs`, `token_api`, `probes` | what does each path do? |
+//! | `consul` | how do services that are not Wasm register, and find others? |
 //! | `server` | how do they become one router with its OpenAPI document, and a server? |
 //! | [`client`] | how does `holm` on the command line ask all this? |
 
 pub mod api;
 pub mod client;
 mod components;
+mod consul;
 mod deploy;
 mod extract;
 mod guard;
 mod limits;
 mod logs;
+mod outside;
 mod probes;
 mod problem;
 mod server;
 mod services;
 mod token;
+mod token_api;
+mod tokens;
 mod upload;
 
+pub use consul::{ConsulState, Listener, serve as serve_discovery};
 pub use server::{AdminState, openapi, serve};
 pub use token::{AdminToken, TokenError};
+pub use tokens::{Scope, Tokens};

@@ -16,8 +16,10 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::api::Problem;
-use super::token::AdminToken;
-use super::{components, deploy, guard, logs, probes, services as look};
+use super::consul::{self, ConsulState};
+use super::tokens::Tokens;
+use super::{components, deploy, guard, logs, outside, probes, services as look, token_api};
+use crate::discovery::Discovery;
 use crate::services::Services;
 use crate::telemetry::logs::LogHub;
 use crate::telemetry::metrics::Metrics;
@@ -31,8 +33,12 @@ pub struct AdminState {
     pub logs: Arc<LogHub>,
     /// Read by `/metrics`.
     pub metrics: Arc<Metrics>,
-    /// Compared by the guard.
-    pub token: Arc<AdminToken>,
+    /// Asked by the guard.
+    pub tokens: Arc<Tokens>,
+    /// Services that are not Wasm.
+    pub discovery: Discovery,
+    /// What clients of Consul ask.
+    pub consul: ConsulState,
     /// Where this API listens; the guard compares it with the host that was asked.
     pub address: SocketAddr,
     /// Bytes of one component.
@@ -55,13 +61,15 @@ pub fn openapi() -> OpenApi {
 fn router(state: AdminState) -> Router {
     let guard = from_fn_with_state(state.clone(), guard::guard);
     let router = paths().split_for_parts().0;
+    let consul = consul::router(state.consul.clone());
     // Our own limits count what really comes and answer in our own words.
     router
         .fallback(no_such_path)
         .method_not_allowed_fallback(no_such_method)
         .layer(DefaultBodyLimit::disable())
-        .layer(guard)
         .with_state(state)
+        .merge(consul)
+        .layer(guard)
 }
 
 fn paths() -> OpenApiRouter<AdminState> {
@@ -76,6 +84,9 @@ fn paths() -> OpenApiRouter<AdminState> {
         .routes(routes!(components::presence))
         .routes(routes!(components::inspect))
         .routes(routes!(logs::logs))
+        .routes(routes!(outside::list))
+        .routes(routes!(token_api::list, token_api::create))
+        .routes(routes!(token_api::revoke))
         .routes(routes!(openapi_json))
         .routes(routes!(probes::healthz))
         .routes(routes!(probes::readyz))
@@ -128,6 +139,10 @@ mod tests {
             ("/api/inspect", "post"),
             ("/api/routes", "get"),
             ("/api/logs", "get"),
+            ("/api/outside", "get"),
+            ("/api/tokens", "get"),
+            ("/api/tokens", "post"),
+            ("/api/tokens/{id}", "delete"),
             ("/api/openapi.json", "get"),
             ("/healthz", "get"),
             ("/readyz", "get"),

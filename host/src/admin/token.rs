@@ -83,7 +83,8 @@ pub(super) fn read(path: &Path) -> io::Result<String> {
     fs::read_to_string(path).map(|text| text.trim().to_owned())
 }
 
-fn random_hex() -> Result<String, getrandom::Error> {
+/// 256 random bits in hexadecimal.
+pub(super) fn random_hex() -> Result<String, getrandom::Error> {
     let mut bytes = [0; RANDOM_BYTES];
     getrandom::fill(&mut bytes)?;
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use holm_registry::manifest::{ComponentSource, Manifest, ServiceSpec};
-use holm_registry::route::{RouteSpec, Target};
+use holm_registry::route::Target;
 use holm_registry::settings::Settings;
 use holm_registry::{Digest, ServiceName};
 use semver::Version;
@@ -16,13 +16,13 @@ use semver::Version;
 use super::failure::Failure;
 use crate::admin::api;
 use crate::config;
-use crate::services::{DeployComponent, DeployOne, DeploySet};
+use crate::services::{AppSet, DeployComponent, DeployOne, DeploySet};
 
 /// Services and routes that go live as one set, with the components read.
 #[derive(Clone, Debug)]
 pub struct Plan {
-    /// The app and all its routes; `None` leaves routes as they are.
-    pub app: Option<(String, Vec<RouteSpec>)>,
+    /// The app with all its routes and externals; `None` leaves those of all apps as they are.
+    pub app: Option<AppSet>,
     /// The services.
     pub services: Vec<Part>,
 }
@@ -57,7 +57,8 @@ pub(super) fn read_manifest(path: &Path) -> anyhow::Result<Manifest> {
 /// Reads the components of a manifest.
 pub(super) fn from_parsed(manifest: Manifest) -> anyhow::Result<Plan> {
     let services = manifest.services.into_iter().map(|(name, spec)| part(name, spec)).collect::<Result<_, _>>()?;
-    Ok(Plan { app: Some((manifest.app, manifest.routes)), services })
+    let app = AppSet { name: manifest.app, routes: manifest.routes, externals: manifest.externals };
+    Ok(Plan { app: Some(app), services })
 }
 
 /// A component outside of any manifest.
@@ -101,8 +102,11 @@ impl Plan {
             components.extend(bytes.map(|bytes| (digest, bytes)));
             services.push(api::PlannedService { name, version, digest, settings });
         }
-        let (app, routes) = self.app.map_or((None, Vec::new()), |(app, routes)| (Some(app), routes));
-        (api::Plan { app, services, routes }, components)
+        let (mut app, mut routes, mut externals) = (None, Vec::new(), Vec::new());
+        if let Some(set) = self.app {
+            (app, routes, externals) = (Some(set.name), set.routes, set.externals);
+        }
+        (api::Plan { app, services, routes, externals }, components)
     }
 }
 

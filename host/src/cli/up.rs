@@ -25,6 +25,9 @@ pub(super) struct Args {
     /// Address of the admin API; port 0 lets the system choose [default: 127.0.0.1:7070]
     #[arg(long, value_name = "IP:PORT", value_parser = address)]
     admin: Option<SocketAddr>,
+    /// Address of a listener for clients of Consul's agent, such as 127.0.0.1:8500 [default: none]
+    #[arg(long, value_name = "IP:PORT", value_parser = address)]
+    discovery: Option<SocketAddr>,
     /// Which log lines go to stderr, such as `warn` or `info,holm::access=off` [default: $HOLM_LOG, else info]
     #[arg(long, value_name = "FILTER")]
     log: Option<String>,
@@ -42,6 +45,7 @@ impl Args {
             listen: manifest.listen,
             admin: manifest.admin,
             body_limit: manifest.body_limit,
+            discovery: manifest.discovery.clone(),
         });
         let plan = manifest.map(plan::from_parsed).transpose()?;
         let config = HostConfig::resolve(self.flags(), file, &context.environment)?;
@@ -53,8 +57,8 @@ impl Args {
     }
 
     fn flags(self) -> HostFlags {
-        let Self { listen, admin, data, log, log_format, compile, .. } = self;
-        HostFlags { listen, admin, data, log, log_format: Some(log_format), compile: compile.into() }
+        let Self { listen, admin, discovery, data, log, log_format, compile, .. } = self;
+        HostFlags { listen, admin, discovery, data, log, log_format: Some(log_format), compile: compile.into() }
     }
 }
 
@@ -67,7 +71,7 @@ async fn serve(context: &Context, config: HostConfig, plan: Option<plan::Plan>) 
     }
     let addresses = app.addresses();
     let services = app.services().list().len();
-    context.output.line(ready_line(addresses.gateway, addresses.admin, services))?;
+    context.output.line(ready_line(addresses.gateway, addresses.admin, services, addresses.discovery))?;
     app.run().await
 }
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use holm_registry::discovery::external::External;
 use holm_registry::route::RouteSpec;
 use holm_registry::settings::Settings;
 use holm_registry::{Digest, ServiceName};
@@ -37,9 +38,20 @@ pub struct DeployOne {
 pub struct DeploySet {
     /// The services to deploy.
     pub services: Vec<DeployOne>,
-    /// `Some((app, rules))`: these rules replace all rules of that app.
-    /// `None`: no app's rules change, and a service without any rule gets its default one.
-    pub app: Option<(String, Vec<RouteSpec>)>,
+    /// What replaces all that this app had. `None`: no app changes, and a service without any
+    /// rule gets its default one.
+    pub app: Option<AppSet>,
+}
+
+/// What a manifest says beside its services.
+#[derive(Clone, Debug)]
+pub struct AppSet {
+    /// The app's name.
+    pub name: String,
+    /// All its gateway rules.
+    pub routes: Vec<RouteSpec>,
+    /// All its services that are not Wasm.
+    pub externals: Vec<External>,
 }
 
 /// Which revision answered, as an extension of its response.

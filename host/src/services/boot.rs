@@ -6,6 +6,7 @@ use holm_registry::Digest;
 use holm_registry::catalog::ServiceRecord;
 use holm_registry::route::RouteSpec;
 
+use super::externals::externals;
 use super::publish::{Records, records};
 use super::{Services, lock};
 
@@ -30,7 +31,7 @@ impl Services {
                 Err(error) => self.not_back(record, &error.to_string()),
             }
         }
-        self.swap(records, fresh, &[], routes);
+        self.swap(records, fresh, &[], routes, externals(&catalog));
     }
 
     /// Makes the warm instances of all services, after the host serves.

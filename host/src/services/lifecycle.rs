@@ -4,10 +4,8 @@ use holm_registry::ServiceName;
 use holm_registry::catalog::{AppRecord, Step};
 use holm_registry::route::{Origin, RouteSpec, Target, check_ties};
 
-use super::api::DeployError;
-
-/// The rules of a deployment, with the app whose rules they replace.
-pub type Rules = Option<(String, Vec<RouteSpec>)>;
+use super::api::{AppSet, DeployError};
+use super::externals::check_externals;
 
 /// Steps that change rules, and all rules as they are afterwards.
 pub struct RouteChange {
@@ -24,15 +22,16 @@ pub struct RouteChange {
 pub fn deploy_routes(
     apps: &[AppRecord],
     services: &[ServiceName],
-    rules: Rules,
+    app: Option<AppSet>,
     exists: impl Fn(&ServiceName) -> bool,
 ) -> Result<RouteChange, DeployError> {
     let mut after = apps.to_vec();
     let mut steps = Vec::new();
-    match rules {
-        Some((app, routes)) => replace_app(&mut after, &mut steps, services, app, routes),
+    match app {
+        Some(app) => replace_app(&mut after, &mut steps, services, app),
         None => add_defaults(&mut after, &mut steps, services),
     }
+    check_externals(&after, services, &exists)?;
     let routes: Vec<RouteSpec> = after.into_iter().flat_map(|app| app.routes).collect();
     check_targets(&routes, services, exists)?;
     check_ties(&routes).map_err(|ties| DeployError::Taken(ties.join("; ")))?;
@@ -52,7 +51,7 @@ pub fn remove_routes(apps: &[AppRecord], service: &ServiceName) -> RouteChange {
             (false, Origin::Manifest(_)) => {
                 let services = app.services.iter().filter(|name| *name != service).cloned().collect();
                 let routes = std::mem::take(&mut kept);
-                steps.push(Step::Routes(AppRecord { origin: app.origin.clone(), routes, services }));
+                steps.push(Step::Routes(AppRecord { routes, services, ..app.clone() }));
             }
         }
     }
@@ -65,18 +64,13 @@ pub fn leads_to(rule: &RouteSpec, service: &ServiceName) -> bool {
     target == service
 }
 
-fn replace_app(
-    after: &mut Vec<AppRecord>,
-    steps: &mut Vec<Step>,
-    services: &[ServiceName],
-    app: String,
-    mut routes: Vec<RouteSpec>,
-) {
-    let origin = Origin::Manifest(app);
+fn replace_app(after: &mut Vec<AppRecord>, steps: &mut Vec<Step>, services: &[ServiceName], app: AppSet) {
+    let AppSet { name, mut routes, externals } = app;
+    let origin = Origin::Manifest(name);
     for rule in &mut routes {
         rule.origin = origin.clone();
     }
-    let record = AppRecord { origin, routes, services: services.to_vec() };
+    let record = AppRecord { origin, routes, services: services.to_vec(), externals };
     // the same rules again change nothing, not even the history
     if !after.contains(&record) {
         steps.push(Step::Routes(record.clone()));
@@ -103,6 +97,7 @@ fn add_defaults(after: &mut Vec<AppRecord>, steps: &mut Vec<Step>, services: &[S
             origin: Origin::Service(service.clone()),
             routes: vec![RouteSpec::default_for(service.clone())],
             services: vec![service.clone()],
+            externals: Vec::new(),
         };
         steps.push(Step::Routes(record.clone()));
         after.push(record);
@@ -138,6 +133,10 @@ mod tests {
         RouteSpec { path: path.parse().unwrap(), rewrite: None, ..RouteSpec::default_for(name(service)) }
     }
 
+    fn app(name: &str, routes: Vec<RouteSpec>) -> Option<AppSet> {
+        Some(AppSet { name: name.to_owned(), routes, externals: Vec::new() })
+    }
+
     fn all(_: &ServiceName) -> bool {
         true
     }
@@ -149,7 +148,7 @@ mod tests {
     fn shop(mut routes: Vec<RouteSpec>) -> AppRecord {
         let origin = Origin::Manifest("shop".into());
         routes.iter_mut().for_each(|rule| rule.origin = origin.clone());
-        AppRecord { origin, routes, services: vec![name("users"), name("orders")] }
+        AppRecord { origin, routes, services: vec![name("users"), name("orders")], externals: Vec::new() }
     }
 
     #[test]
@@ -166,7 +165,7 @@ mod tests {
     fn a_manifest_takes_over_from_the_default_rule() {
         let alone = deploy_routes(&[], &[name("users")], None, all).unwrap();
         let Some(Step::Routes(record)) = alone.steps.first() else { panic!("no step") };
-        let rules = Some(("shop".to_owned(), vec![rule("/api/users", "users")]));
+        let rules = app("shop", vec![rule("/api/users", "users")]);
         let after = deploy_routes(std::slice::from_ref(record), &[name("users")], rules, all).unwrap();
         assert_eq!(paths(&after), ["/api/users"]);
     }
@@ -174,14 +173,14 @@ mod tests {
     #[test]
     fn a_manifest_that_is_deployed_again_drops_the_rules_that_it_no_longer_has() {
         let before = [shop(vec![rule("/a", "users"), rule("/b", "orders")])];
-        let rules = Some(("shop".to_owned(), vec![rule("/c", "users")]));
+        let rules = app("shop", vec![rule("/c", "users")]);
         let after = deploy_routes(&before, &[name("users")], rules, all).unwrap();
         assert_eq!(paths(&after), ["/c"]);
     }
 
     #[test]
     fn the_same_manifest_again_changes_something() {
-        let rules = || Some(("shop".to_owned(), vec![rule("/a", "users")]));
+        let rules = || app("shop", vec![rule("/a", "users")]);
         let first = deploy_routes(&[], &[name("users")], rules(), all).unwrap();
         let Some(Step::Routes(record)) = first.steps.first() else { panic!("no step") };
         let again = deploy_routes(std::slice::from_ref(record), &[name("users")], rules(), all).unwrap();
@@ -192,7 +191,7 @@ mod tests {
     #[test]
     fn a_route_claimed_twice_is_refused_and_both_owners_are_named() {
         let before = [shop(vec![rule("/api/{id}", "users")])];
-        let rules = Some(("clinic".to_owned(), vec![rule("/api/{name}", "patients")]));
+        let rules = app("clinic", vec![rule("/api/{name}", "patients")]);
         let Err(error) = deploy_routes(&before, &[name("patients")], rules, all) else { panic!("accepted") };
         let text = error.to_string();
         assert!(text.contains("`/api/{id}` of app `shop` is claimed by app `clinic` too, as `/api/{name}`"), "{text}");
@@ -200,7 +199,7 @@ mod tests {
 
     #[test]
     fn a_route_to_nowhere_is_refused() {
-        let rules = Some(("shop".to_owned(), vec![rule("/x", "nobody")]));
+        let rules = app("shop", vec![rule("/x", "nobody")]);
         let Err(error) = deploy_routes(&[], &[name("users")], rules, |_| false) else { panic!("accepted") };
         assert!(error.to_string().contains("leads to nobody, which is not deployed"), "{error}");
     }

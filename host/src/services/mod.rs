@@ -3,6 +3,7 @@
 //! | file | question it answers |
 //! | --- | --- |
 //! | `api` | what the doors and the admin API may ask for, and what they get |
+//! | `externals` | which names lead to services that are not Wasm (pure) |
 //! | `lifecycle` | what a deployment, a rollback or a removal changes (pure) |
 //! | `prepare` | is a new revision fit to serve: compiled, linked, warm, well |
 //! | `publish` | the one place that changes the catalog and swaps the table |
@@ -22,13 +23,14 @@
 
 mod api;
 mod boot;
+mod externals;
 mod health;
 mod lifecycle;
 mod prepare;
 mod publish;
 
 pub use api::{
-    DeployComponent, DeployError, DeployOne, DeploySet, Deployed, HttpEntry, ImportLine, Inspection, LimitLine,
+    AppSet, DeployComponent, DeployError, DeployOne, DeploySet, Deployed, HttpEntry, ImportLine, Inspection, LimitLine,
     RevisionStatus, ServedBy, ServiceInspection, ServiceStatus,
 };
 

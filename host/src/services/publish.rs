@@ -10,9 +10,11 @@ use std::time::Duration;
 
 use holm_registry::ServiceName;
 use holm_registry::catalog::{AppRecord, Catalog, CatalogError, Change, ServiceRecord, Step};
+use holm_registry::discovery::external::External;
 use holm_registry::route::{RouteSpec, sort_by_specificity};
 use holm_registry::store::CommitError;
 
+use super::externals::externals;
 use super::lifecycle::{deploy_routes, leads_to, remove_routes};
 use super::prepare::{Outcome, Prepared};
 use super::{DeployError, DeploySet, Deployed, Services, Table, lock, no_service};
@@ -133,7 +135,7 @@ impl Services {
         }
         catalog.apply(Change { at: now_ms(), steps }).await.map_err(catalog_error)?;
         let (before, after) = (self.0.records.load_full(), records(catalog));
-        self.swap(after.clone(), fresh, gone, routes);
+        self.swap(after.clone(), fresh, gone, routes, externals(catalog));
         self.forget_pruned(&before, &after);
         Ok(())
     }
@@ -145,6 +147,7 @@ impl Services {
         fresh: Vec<Arc<Revision>>,
         gone: &[ServiceName],
         routes: Vec<RouteSpec>,
+        externals: Vec<(String, External)>,
     ) {
         let before = self.table();
         let mut services = before.services.clone();
@@ -157,7 +160,7 @@ impl Services {
         for name in gone {
             lock(&self.0.failed).remove(name);
         }
-        let table = Table { services, routes: Arc::new(in_order(routes)) };
+        let table = Table { services, routes: Arc::new(in_order(routes)), externals: Arc::new(externals) };
         self.0.records.store(Arc::new(records));
         self.0.table.store(table);
         let table = self.table();

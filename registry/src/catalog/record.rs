@@ -12,6 +12,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
+use crate::discovery::external::External;
 use crate::name::ServiceName;
 use crate::route::{Origin, RouteSpec};
 use crate::settings::Settings;
@@ -71,6 +72,9 @@ pub struct AppRecord {
     pub routes: Vec<RouteSpec>,
     /// Its services.
     pub services: Vec<ServiceName>,
+    /// Its services that are not Wasm.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub externals: Vec<External>,
 }
 
 /// What was done.

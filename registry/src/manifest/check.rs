@@ -10,7 +10,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::raw::{RawDefaults, RawInstances, RawLimits, RawManifest, RawRoute, RawService};
 use super::section::Reader;
-use super::{ComponentSource, DEFAULT_APP, Manifest, ServiceSpec};
+use super::{ComponentSource, DEFAULT_APP, Manifest, ServiceSpec, outside};
 use crate::name::ServiceName;
 use crate::nearest::nearest;
 use crate::route::{Origin, PathPattern, Rewrite, RouteSpec, Target, check_timeout};
@@ -33,8 +33,10 @@ impl Checker<'_> {
         self.check_defaults(&raw.defaults);
         let names: Vec<String> = raw.services.iter().map(|service| service.key.get_ref().clone()).collect();
         let routes = self.routes(raw.routes, &names, &app);
+        let externals = outside::externals(self.reader, raw.externals, &names);
         let services = raw.services.into_iter().filter_map(|service| self.service(service, &raw.defaults)).collect();
-        Manifest { app, listen: raw.listen, admin: raw.admin, body_limit: raw.body_limit, services, routes }
+        let RawManifest { listen, admin, body_limit, discovery, .. } = raw;
+        Manifest { app, listen, admin, body_limit, services, discovery, externals, routes }
     }
 
     /// A bad default is wrong also while no service takes it over.

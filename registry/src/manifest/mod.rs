@@ -5,7 +5,7 @@
 //! | module | step |
 //! | --- | --- |
 //! | `section`, `env` | text to tables, key by key, with `${NAME}` filled in |
-//! | `raw` | tables to what the user wrote, every value parsed |
+//! | `raw`, `outside` | tables to what the user wrote, every value parsed |
 //! | `check` | what the user wrote to a [`Manifest`], defaults filled in |
 //! | `diagnostic` | what is wrong, where, and what to do |
 //!
@@ -19,6 +19,8 @@ use semver::Version;
 use toml::de::DeTable;
 
 use crate::digest::Digest;
+use crate::discovery::external::External;
+use crate::discovery::settings::DiscoverySettings;
 use crate::name::ServiceName;
 use crate::route::RouteSpec;
 use crate::settings::Settings;
@@ -27,6 +29,7 @@ use crate::units::ByteSize;
 mod check;
 mod diagnostic;
 mod env;
+mod outside;
 mod raw;
 mod section;
 #[cfg(test)]
@@ -51,6 +54,10 @@ pub struct Manifest {
     pub body_limit: Option<ByteSize>,
     /// All services.
     pub services: BTreeMap<ServiceName, ServiceSpec>,
+    /// How services that are not Wasm are found.
+    pub discovery: DiscoverySettings,
+    /// Services that are not Wasm, none with the name of another or of a service.
+    pub externals: Vec<External>,
     /// All routes, in the order of the file, without ties, each to one of the services.
     pub routes: Vec<RouteSpec>,
 }

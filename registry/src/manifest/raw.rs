@@ -12,7 +12,9 @@ use semver::Version;
 use toml::Spanned;
 
 use super::ComponentSource;
+use super::outside::{self, RawExternal};
 use super::section::Section;
+use crate::discovery::settings::DiscoverySettings;
 use crate::host::HostPattern;
 use crate::name::{NameError, ServiceName};
 use crate::route::{PathPattern, Rewrite, parse_method};
@@ -32,6 +34,8 @@ pub(super) struct RawManifest {
     pub(super) body_limit: Option<ByteSize>,
     pub(super) defaults: RawDefaults,
     pub(super) services: Vec<RawService>,
+    pub(super) discovery: DiscoverySettings,
+    pub(super) externals: Vec<RawExternal>,
     pub(super) routes: Vec<RawRoute>,
 }
 
@@ -114,9 +118,13 @@ pub(super) fn manifest(mut root: Section<'_>) -> RawManifest {
     if let Some(deploy) = root.section("deploy", "{}") {
         deploy.finish(&["require_signature"]);
     }
-    root.finish(&["nats", "discovery", "external"]);
+    let discovery = root.section("discovery", "{ listen = \"127.0.0.1:8500\" }").map(outside::discovery);
+    let externals = root.sections("external", "[{ name = \"legacy-billing\", url = \"http://127.0.0.1:3000\" }]");
+    root.finish(&["nats"]);
     let services = services.into_iter().map(|(name, section)| service(name, section)).collect();
-    RawManifest { app, listen, admin, body_limit, defaults, services, routes }
+    let externals = externals.into_iter().map(outside::external).collect();
+    let discovery = discovery.unwrap_or_default();
+    RawManifest { app, listen, admin, body_limit, defaults, services, discovery, externals, routes }
 }
 
 fn app(mut section: Section<'_>) -> Option<ServiceName> {
@@ -134,7 +142,7 @@ fn host(mut section: Section<'_>) -> (Option<SocketAddr>, Option<SocketAddr>) {
     found
 }
 
-fn parse_address(text: &str) -> Result<SocketAddr, String> {
+pub(super) fn parse_address(text: &str) -> Result<SocketAddr, String> {
     text.parse().map_err(|_| format!("`{text}` is not an address to listen on: it needs an IP address and a port"))
 }
 
@@ -201,7 +209,7 @@ fn instances(mut section: Section<'_>) -> RawInstances {
     found
 }
 
-fn health(mut section: Section<'_>) -> Option<Health> {
+pub(super) fn health(mut section: Section<'_>) -> Option<Health> {
     section.require("path", "\"/health\"");
     let path = section.parsed("path", "\"/health\"", any_text);
     let interval = section.duration("interval").unwrap_or_else(Health::default_interval);

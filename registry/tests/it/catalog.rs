@@ -92,7 +92,7 @@ fn a_removed_service_is_gone_and_the_history_says_so() {
 fn an_app_and_a_service_of_the_same_name_keep_their_own_routes() {
     let store = Home::memory().open();
     let mut catalog = Catalog::load(store.clone()).unwrap();
-    let app = |origin| AppRecord { origin, routes: Vec::new(), services: vec![orders()] };
+    let app = |origin| AppRecord { origin, routes: Vec::new(), services: vec![orders()], externals: Vec::new() };
     let (manifest, alone) = (Origin::Manifest("orders".to_owned()), Origin::Service(orders()));
     let steps = vec![Step::Routes(app(manifest.clone())), Step::Routes(app(alone.clone()))];
     apply(&mut catalog, steps).unwrap();

@@ -74,6 +74,27 @@ fn a_route_of_the_manifest_is_lost() {
 }
 
 #[test]
+fn an_outside_service_of_the_manifest_is_lost() {
+    let text = "[discovery]\nlisten = \"127.0.0.1:8500\"\ntoken = \"s3cret-token\"\nallow = [\"10.0.0.0/8\"]\n\
+                balance = \"hash:x-user\"\n[[external]]\nname = \"billing\"\nurl = \"https://billing.test/v1\"\n\
+                health = { path = \"/health\", interval = \"5s\" }\n[[external]]\nname = \"mail\"\nurl = \"http://127.0.0.1:25\"\n";
+    let manifest = parse(text).unwrap();
+    let discovery = &manifest.discovery;
+    assert_eq!(discovery.listen, Some("127.0.0.1:8500".parse().unwrap()));
+    assert_eq!(discovery.token.as_ref().unwrap().reveal(), "s3cret-token");
+    assert_eq!(
+        (discovery.allow.to_string().as_str(), discovery.balance.to_string().as_str()),
+        ("10.0.0.0/8", "hash:x-user")
+    );
+    let [billing, mail] = manifest.externals.as_slice() else { panic!("{:?}", manifest.externals) };
+    assert_eq!((billing.name.as_str(), billing.url.to_string().as_str()), ("billing", "https://billing.test/v1"));
+    assert_eq!(billing.health.as_ref().unwrap().interval, Duration::from_secs(5));
+    assert_eq!(mail.health, None);
+    let nothing = parse("").unwrap().discovery;
+    assert_eq!((nothing.listen, nothing.allow.to_string().as_str()), (None, "127.0.0.0/8, ::1"));
+}
+
+#[test]
 fn a_manifest_without_anything_is_refused() {
     let manifest = parse("").unwrap();
     assert_eq!((manifest.app.as_str(), manifest.services.len(), manifest.routes.len()), ("app", 0, 0));

@@ -220,10 +220,40 @@ holm.toml:8:8: this route and `/users/{id}` on line 5 match the same requests: s
     );
 }
 
+#[test]
+fn a_bad_external_is_deployed() {
+    let external = |more: &str| format!("[[external]]\nname = \"billing\"\nurl = \"http://127.0.0.1:3000\"\n{more}");
+    assert_eq!(
+        service_problems("[[external]]\nname = \"users\"\nurl = \"ftp://a/\"\n"),
+        "holm.toml:6:7: \"ftp://a/\" is neither an http:// nor an https:// URL\n  \
+         help: for example `url = \"http://127.0.0.1:3000\"`"
+    );
+    assert_eq!(
+        service_problems("[[external]]\nname = \"users\"\nurl = \"http://127.0.0.1:3000\"\n"),
+        "holm.toml:5:8: `users` is a service of this manifest already\n  \
+         help: a name leads to one place: give one of the two another name"
+    );
+    assert!(service_problems(&(external("") + &external(""))).contains("`billing` is another external"));
+    assert!(service_problems(&external("health = { path = \"x\" }\n")).contains("`health.path` is `x`"));
+    assert!(service_problems(&external("healt = 1\n")).contains("did you mean `health`?"));
+    assert!(service_problems("[[external]]\n").contains("`external` has no `name`"));
+    assert!(service_problems("[[external]]\nname = \"b\"\nurl = \"http://a/?x=1\"\n").contains("no query"));
+}
+
+#[test]
+fn a_bad_way_to_discover_is_accepted() {
+    let discovery = |line: &str| service_problems(&format!("[discovery]\n{line}\n"));
+    assert!(discovery("listen = \"8500\"").contains("`8500` is not an address to listen on"));
+    assert!(discovery("token = \"\"").contains("the token is empty"));
+    assert!(discovery("allow = [\"localhost\"]").contains("`localhost` is neither an IP address nor a network"));
+    assert!(discovery("balance = \"random\"").contains("`random` is no way to balance"));
+    assert!(discovery("alow = []").contains("did you mean `allow`?"));
+}
+
 /// Keys of the format that are still to come, each with the line that it stands on.
 const LATER: &str = r#"[nats]
 [discovery]
-[[external]]
+
 [deploy]
 require_signature = ["ed25519:x"]
 [defaults]
@@ -265,8 +295,6 @@ fn a_key_that_does_nothing_yet_is_accepted() {
         found,
         [
             "1 `nats`",
-            "2 `discovery`",
-            "3 `external`",
             "5 `deploy.require_signature`",
             "7 `defaults.breaker`",
             "8 `defaults.retry`",

@@ -1,0 +1,92 @@
+//! What `holm services` and the admin API show of services that are not Wasm.
+
+use std::collections::BTreeMap;
+
+use holm_registry::discovery::directory::{Instance, Owner};
+
+use super::{Discovery, now};
+
+/// A service that is not Wasm.
+#[derive(Clone, Debug)]
+pub struct OutsideService {
+    /// Its name.
+    pub name: String,
+    /// `external` for one of a manifest, `registered` for one of a client.
+    pub kind: &'static str,
+    /// The app whose manifest names it.
+    pub app: Option<String>,
+    /// In the order of their ids.
+    pub instances: Vec<OutsideInstance>,
+}
+
+/// One instance of it.
+#[derive(Clone, Debug)]
+pub struct OutsideInstance {
+    /// Its id.
+    pub id: String,
+    /// Where it is.
+    pub url: String,
+    /// `passing`, `warning` or `critical`.
+    pub status: &'static str,
+    /// Left out for failing requests, whatever its checks say.
+    pub ejected: bool,
+    /// Requests under way there.
+    pub in_flight: u32,
+    /// Its tags.
+    pub tags: Vec<String>,
+    /// Its checks.
+    pub checks: Vec<OutsideCheck>,
+}
+
+/// One check of it.
+#[derive(Clone, Debug)]
+pub struct OutsideCheck {
+    /// Its id.
+    pub id: String,
+    /// `passing`, `warning` or `critical`.
+    pub status: &'static str,
+    /// What the last result said.
+    pub output: String,
+}
+
+impl Discovery {
+    /// All services that are not Wasm, in the order of their names.
+    pub fn outside(&self) -> Vec<OutsideService> {
+        let state = self.state();
+        let mut services = BTreeMap::<&str, OutsideService>::new();
+        for instance in state.directory.shown().filter(|instance| *instance.owner() != Owner::Holm) {
+            let pool = state.pools.get(instance.name());
+            let id = &instance.registration().id;
+            let (in_flight, ejected) = pool.map_or((0, false), |pool| pool.load(id, now()));
+            let service = services.entry(instance.name()).or_insert_with(|| service(instance));
+            service.instances.push(OutsideInstance { in_flight, ejected, ..one(instance) });
+        }
+        services.into_values().collect()
+    }
+}
+
+fn service(instance: &Instance) -> OutsideService {
+    let (kind, app) = match instance.owner() {
+        Owner::App(app) => ("external", Some(app.clone())),
+        Owner::Client | Owner::Holm => ("registered", None),
+    };
+    OutsideService { name: instance.name().to_owned(), kind, app, instances: Vec::new() }
+}
+
+fn one(instance: &Instance) -> OutsideInstance {
+    let registration = instance.registration();
+    let check = |check: &holm_registry::discovery::watched::Watched| OutsideCheck {
+        id: check.spec().id.clone(),
+        status: check.status().as_str(),
+        output: check.output().to_owned(),
+    };
+    OutsideInstance {
+        id: registration.id.to_string(),
+        url: registration.base_url(),
+        status: instance.status().as_str(),
+        ejected: false,
+        in_flight: 0,
+        tags: registration.tags.clone(),
+        checks: instance.checks().iter().map(check).collect(),
+    }
+}
