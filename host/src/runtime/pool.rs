@@ -239,8 +239,9 @@ fn arm(store: &mut Store<Guest>, settings: &Settings) {
 }
 
 fn start_fault(store: &mut Store<Guest>, error: &wasmtime::Error) -> Fault {
-    let failed = || Fault::new(FaultKind::Trap, format!("the instance did not start: {error:#}"));
-    fault_of(store.data_mut(), error).unwrap_or_else(failed)
+    let fault = fault_of(store.data_mut(), error);
+    let fault = fault.unwrap_or_else(|| Fault::new(FaultKind::Trap, format!("{error:#}")));
+    Fault { detail: format!("the instance did not start: {}", fault.detail), ..fault }
 }
 
 /// A place in the queue, given up when the wait ends, however it ends.
