@@ -149,8 +149,10 @@ pub struct Limits {
     /// Elements of all tables of one instance, 8 bytes each. The JavaScript engines need about
     /// 20,000; the pool holds no larger table.
     pub table_elements: u32,
-    /// Handles that one instance may hold open on the host's side: streams, fields, requests.
-    /// Each costs the host some 200 bytes; a busy handler has dozens.
+    /// Handles that one instance may hold open on the host's side: streams, fields, requests. A
+    /// busy handler has dozens, and guests that collect garbage leave some behind. Each may keep
+    /// up to 32 KiB of fields or body in the host's memory, so the worst that 2,000 can hold is
+    /// about what the guest may have in its own.
     pub handles: u32,
     /// Bytes that one call from the guest to the host may carry, and the bytes of values that a
     /// batch may bring back: what a guest can make the host allocate at once. Room for a whole
@@ -200,7 +202,7 @@ impl Default for Limits {
         Self {
             memory: ByteSize::mib(64),
             table_elements: 65_536,
-            handles: 10_000,
+            handles: 2_000,
             host_call: ByteSize::mib(8),
             cpu: Duration::from_millis(500),
             concurrency: 64,

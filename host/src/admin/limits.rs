@@ -16,14 +16,17 @@ pub struct Limit {
     pub origin: String,
     /// How often it was met since the host started.
     pub hits: u64,
+    /// How much of it is taken, of what a service keeps: keys, or bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub used: Option<u64>,
     /// Why there is one.
     pub reason: String,
 }
 
 impl From<services::LimitLine> for Limit {
     fn from(line: services::LimitLine) -> Self {
-        let services::LimitLine { limit, value, origin, hits } = line;
+        let services::LimitLine { limit, value, origin, hits, used } = line;
         let (reason, limit) = (limit.reason().to_owned(), limit.name().to_owned());
-        Self { limit, value, origin: origin.as_str().to_owned(), hits, reason }
+        Self { limit, value, origin: origin.as_str().to_owned(), hits, used, reason }
     }
 }

@@ -3,7 +3,7 @@
 use crate::admin::api::Limit;
 
 /// The columns of [`rows`].
-pub(super) const HEADER: [&str; 5] = ["LIMIT", "VALUE", "FROM", "HITS", "BECAUSE"];
+pub(super) const HEADER: [&str; 6] = ["LIMIT", "VALUE", "FROM", "USED", "HITS", "BECAUSE"];
 
 /// One row a limit.
 pub(super) fn rows(limits: &[Limit]) -> Vec<Vec<String>> {
@@ -11,5 +11,6 @@ pub(super) fn rows(limits: &[Limit]) -> Vec<Vec<String>> {
 }
 
 fn row(limit: &Limit) -> Vec<String> {
-    vec![limit.limit.clone(), limit.value.clone(), limit.origin.clone(), limit.hits.to_string(), limit.reason.clone()]
+    let Limit { limit, value, origin, used, hits, reason } = limit.clone();
+    vec![limit, value, origin, used.map(|used| used.to_string()).unwrap_or_default(), hits.to_string(), reason]
 }

@@ -1,7 +1,7 @@
 //! The limits in force, for people: value, where it comes from, why there is one.
 
 use holm_registry::settings::{Limit, Settings};
-use holm_registry::store::MAX_COMMIT;
+use holm_registry::store::{MAX_COMMIT, Usage};
 use holm_registry::units::ByteSize;
 
 use super::capability::keyvalue::{MAX_BATCH, MAX_KEY};
@@ -31,6 +31,8 @@ pub struct LimitLine {
     pub origin: Origin,
     /// How often it was met since the host started.
     pub hits: u64,
+    /// How much of it is taken, of what a service keeps: keys, or bytes.
+    pub used: Option<u64>,
 }
 
 impl Origin {
@@ -44,8 +46,8 @@ impl Origin {
     }
 }
 
-/// All limits of a revision.
-pub fn limits(settings: &Settings, metrics: &RevisionMetrics) -> Vec<LimitLine> {
+/// All limits of a revision whose service keeps this much.
+pub fn limits(settings: &Settings, metrics: &RevisionMetrics, kept: Usage) -> Vec<LimitLine> {
     let defaults = Settings::default();
     let line = |limit: Limit| {
         let own = settings.limit(limit);
@@ -55,7 +57,12 @@ pub fn limits(settings: &Settings, metrics: &RevisionMetrics) -> Vec<LimitLine> 
             Some(_) => Origin::Settings,
         };
         let value = own.unwrap_or_else(|| of_the_host(limit));
-        LimitLine { limit, value, origin, hits: metrics.limit_hits(limit) }
+        let used = match limit {
+            Limit::Keys => Some(kept.keys),
+            Limit::State => Some(kept.bytes),
+            _ => None,
+        };
+        LimitLine { limit, value, origin, hits: metrics.limit_hits(limit), used }
     };
     Limit::ALL.into_iter().map(line).collect()
 }
@@ -88,11 +95,13 @@ mod tests {
         settings.limits.memory = ByteSize::mib(32);
         let metrics = Metrics::new().revision(&"users".parse().unwrap(), 1);
         metrics.limit_hit(Limit::Cpu);
-        let lines = limits(&settings, &metrics);
+        let lines = limits(&settings, &metrics, Usage { keys: 3, bytes: 99 });
         assert_eq!(lines.iter().map(|line| line.hits).sum::<u64>(), 1);
         assert!(lines.iter().all(|line| !line.value.is_empty()), "{lines:?}");
         let shown =
             |limit: Limit| lines.iter().find(|line| line.limit == limit).map(|line| (line.value.as_str(), line.origin));
+        let used: Vec<_> = lines.iter().filter_map(|line| line.used).collect();
+        assert_eq!(used, [3, 99]);
         assert_eq!(shown(Limit::Memory), Some(("32MiB", Origin::Settings)));
         assert_eq!(shown(Limit::Cpu), Some(("500ms", Origin::Default)));
         assert_eq!(shown(Limit::Stack), Some(("512KiB", Origin::Host)));

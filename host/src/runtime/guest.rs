@@ -45,6 +45,8 @@ pub struct Guest {
     pub(super) table: ResourceTable,
     pub(super) limiter: StoreLimiter,
     pub(super) hooks: OutgoingHooks,
+    /// Bytes of values that the guest's `cas` handles remember.
+    pub(super) remembered: usize,
     meter: Arc<CpuMeter>,
     wasi: WasiCtx,
     http: WasiHttpCtx,
@@ -68,7 +70,7 @@ impl Guest {
         let mut table = ResourceTable::new();
         table.set_max_capacity(limits.handles as usize);
         let limiter = StoreLimiter::new(&island.settings, island.metrics.clone());
-        Self { table, limiter, hooks: OutgoingHooks::new(island), meter, wasi, http }
+        Self { table, limiter, hooks: OutgoingHooks::new(island), remembered: 0, meter, wasi, http }
     }
 
     /// The island.

@@ -97,7 +97,7 @@ impl Pool {
             return Ok(permit);
         }
         let limits = &self.island.settings.limits;
-        self.island.metrics.limit_hit(Limit::Concurrency);
+        self.island.metrics.limit_hit(self.bulkhead());
         let full = || Fault::new(FaultKind::Overload, "limits.concurrency is reached and limits.queue is full");
         let _place = QueuePlace::take(&self.waiting, limits.queue).ok_or_else(|| full().at(Limit::Queue))?;
         let patience = deadline.min(Instant::now() + limits.queue_wait);
@@ -105,6 +105,12 @@ impl Pool {
             Ok(Ok(permit)) => Ok(permit),
             _ => Err(Fault::new(FaultKind::Overload, "no permit became free in time").at(Limit::QueueWait)),
         }
+    }
+
+    /// Which of the two limits gives the number of permits.
+    fn bulkhead(&self) -> Limit {
+        let settings = &self.island.settings;
+        if settings.instances.max < settings.limits.concurrency { Limit::Instances } else { Limit::Concurrency }
     }
 
     /// An instance for one invocation: an idle one, else a new one.
@@ -135,11 +141,15 @@ impl Pool {
     /// Whether an instance has served its time, or has become something that is better replaced.
     fn is_spent(&self, instance: &mut Instance) -> bool {
         let (settings, limiter) = (&self.island.settings, &mut instance.store.data_mut().limiter);
-        let grown = limiter.growth() > settings.instances.growth.as_usize();
-        if grown {
-            self.island.metrics.limit_hit(Limit::Growth);
+        let met = if limiter.growth() > settings.instances.growth.as_usize() {
+            Some(Limit::Growth)
+        } else {
+            (instance.uses >= settings.reuse).then_some(Limit::Reuse)
+        };
+        if let Some(limit) = met {
+            self.island.metrics.limit_hit(limit);
         }
-        grown || limiter.take_refused().is_some() || instance.uses >= settings.reuse
+        met.is_some() || limiter.take_refused().is_some()
     }
 
     /// Makes instances ahead: as many as are missing to `instances.warm` now.
@@ -229,8 +239,9 @@ fn arm(store: &mut Store<Guest>, settings: &Settings) {
 }
 
 fn start_fault(store: &mut Store<Guest>, error: &wasmtime::Error) -> Fault {
-    let failed = || Fault::new(FaultKind::Trap, format!("the instance did not start: {error:#}"));
-    fault_of(store.data_mut(), error).unwrap_or_else(failed)
+    let fault = fault_of(store.data_mut(), error);
+    let fault = fault.unwrap_or_else(|| Fault::new(FaultKind::Trap, format!("{error:#}")));
+    Fault { detail: format!("the instance did not start: {}", fault.detail), ..fault }
 }
 
 /// A place in the queue, given up when the wait ends, however it ends.

@@ -133,7 +133,8 @@ impl Revision {
 
     /// The limits in force.
     pub fn limits(&self) -> Vec<LimitLine> {
-        explain::limits(self.settings(), self.metrics())
+        let kept = self.database().usage(self.service());
+        explain::limits(self.settings(), self.metrics(), kept)
     }
 
     /// The isolation in force.

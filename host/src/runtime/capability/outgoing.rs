@@ -83,7 +83,19 @@ impl OutgoingHooks {
     }
 }
 
+/// What the host takes of a body in one write. It holds up to two of these for each body that
+/// nobody reads yet, and a guest may begin as many bodies as it has handles.
+const BODY_CHUNK: usize = 32 << 10;
+
 impl WasiHttpHooks for OutgoingHooks {
+    fn p2_outgoing_body_chunk_size(&mut self) -> usize {
+        BODY_CHUNK
+    }
+
+    fn p3_outgoing_body_chunk_size(&mut self) -> usize {
+        BODY_CHUNK
+    }
+
     fn send_request(
         &mut self,
         request: Request<WasiBody>,

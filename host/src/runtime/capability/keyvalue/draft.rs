@@ -8,7 +8,10 @@ mod bindings {
             import wasi:keyvalue/atomics@0.2.0-draft;
             import wasi:keyvalue/batch@0.2.0-draft;
         }",
-        imports: { default: trappable },
+        imports: {
+            "wasi:keyvalue/store@0.2.0-draft.[method]bucket.list-keys": async | trappable,
+            default: trappable,
+        },
         with: {
             "wasi:keyvalue/store.bucket": super::super::Bucket,
         },
@@ -69,8 +72,9 @@ impl store::HostBucket for Guest {
     }
 
     /// The first draft counts keys: a cursor is how many were already listed.
-    fn list_keys(&mut self, _: Resource<Bucket>, cursor: Option<u64>) -> Answer<store::KeyResponse> {
-        answer(self.kv_list_from(cursor.unwrap_or(0)).map(|(keys, cursor)| store::KeyResponse { keys, cursor }))
+    async fn list_keys(&mut self, _: Resource<Bucket>, cursor: Option<u64>) -> Answer<store::KeyResponse> {
+        let page = self.kv_list_from(cursor.unwrap_or(0)).await;
+        answer(page.map(|(keys, cursor)| store::KeyResponse { keys, cursor }))
     }
 
     fn drop(&mut self, bucket: Resource<Bucket>) -> wasmtime::Result<()> {
@@ -80,8 +84,10 @@ impl store::HostBucket for Guest {
 }
 
 impl Guest {
-    /// The page that begins behind `skip` keys, and the cursor of the next one.
-    fn kv_list_from(&self, skip: u64) -> Done<(Vec<String>, Option<u64>)> {
+    /// The page that begins behind `skip` keys, and the cursor of the next one. A far cursor takes
+    /// long to reach: others have their turn on the way, and the timeout can end it. (`    /// long to reach: others have their turn on the way, and the timeout can end it.mut`, since
+    /// only whoever holds a guest alone may hold it while waiting.)
+    async fn kv_list_from(&mut self, skip: u64) -> Done<(Vec<String>, Option<u64>)> {
         let mut before = 0;
         let mut after: Option<String> = None;
         loop {
@@ -94,6 +100,7 @@ impl Guest {
             }
             before = end;
             after = keys.pop();
+            tokio::task::yield_now().await;
         }
     }
 }

@@ -88,22 +88,19 @@ impl atomics::Host for Guest {
     }
 
     fn swap(&mut self, cas: Resource<Cas>, value: Value) -> wasmtime::Result<Result<(), atomics::CasError>> {
-        let seen = self.table.delete(cas)?;
+        let seen = self.kv_forget(cas)?;
         let refused = match self.kv_swap(&seen, value) {
             Ok(Ok(())) => return Ok(Ok(())),
-            Ok(Err(now)) => atomics::CasError::CasFailed(self.table.push(now)?),
-            Err(refusal) => atomics::CasError::StoreError(refusal.into()),
+            Ok(Err(now)) => self.kv_remember(now).map(atomics::CasError::CasFailed),
+            Err(refusal) => Err(refusal),
         };
-        Ok(Err(refused))
+        Ok(Err(refused.unwrap_or_else(|refusal| atomics::CasError::StoreError(refusal.into()))))
     }
 }
 
 impl atomics::HostCas for Guest {
     fn new(&mut self, _: Resource<Bucket>, key: String) -> Answer<Resource<Cas>> {
-        match self.kv_cas(key) {
-            Ok(cas) => Ok(Ok(self.table.push(cas)?)),
-            Err(refusal) => Ok(Err(refusal.into())),
-        }
+        answer(self.kv_cas(key))
     }
 
     fn current(&mut self, cas: Resource<Cas>) -> Answer<Option<Value>> {
@@ -112,7 +109,7 @@ impl atomics::HostCas for Guest {
     }
 
     fn drop(&mut self, cas: Resource<Cas>) -> wasmtime::Result<()> {
-        self.table.delete(cas)?;
+        self.kv_forget(cas)?;
         Ok(())
     }
 }

@@ -38,6 +38,14 @@ pub struct Cas {
     seen: Option<Bytes>,
 }
 
+impl Cas {
+    fn size(&self) -> usize {
+        self.key.len() + self.seen.as_ref().map_or(0, Bytes::len)
+    }
+}
+
+const TOO_MANY_HANDLES: &str = "more handles are open than limits.handles allows";
+
 /// Why an operation is refused. The guest gets it as a value.
 enum Refusal {
     NoSuchStore,
@@ -56,9 +64,7 @@ pub fn link(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
 impl Guest {
     fn kv_open(&mut self, name: &str) -> Done<Resource<Bucket>> {
         match name {
-            "" | "default" => {
-                self.table.push(Bucket).map_err(|_| self.kv_over(Limit::Handles, "too many handles are open"))
-            }
+            "" | "default" => self.table.push(Bucket).map_err(|_| self.kv_over(Limit::Handles, TOO_MANY_HANDLES)),
             _ => Err(Refusal::NoSuchStore),
         }
     }
@@ -105,9 +111,27 @@ impl Guest {
         Ok(new)
     }
 
-    fn kv_cas(&self, key: String) -> Done<Cas> {
+    fn kv_cas(&mut self, key: String) -> Done<Resource<Cas>> {
         let seen = self.kv_read(&key)?;
-        Ok(Cas { key, seen })
+        self.kv_remember(Cas { key, seen })
+    }
+
+    /// A handle that keeps a value in the host's memory. All of a guest's together keep as much as
+    /// one call may carry.
+    fn kv_remember(&mut self, cas: Cas) -> Done<Resource<Cas>> {
+        let after = self.remembered + cas.size();
+        if after > self.island().settings.limits.host_call.as_usize() {
+            return Err(self.kv_over(Limit::HostCall, "the open cas handles hold more than limits.host_call"));
+        }
+        let handle = self.table.push(cas).map_err(|_| self.kv_over(Limit::Handles, TOO_MANY_HANDLES))?;
+        self.remembered = after;
+        Ok(handle)
+    }
+
+    fn kv_forget(&mut self, handle: Resource<Cas>) -> wasmtime::Result<Cas> {
+        let cas = self.table.delete(handle)?;
+        self.remembered = self.remembered.saturating_sub(cas.size());
+        Ok(cas)
     }
 
     /// Writes `value` if the key is still as `cas` saw it; else what it is now. A write by

@@ -1,0 +1,173 @@
+//! A unit against a map, and against others that commit meanwhile.
+
+use holm_registry::ServiceName;
+use holm_registry::store::memory::MemoryEngine;
+use proptest::prelude::*;
+
+use super::*;
+
+const PAGE: usize = 3;
+const QUOTA: Quota = Quota { keys: 100, bytes: 1_000 };
+
+#[derive(Clone, Debug)]
+enum Op {
+    Get(u8),
+    Set(u8, u8),
+    Delete(u8),
+    List,
+    Commit,
+}
+
+fn op() -> impl Strategy<Value = Op> {
+    prop_oneof![
+        (0..12_u8).prop_map(Op::Get),
+        (0..12_u8, any::<u8>()).prop_map(|(key, value)| Op::Set(key, value)),
+        (0..12_u8).prop_map(Op::Delete),
+        Just(Op::List),
+        Just(Op::Commit),
+    ]
+}
+
+fn service() -> ServiceName {
+    "orders".parse().unwrap()
+}
+
+fn key(number: u8) -> Key {
+    Key::state(&service(), "", &name(number))
+}
+
+fn name(number: u8) -> String {
+    format!("k{number:02}")
+}
+
+fn set(unit: &mut UnitOfWork, store: &Store, number: u8, value: &'static [u8]) {
+    unit.set(store, &service(), QUOTA, key(number), Bytes::from_static(value)).unwrap();
+}
+
+fn store() -> Store {
+    Store::with_engine(Box::new(MemoryEngine::new())).unwrap()
+}
+
+fn list_all(unit: &mut UnitOfWork, store: &Store) -> Vec<String> {
+    let set = Keyset::new(&service(), "");
+    let mut all: Vec<String> = Vec::new();
+    loop {
+        let page = unit.list(store, &set, all.last().map(String::as_str), PAGE).unwrap();
+        all.extend(page.keys);
+        if !page.more {
+            return all;
+        }
+    }
+}
+
+fn block_on<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn a_unit_does_not_see_what_it_has_written(ops in prop::collection::vec(op(), 1..60)) {
+        let store = store();
+        let mut unit = UnitOfWork::default();
+        let mut model: BTreeMap<String, u8> = BTreeMap::new();
+        for op in ops {
+            match op {
+                Op::Get(number) => {
+                    let seen = unit.get(&store, key(number)).unwrap().map(|value| value[0]);
+                    prop_assert_eq!(seen, model.get(&name(number)).copied());
+                }
+                Op::Set(number, value) => {
+                    unit.set(&store, &service(), QUOTA, key(number), Bytes::copy_from_slice(&[value])).unwrap();
+                    model.insert(name(number), value);
+                }
+                Op::Delete(number) => {
+                    unit.delete(&store, key(number)).unwrap();
+                    model.remove(&name(number));
+                }
+                Op::List => {
+                    let expected: Vec<String> = model.keys().cloned().collect();
+                    prop_assert_eq!(list_all(&mut unit, &store), expected);
+                }
+                Op::Commit => {
+                    block_on(store.commit(unit.cut().effects)).unwrap();
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn two_units_that_read_the_same_value_both_commit() {
+    let store = store();
+    let (mut one, mut two) = (UnitOfWork::default(), UnitOfWork::default());
+    for unit in [&mut one, &mut two] {
+        assert_eq!(unit.get(&store, key(1)).unwrap(), None);
+        set(unit, &store, 1, b"mine");
+    }
+    block_on(store.commit(one.cut().effects)).unwrap();
+    assert!(block_on(store.commit(two.cut().effects)).is_err());
+}
+
+#[test]
+fn a_key_that_appears_behind_a_listing_goes_unnoticed() {
+    let store = store();
+    let mut listing = UnitOfWork::default();
+    assert!(list_all(&mut listing, &store).is_empty());
+    set(&mut listing, &store, 9, b"counted none");
+    let mut other = UnitOfWork::default();
+    set(&mut other, &store, 1, b"new");
+    block_on(store.commit(other.cut().effects)).unwrap();
+    assert!(block_on(store.commit(listing.cut().effects)).is_err());
+}
+
+#[test]
+fn what_follows_a_cut_is_committed_with_what_came_before() {
+    let store = store();
+    let mut unit = UnitOfWork::default();
+    set(&mut unit, &store, 1, b"head");
+    let head = unit.cut();
+    set(&mut unit, &store, 2, b"rest");
+    block_on(store.commit(head.effects)).unwrap();
+    assert!(store.get(&key(1)).unwrap().is_some());
+    assert!(store.get(&key(2)).unwrap().is_none());
+    assert!(UnitOfWork::default().cut().is_empty());
+}
+
+#[test]
+fn what_a_unit_has_staged_does_not_count_until_it_commits() {
+    let (store, quota) = (store(), Quota { keys: 2, bytes: 20 });
+    let mut unit = UnitOfWork::default();
+    let set = |unit: &mut UnitOfWork, number, value: &'static [u8]| {
+        unit.set(&store, &service(), quota, key(number), Bytes::from_static(value))
+    };
+    // three bytes of key each
+    set(&mut unit, 1, b"1234567").unwrap();
+    set(&mut unit, 2, b"1234567").unwrap();
+    assert_eq!(set(&mut unit, 3, b"").unwrap_err().limit(), Some(Limit::Keys));
+    assert_eq!(set(&mut unit, 2, b"12345678").unwrap_err().limit(), Some(Limit::State));
+    block_on(store.commit(unit.cut().effects)).unwrap();
+    assert_eq!(store.usage(&service()), Usage { keys: 2, bytes: 20 });
+
+    // what is deleted is free at once, and staged again it is not
+    assert!(set(&mut unit, 3, b"").is_err());
+    unit.delete(&store, key(1)).unwrap();
+    unit.delete(&store, key(1)).unwrap();
+    set(&mut unit, 3, b"1234567").unwrap();
+    assert!(set(&mut unit, 1, b"").is_err());
+    block_on(store.commit(unit.cut().effects)).unwrap();
+    assert_eq!(store.usage(&service()), Usage { keys: 2, bytes: 20 });
+}
+
+#[test]
+fn a_unit_holds_more_than_a_commit_may() {
+    let (store, mut unit) = (store(), UnitOfWork::default());
+    let quota = Quota { keys: u64::MAX, bytes: u64::MAX };
+    let mib = Bytes::from(vec![0; 1 << 20]);
+    let sets = (0..20).filter(|number| unit.set(&store, &service(), quota, key(*number), mib.clone()).is_ok());
+    assert_eq!(sets.count(), 15);
+    assert!(matches!(unit.set(&store, &service(), quota, key(99), mib), Err(Refused::Full)));
+    assert!(block_on(store.commit(unit.cut().effects)).is_ok());
+    assert!(unit.get(&store, key(1)).unwrap().is_some());
+}
