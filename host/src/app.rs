@@ -13,6 +13,7 @@ use holm_registry::artifact::Artifacts;
 use holm_registry::catalog::Catalog;
 use holm_registry::data_dir::DataDir;
 use holm_registry::store::{Store, StoreOptions};
+use holm_registry::table::TableCell;
 use http::{Request, Response};
 use tokio::net::TcpListener;
 use tokio::time::Instant;
@@ -24,8 +25,8 @@ use crate::config::{self, CompileLimits, HostConfig};
 use crate::discovery::Discovery;
 use crate::fault::Fault;
 use crate::gateway::{Door, Gateway, Limits, bind};
-use crate::mesh::{OutgoingHttp, system_lookup};
-use crate::runtime::{CacheKey, Compiling, Runtime};
+use crate::mesh::{Mesh, system_lookup};
+use crate::runtime::{CacheKey, Compiling, Revision, Runtime};
 use crate::services::{HttpEntry, Parts, Services, Table};
 use crate::shutdown::{Shutdown, Signals, Tasks};
 use crate::telemetry::Telemetry;
@@ -83,9 +84,11 @@ impl App {
         let telemetry = Telemetry::new();
         let tasks = Tasks::new();
         let opened = open(&data, &config, token).await?;
-        let runtime = runtime(&data, config.compile, opened.store.clone(), &telemetry, &tasks)?;
+        let table = Arc::new(TableCell::new());
+        let mesh = Mesh::new(Arc::clone(&table), system_lookup());
+        let runtime = runtime(&data, config.compile, opened.store.clone(), mesh, &telemetry, &tasks)?;
         let gateway = gateway(&config, &telemetry);
-        let doors = Doors { gateway: Arc::clone(&gateway), discovery: opened.discovery.clone() };
+        let doors = Doors { gateway: Arc::clone(&gateway), discovery: opened.discovery.clone(), table };
         let services = services(&config, opened.artifacts, opened.catalog, runtime, &telemetry, &tasks, doors);
         services.boot().await;
         let stop = CancellationToken::new();
@@ -207,13 +210,13 @@ fn runtime(
     data: &DataDir,
     limits: CompileLimits,
     store: Store,
+    mesh: Mesh,
     telemetry: &Telemetry,
     tasks: &Tasks,
 ) -> anyhow::Result<Runtime> {
     let key = CacheKey::load_or_create(&data.compile_key())?;
     let compiling = Compiling { cache: &data.compiled(), key, program: config::compiler(), limits };
-    let outbound = Arc::new(OutgoingHttp::new(system_lookup()));
-    let runtime = Runtime::new(compiling, store, outbound, telemetry.clone(), tasks.clone());
+    let runtime = Runtime::new(compiling, store, Arc::new(mesh), telemetry.clone(), tasks.clone());
     runtime.context("cannot start the engine")
 }
 
@@ -230,6 +233,7 @@ fn gateway(config: &HostConfig, telemetry: &Telemetry) -> Arc<ServiceGateway> {
 struct Doors {
     gateway: Arc<ServiceGateway>,
     discovery: Discovery,
+    table: Arc<TableCell<Revision>>,
 }
 
 fn services(
@@ -247,6 +251,7 @@ fn services(
         catalog,
         telemetry: telemetry.clone(),
         tasks: tasks.clone(),
+        table: doors.table.clone(),
         component_limit: config.component_limit as u64,
         drain: config.drain,
     };

@@ -91,6 +91,16 @@ impl Host {
     }
 }
 
+/// What a URL says of a service when its host is the name of one: `http://inventory/` or
+/// `http://inventory.holm/`. Such names never reach a resolver, whether the service exists or not.
+/// `None`: the host is something else.
+pub fn service_label(host: &str) -> Option<String> {
+    let host = canonical(host);
+    let label = host.strip_suffix(".holm").unwrap_or(&host);
+    let named = label.len() < host.len() || !host.contains(['.', ':']);
+    (named && host != "localhost").then(|| label.to_owned())
+}
+
 impl FromStr for Host {
     type Err = HostError;
 
@@ -190,6 +200,22 @@ serde_as_text!(HostPattern);
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_service_is_asked_for_in_dns() {
+        for (host, label) in [
+            ("inventory", Some("inventory")),
+            ("Inventory.HOLM.", Some("inventory")),
+            ("inventory.", Some("inventory")),
+            ("a.b.holm", Some("a.b")),
+            ("localhost", None),
+            ("example.com", None),
+            ("127.0.0.1", None),
+            ("[::1]", None),
+        ] {
+            assert_eq!(service_label(host).as_deref(), label, "{host}");
+        }
+    }
 
     fn pattern(text: &str) -> HostPattern {
         text.parse().unwrap()

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::grant::UrlGrant;
+use crate::name::ServiceName;
 use crate::units::{ByteSize, duration_text};
 
 pub mod bounds;
@@ -255,6 +256,8 @@ pub struct Grants {
     /// `GET,POST https://*.example.com/`. A name reaches what is inside (private, loopback, …)
     /// only at addresses that are granted as such: `http://10.0.0.5:8080/`.
     pub http: Vec<UrlGrant>,
+    /// Services that may be asked by name: `http://inventory/`.
+    pub services: Vec<ServiceName>,
     /// Secrets by name. They are read like config, and never listed, shown or logged.
     pub secrets: BTreeMap<String, Secret>,
 }

@@ -23,7 +23,7 @@ use super::route::{Found, Router, Rule};
 use crate::body::{self, Body, BodyError};
 use crate::fault::{Fault, FaultKind};
 use crate::hop_by_hop;
-use crate::services::{HttpEntry, ServedBy};
+use crate::services::{HttpEntry, Lineage, ServedBy};
 use crate::telemetry::metrics::{Metrics, RouteMetrics};
 
 /// Answers requests by the rules it was given. `T` calls a service:
@@ -136,6 +136,7 @@ where
             deadline: access.begun + rule.spec.timeout.unwrap_or(self.limits.deadline),
             request_id: headers::text(&access.request_id).into_owned(),
             trace: access.trace,
+            lineage: Lineage::default(),
         };
         let result = self.call(context, entry, request).await;
         access.revision =

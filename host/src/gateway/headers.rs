@@ -18,12 +18,13 @@ const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto")
 const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 
 /// Other ways to say where a request came from. No proxy in front of Holm is trusted, so a
-/// service must not see what a client wrote there.
-const CLAIMS_OF_ORIGIN: [HeaderName; 4] = [
+/// service must not see what a client wrote there; nor may a client pass for a service.
+const CLAIMS_OF_ORIGIN: [HeaderName; 5] = [
     header::FORWARDED,
     HeaderName::from_static("x-real-ip"),
     HeaderName::from_static("x-forwarded-port"),
     HeaderName::from_static("x-forwarded-prefix"),
+    HeaderName::from_static("x-holm-caller"),
 ];
 
 /// Says who asked, by which protocol, for which host; replaces what came from outside.
@@ -127,6 +128,7 @@ mod tests {
             ("x-forwarded-proto", "https"),
             ("forwarded", "for=1.1.1.1"),
             ("x-real-ip", "1.1.1.1"),
+            ("x-holm-caller", "orders"),
         ]);
         let peer = Peer::new("[::ffff:192.0.2.7]:4000".parse().unwrap());
         set_forwarded(&mut seen, &peer, HeaderValue::from_static("shop.test:8080"));

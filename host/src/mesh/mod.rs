@@ -1,9 +1,42 @@
-//! Between islands, and off them: the implementation of [`Outbound`](crate::runtime::Outbound).
+//! Between islands, and off them: the implementation of [`Outbound`].
 //!
 //! | file | question it answers |
 //! | --- | --- |
+//! | `inside` | how does a request reach another service of this host |
 //! | `outgoing` | how does a granted HTTP request reach the outside |
 
+mod inside;
 mod outgoing;
 
-pub use outgoing::{Lookup, OutgoingHttp, system_lookup};
+use std::sync::Arc;
+
+use holm_registry::host::service_label;
+use holm_registry::table::TableCell;
+use http::Request;
+
+pub use self::outgoing::{Lookup, OutgoingHttp, system_lookup};
+use crate::body::Body;
+use crate::runtime::{Answer, Outbound, Revision, Terms};
+
+/// Every way off an island.
+pub struct Mesh {
+    /// Read for each request: a swap of a service changes nothing for those that ask it.
+    table: Arc<TableCell<Revision>>,
+    outside: OutgoingHttp,
+}
+
+impl Mesh {
+    /// Services are looked up in `table`, names outside with `lookup`.
+    pub fn new(table: Arc<TableCell<Revision>>, lookup: Lookup) -> Self {
+        Self { table, outside: OutgoingHttp::new(lookup) }
+    }
+}
+
+impl Outbound for Mesh {
+    fn http(&self, request: Request<Body>, terms: Terms) -> Answer {
+        match service_label(request.uri().host().unwrap_or_default()) {
+            Some(label) => Box::pin(inside::ask(self.table.load(), label, request, terms)),
+            None => self.outside.http(request, terms),
+        }
+    }
+}

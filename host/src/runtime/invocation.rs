@@ -7,6 +7,7 @@ use std::time::Instant;
 use holm_registry::ServiceName;
 
 use super::cpu::CpuMeter;
+use super::lineage::Lineage;
 use crate::fault::Fault;
 use crate::state::{Staged, UnitOfWork};
 use crate::telemetry::trace::TraceContext;
@@ -22,6 +23,8 @@ pub struct HttpEntry {
     pub request_id: String,
     /// Its place in the trace that it belongs to.
     pub trace: TraceContext,
+    /// The services that wait for it.
+    pub lineage: Lineage,
 }
 
 /// One invocation. It lives outside the store, so that its unit of work can be cut, committed
@@ -32,6 +35,8 @@ pub struct Invocation {
     pub request_id: String,
     /// Its place in the trace that it belongs to.
     pub trace: TraceContext,
+    /// The services that wait for it.
+    pub lineage: Lineage,
     /// When the answer's head is due.
     pub deadline: Instant,
     /// Its CPU account.
@@ -46,10 +51,11 @@ pub struct Invocation {
 
 impl Invocation {
     /// A new invocation with an empty unit of work.
-    pub fn new(request_id: String, trace: TraceContext, deadline: Instant, cpu: CpuMeter) -> Self {
+    pub fn new(entry: &HttpEntry, deadline: Instant, cpu: CpuMeter) -> Self {
         Self {
-            request_id,
-            trace,
+            request_id: entry.request_id.clone(),
+            trace: entry.trace,
+            lineage: entry.lineage.clone(),
             deadline,
             cpu: Arc::new(cpu),
             unit: Mutex::new(UnitOfWork::default()),

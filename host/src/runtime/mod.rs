@@ -7,7 +7,8 @@
 //! | `component` | does a component fit this host, and which doors has it |
 //! | `linker`, `capability` | what a guest may import |
 //! | `guest`, `invocation`, `limits`, `cpu` | what a store holds, whom it works for, what it may use |
-//! | `slots`, `pool` | who may enter, and with which instance |
+//! | `bulkhead`, `lineage` | who may enter, and who waits for whom |
+//! | `slots`, `pool` | with which instance |
 //! | `serve`, `intake`, `answer`, `replay`, `commit` | a request's way through a guest, and the end of its unit of work |
 //! | `revision` | a component with its settings, ready to be entered |
 //! | `outbound` | the one way off an island |
@@ -15,6 +16,7 @@
 //! | `inspect` | what a component imports and exports |
 
 mod answer;
+mod bulkhead;
 mod capability;
 mod commit;
 mod compile;
@@ -27,6 +29,7 @@ mod inspect;
 mod intake;
 mod invocation;
 mod limits;
+mod lineage;
 mod linker;
 mod log;
 mod outbound;
@@ -40,6 +43,7 @@ pub use compile::{CacheKey, Compiler, work as compile_worker};
 pub use explain::LimitLine;
 pub use inspect::{ImportLine, Inspection, inspect};
 pub use invocation::HttpEntry;
+pub use lineage::Lineage;
 pub use outbound::{Answer, Outbound, OutboundError, Terms};
 pub use revision::Revision;
 

@@ -8,7 +8,9 @@ use std::time::{Duration, Instant};
 use holm_registry::ServiceName;
 use http::{Request, Response};
 
+use super::lineage::Lineage;
 use crate::body::Body;
+use crate::telemetry::trace::TraceContext;
 
 /// A future of an answer from outside. What goes wrong in its body is an [`OutboundError`], too.
 pub type Answer = Pin<Box<dyn Future<Output = Result<Response<Body>, OutboundError>> + Send>>;
@@ -16,7 +18,7 @@ pub type Answer = Pin<Box<dyn Future<Output = Result<Response<Body>, OutboundErr
 /// Leaves the island. The text of what arrives here was granted: method, scheme, host, port and
 /// path. Whether the address behind a name is one that may be reached is decided here.
 pub trait Outbound: Send + Sync {
-    /// Sends an HTTP request to the outside.
+    /// Sends an HTTP request to another service or to the outside.
     fn http(&self, request: Request<Body>, terms: Terms) -> Answer;
 }
 
@@ -25,6 +27,12 @@ pub trait Outbound: Send + Sync {
 pub struct Terms {
     /// Who asks. Connections are never shared between services.
     pub service: ServiceName,
+    /// The asking service, and those that wait for it in turn.
+    pub lineage: Lineage,
+    /// The id of the request from outside that all this is for.
+    pub request_id: String,
+    /// Its place in the trace.
+    pub trace: TraceContext,
     /// When the answer's head is due.
     pub deadline: Instant,
     /// How long the answer's body may pause.

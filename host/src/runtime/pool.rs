@@ -1,20 +1,22 @@
 //! The instances of one revision: who may enter, and with which instance.
 
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant as StdInstant};
 
 use holm_registry::settings::{Isolation, Limit, Settings};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, timeout_at};
 use wasmtime::{Store, UpdateDeadline};
 use wasmtime_wasi_http::{p2, p3};
 
+use super::bulkhead::{Bulkhead, Permit};
 use super::component::{HttpDoor, Linked};
 use super::cpu::{CpuMeter, Metered};
 use super::guest::{Guest, Island};
 use super::invocation::Invocation;
 use super::limits::fault_of;
+use super::lineage::Standing;
 use super::slots::Slots;
 use crate::fault::{Fault, FaultKind};
 
@@ -53,8 +55,7 @@ pub struct Pool {
     island: Arc<Island>,
     isolation: Isolation,
     slots: Arc<Slots>,
-    permits: Arc<Semaphore>,
-    waiting: AtomicU32,
+    bulkhead: Bulkhead,
     idle: Mutex<Vec<Instance>>,
     closed: AtomicBool,
 }
@@ -63,13 +64,12 @@ impl Pool {
     /// An empty pool.
     pub fn new(linked: Linked, island: Arc<Island>, slots: Arc<Slots>) -> Arc<Self> {
         let isolation = linked.isolation(&island.settings);
-        let permits = island.settings.permits() as usize;
+        let bulkhead = Bulkhead::new(&island.settings);
         let pool = Arc::new(Self {
             linked,
             isolation,
             slots: slots.clone(),
-            permits: Arc::new(Semaphore::new(permits)),
-            waiting: AtomicU32::new(0),
+            bulkhead,
             idle: Mutex::default(),
             closed: AtomicBool::new(false),
             island,
@@ -88,29 +88,12 @@ impl Pool {
         self.linked.uses_state
     }
 
-    /// The bulkhead: a permit at once, or a place in the bounded queue until the deadline.
+    /// The bulkhead: the right to run, for an invocation of this standing.
     ///
     /// # Errors
-    /// Overload, when the queue is full or the deadline passes in it.
-    pub async fn enter(&self, deadline: Instant) -> Result<OwnedSemaphorePermit, Fault> {
-        if let Ok(permit) = self.permits.clone().try_acquire_owned() {
-            return Ok(permit);
-        }
-        let limits = &self.island.settings.limits;
-        self.island.metrics.limit_hit(self.bulkhead());
-        let full = || Fault::new(FaultKind::Overload, "limits.concurrency is reached and limits.queue is full");
-        let _place = QueuePlace::take(&self.waiting, limits.queue).ok_or_else(|| full().at(Limit::Queue))?;
-        let patience = deadline.min(Instant::now() + limits.queue_wait);
-        match timeout_at(patience, self.permits.clone().acquire_owned()).await {
-            Ok(Ok(permit)) => Ok(permit),
-            _ => Err(Fault::new(FaultKind::Overload, "no permit became free in time").at(Limit::QueueWait)),
-        }
-    }
-
-    /// Which of the two limits gives the number of permits.
-    fn bulkhead(&self) -> Limit {
-        let settings = &self.island.settings;
-        if settings.instances.max < settings.limits.concurrency { Limit::Instances } else { Limit::Concurrency }
+    /// Overload, see [`Bulkhead::enter`].
+    pub async fn enter(&self, standing: Standing, deadline: Instant) -> Result<Permit, Fault> {
+        self.bulkhead.enter(standing, deadline, &self.island.metrics).await
     }
 
     /// An instance for one invocation: an idle one, else a new one.
@@ -242,20 +225,4 @@ fn start_fault(store: &mut Store<Guest>, error: &wasmtime::Error) -> Fault {
     let fault = fault_of(store.data_mut(), error);
     let fault = fault.unwrap_or_else(|| Fault::new(FaultKind::Trap, format!("{error:#}")));
     Fault { detail: format!("the instance did not start: {}", fault.detail), ..fault }
-}
-
-/// A place in the queue, given up when the wait ends, however it ends.
-struct QueuePlace<'a>(&'a AtomicU32);
-
-impl<'a> QueuePlace<'a> {
-    fn take(waiting: &'a AtomicU32, limit: u32) -> Option<Self> {
-        waiting.fetch_update(Ordering::AcqRel, Ordering::Acquire, |count| (count < limit).then_some(count + 1)).ok()?;
-        Some(Self(waiting))
-    }
-}
-
-impl Drop for QueuePlace<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::AcqRel);
-    }
 }

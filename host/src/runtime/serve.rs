@@ -91,7 +91,7 @@ pub async fn serve(
 
 fn new_invocation(revision: &Revision, entry: &HttpEntry, deadline: std::time::Instant) -> Arc<Invocation> {
     let cpu = CpuMeter::new(revision.settings().limits.cpu);
-    Arc::new(Invocation::new(entry.request_id.clone(), entry.trace, deadline, cpu))
+    Arc::new(Invocation::new(entry, deadline, cpu))
 }
 
 async fn attempt(
@@ -101,7 +101,7 @@ async fn attempt(
     turn: Option<Turn>,
 ) -> Result<Response<Body>, Fault> {
     let deadline = Instant::from_std(invocation.deadline);
-    let permit = revision.pool().enter(deadline).await?;
+    let permit = revision.pool().enter(invocation.lineage.standing(revision.service()), deadline).await?;
     let counted = revision.begin();
     let instance = revision.pool().take(&invocation).await?;
     let progress = Progress::new();

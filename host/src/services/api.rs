@@ -9,7 +9,7 @@ use holm_registry::settings::Settings;
 use holm_registry::{Digest, ServiceName};
 use semver::Version;
 
-pub use crate::runtime::{HttpEntry, ImportLine, Inspection, LimitLine};
+pub use crate::runtime::{HttpEntry, ImportLine, Inspection, LimitLine, Lineage};
 
 /// Where the component of a deployment comes from.
 #[derive(Clone, Debug)]

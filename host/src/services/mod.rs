@@ -31,7 +31,7 @@ mod publish;
 
 pub use api::{
     AppSet, DeployComponent, DeployError, DeployOne, DeploySet, Deployed, HttpEntry, ImportLine, Inspection, LimitLine,
-    RevisionStatus, ServedBy, ServiceInspection, ServiceStatus,
+    Lineage, RevisionStatus, ServedBy, ServiceInspection, ServiceStatus,
 };
 
 use std::collections::BTreeMap;
@@ -75,6 +75,8 @@ pub struct Parts {
     pub telemetry: Telemetry,
     /// Background work.
     pub tasks: Tasks,
+    /// Where the table is published.
+    pub table: Arc<TableCell<Revision>>,
     /// Largest component, in bytes.
     pub component_limit: u64,
     /// How long a replaced revision may finish what it has begun.
@@ -92,7 +94,7 @@ struct Shared {
     tasks: Tasks,
     component_limit: u64,
     drain: Duration,
-    table: TableCell<Revision>,
+    table: Arc<TableCell<Revision>>,
     on_swap: OnSwap,
     catalog: tokio::sync::Mutex<Catalog>,
     /// The catalog's services as they are now, for readers.
@@ -113,7 +115,7 @@ impl Services {
             tasks: parts.tasks,
             component_limit: parts.component_limit,
             drain: parts.drain,
-            table: TableCell::new(),
+            table: parts.table,
             on_swap,
             catalog: tokio::sync::Mutex::new(parts.catalog),
             records: ArcSwap::default(),

@@ -12,7 +12,7 @@ use http::{Request, StatusCode, header};
 
 use super::{DeployComponent, DeployError, DeployOne, HttpEntry, Services, lock};
 use crate::body;
-use crate::runtime::{Identity, Revision, beside_requests};
+use crate::runtime::{Identity, Lineage, Revision, beside_requests};
 use crate::telemetry::now_ms;
 use crate::telemetry::trace::TraceContext;
 
@@ -154,6 +154,7 @@ pub(super) async fn probe(revision: &Arc<Revision>, health: &Health) -> Result<(
         deadline: Instant::now() + health.timeout,
         request_id: "probe".into(),
         trace: TraceContext::generate(),
+        lineage: Lineage::default(),
     };
     match revision.http(&entry, request).await {
         Ok(response) if is_well(response.status()) => Ok(()),

@@ -24,6 +24,9 @@ mod gateway_hostile;
 mod guests;
 #[cfg(test)]
 mod hostile;
+#[cfg(test)]
+mod nested;
+#[cfg(test)]
 mod outgoing;
 #[cfg(test)]
 mod outside;

@@ -253,10 +253,11 @@ fn limits(mut section: Section<'_>) -> RawLimits {
 
 fn grants(mut section: Section<'_>) -> Grants {
     let http = section.list("http", "[\"https://api.example.com/v1/\"]", str::parse).unwrap_or_default();
+    let services = section.list("services", "[\"inventory\"]", str::parse).unwrap_or_default();
     let secrets = section.texts("secrets", "{ DB_TOKEN = \"${DB_TOKEN}\" }");
     section.empty_list("files", "components have no files; keep data in wasi:keyvalue");
-    section.finish(&["services", "publish"]);
-    Grants { http, secrets: secrets.into_iter().map(|(name, value)| (name, Secret::new(value))).collect() }
+    section.finish(&["publish"]);
+    Grants { http, services, secrets: secrets.into_iter().map(|(name, value)| (name, Secret::new(value))).collect() }
 }
 
 fn gateway(mut section: Section<'_>) -> (Option<ByteSize>, Vec<RawRoute>) {

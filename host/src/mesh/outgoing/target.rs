@@ -1,6 +1,6 @@
 //! Which host a URL means, written in the one way that all further checks look at.
 
-use holm_registry::host::Host;
+use holm_registry::host::{Host, service_label};
 use http::Uri;
 use http::uri::{Authority, PathAndQuery};
 
@@ -17,7 +17,7 @@ pub(super) fn canonical(uri: &Uri, terms: &Terms) -> Result<Uri, OutboundError> 
     let unknown = || OutboundError::UnknownName(text.to_owned());
     let host: Host = text.parse().map_err(|_| unknown())?;
     match &host {
-        Host::Name(name) if is_service(name) => return Err(unknown()),
+        Host::Name(name) if service_label(name).is_some() => return Err(unknown()),
         Host::Name(_) => {}
         Host::Address(address) => admit(text, [*address], &terms.named).map(|_| ())?,
     }
@@ -29,19 +29,19 @@ pub(super) fn canonical(uri: &Uri, terms: &Terms) -> Result<Uri, OutboundError> 
     built.map_err(|_| unknown())
 }
 
-/// Names of one label and `*.holm` are names of services: they never reach DNS.
-fn is_service(name: &str) -> bool {
-    name != "localhost" && (!name.contains('.') || name.ends_with(".holm"))
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::{Duration, Instant};
 
     use super::*;
+    use crate::runtime::Lineage;
+    use crate::telemetry::trace::TraceContext;
 
     fn ask(url: &str, named: &[&str]) -> Result<String, OutboundError> {
         let terms = Terms {
+            lineage: Lineage::default(),
+            request_id: "test".into(),
+            trace: TraceContext::generate(),
             service: "s".parse().unwrap(),
             deadline: Instant::now(),
             pause: Duration::ZERO,

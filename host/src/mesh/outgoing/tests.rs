@@ -13,7 +13,8 @@ use tokio::task::JoinSet;
 
 use super::{Lookup, OutgoingHttp};
 use crate::body::{self, Body};
-use crate::runtime::{Outbound, OutboundError, Terms};
+use crate::runtime::{Lineage, Outbound, OutboundError, Terms};
+use crate::telemetry::trace::TraceContext;
 
 const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
@@ -68,6 +69,9 @@ fn rebinding() -> (Lookup, Arc<AtomicUsize>) {
 
 fn terms(service: &str, named: &[IpAddr]) -> Terms {
     Terms {
+        lineage: Lineage::default(),
+        request_id: "test".into(),
+        trace: TraceContext::generate(),
         service: service.parse().unwrap(),
         deadline: Instant::now() + Duration::from_secs(5),
         pause: Duration::from_millis(100),

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use holm_registry::grant::named_addresses;
+use holm_registry::host::service_label;
 use http::{HeaderMap, HeaderName, Request, Response};
 use http_body_util::BodyExt;
 use tokio::sync::OwnedSemaphorePermit;
@@ -48,21 +49,15 @@ impl OutgoingHooks {
 
     fn admit(&self, request: Request<WasiBody>, options: Option<RequestOptions>) -> Result<Admitted, Error> {
         let invocation = self.invocation.as_ref().ok_or(Error::HttpRequestDenied)?;
-        let (grants, host) = (&self.island.settings.grants.http, request.uri().host().unwrap_or_default());
-        if !grants.iter().any(|grant| grant.allows(request.method(), request.uri())) {
-            let method = request.method();
-            let why = format!("{method} to {host} was denied: no grant in grants.http covers method, host and path");
-            deny(&self.island, "grant", &why);
-            return Err(Error::HttpRequestDenied);
-        }
+        let host = request.uri().host().unwrap_or_default();
+        self.check_grant(&request, host)?;
         let Ok(place) = self.island.outgoing.clone().try_acquire_owned() else {
             let limit = self.island.settings.limits.outgoing;
             let why = format!("a request to {host} was denied: limits.outgoing, {limit}, are under way already");
             deny(&self.island, "limit", &why);
             return Err(Error::ConnectionLimitReached);
         };
-        let named = named_addresses(grants, request.method(), request.uri());
-        let terms = self.terms(invocation, options.unwrap_or_default(), named);
+        let terms = self.terms(invocation, options.unwrap_or_default(), &request)?;
         let (mut head, body) = request.into_parts();
         let body = RequestBody::new(body, declared_length(&head.headers)?)?;
         continue_trace(&mut head.headers, invocation.trace);
@@ -70,16 +65,44 @@ impl OutgoingHooks {
         Ok(Admitted { request: Request::from_parts(head, body.boxed_unsync()), terms, place })
     }
 
-    fn terms(&self, invocation: &Invocation, options: RequestOptions, named: Vec<std::net::IpAddr>) -> Terms {
+    /// A service is granted by its name, the outside by URLs.
+    fn check_grant(&self, request: &Request<WasiBody>, host: &str) -> Result<(), Error> {
+        let grants = &self.island.settings.grants;
+        let why = match service_label(host) {
+            Some(label) if grants.services.iter().any(|granted| granted.as_str() == label) => return Ok(()),
+            Some(label) => format!("a request to the service {label} was denied: grants.services does not name it"),
+            None if grants.http.iter().any(|grant| grant.allows(request.method(), request.uri())) => return Ok(()),
+            None => {
+                let method = request.method();
+                format!("{method} to {host} was denied: no grant in grants.http covers method, host and path")
+            }
+        };
+        deny(&self.island, "grant", &why);
+        Err(Error::HttpRequestDenied)
+    }
+
+    fn terms(
+        &self,
+        invocation: &Invocation,
+        options: RequestOptions,
+        request: &Request<WasiBody>,
+    ) -> Result<Terms, Error> {
+        let lineage = invocation.lineage.through(&self.island.service).map_err(|fault| {
+            deny(&self.island, "depth", &format!("a request was denied: {}", fault.detail));
+            Error::LoopDetected
+        })?;
         let patience: Duration = self.island.settings.timeout;
         let own = options.first_byte_timeout.and_then(|wait| Instant::now().checked_add(wait));
-        Terms {
+        Ok(Terms {
             service: self.island.service.clone(),
+            lineage,
+            request_id: invocation.request_id.clone(),
+            trace: invocation.trace,
             deadline: own.map_or(invocation.deadline, |own| own.min(invocation.deadline)),
             pause: options.between_bytes_timeout.map_or(patience, |own| own.min(patience)),
             body_limit: self.island.settings.limits.outgoing_body.as_u64(),
-            named,
-        }
+            named: named_addresses(&self.island.settings.grants.http, request.method(), request.uri()),
+        })
     }
 }
 

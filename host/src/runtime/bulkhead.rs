@@ -1,0 +1,295 @@
+//! Who may enter a service: permits, a bounded queue, and room for those whom somebody waits for.
+//!
+//! Services that call each other can starve: when invocations from outside hold every permit of a
+//! service and each of them waits for a call that needs a permit of the same service, all of them
+//! wait until their deadlines. So invocations from outside may have all permits but a reserve. It
+//! is zero until a nested call finds no permit, grows by one each time that this happens, and
+//! shrinks while it does not: services that are never called back never give anything away.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use holm_registry::settings::{Limit, Settings};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, timeout_at};
+
+use super::lineage::Standing;
+use crate::fault::{Fault, FaultKind};
+use crate::telemetry::metrics::RevisionMetrics;
+
+/// How long the reserve keeps its size before it gives one permit back. Under a steady load one
+/// nested call in this time is turned away to find out how large it must be.
+const DECAY: Duration = Duration::from_millis(100);
+
+/// The permits of one revision.
+pub struct Bulkhead {
+    /// What everybody needs.
+    permits: Arc<Semaphore>,
+    /// What invocations from outside need as well: all permits but the reserve.
+    outside: Arc<Semaphore>,
+    reserve: Arc<Reserve>,
+    waiting: AtomicU32,
+    queue: u32,
+    queue_wait: Duration,
+    /// Which setting gives the number of permits.
+    limit: Limit,
+}
+
+/// The right to run. It ends when it is dropped.
+pub struct Permit {
+    _permit: OwnedSemaphorePermit,
+    _outside: Option<OutsidePermit>,
+}
+
+/// The part of a permit that only invocations from outside have.
+struct OutsidePermit {
+    permit: Option<OwnedSemaphorePermit>,
+    reserve: Arc<Reserve>,
+}
+
+/// How many permits are kept from invocations from outside.
+struct Reserve {
+    most: u32,
+    /// Whether it is anything but zero, for the way that all take.
+    any: AtomicU32,
+    state: Mutex<ReserveState>,
+}
+
+struct ReserveState {
+    /// Taken out of `outside`.
+    kept: u32,
+    /// To be taken out when somebody gives one back.
+    owed: u32,
+    changed: Instant,
+}
+
+impl Bulkhead {
+    /// As many permits as the settings say.
+    pub fn new(settings: &Settings) -> Self {
+        let total = settings.permits();
+        Self {
+            permits: Arc::new(Semaphore::new(total as usize)),
+            outside: Arc::new(Semaphore::new(total as usize)),
+            // an eighth is always left for outside: nothing nested comes without it
+            reserve: Arc::new(Reserve::new(total.saturating_sub(total.div_ceil(8)))),
+            waiting: AtomicU32::new(0),
+            queue: settings.limits.queue,
+            queue_wait: settings.limits.queue_wait,
+            limit: match settings.instances.max < settings.limits.concurrency {
+                true => Limit::Instances,
+                false => Limit::Concurrency,
+            },
+        }
+    }
+
+    /// A permit at once, or a place in the bounded queue until the deadline. An invocation whose
+    /// own service waits for it does not queue: it would be waited for by those that it waits for.
+    ///
+    /// # Errors
+    /// Overload: the queue is full, or no permit became free in time.
+    pub async fn enter(
+        &self,
+        standing: Standing,
+        deadline: Instant,
+        metrics: &RevisionMetrics,
+    ) -> Result<Permit, Fault> {
+        if let Some(permit) = self.enter_now(standing) {
+            return Ok(permit);
+        }
+        metrics.limit_hit(self.limit);
+        if standing != Standing::Outside {
+            self.reserve.grow(&self.outside);
+        }
+        let overload =
+            |detail: &str| Fault::new(FaultKind::Overload, format!("{} is reached{detail}", self.limit.name()));
+        if standing == Standing::Again {
+            return Err(overload(", and the service waits for this call itself"));
+        }
+        let _place = QueuePlace::take(&self.waiting, self.queue)
+            .ok_or_else(|| overload(" and limits.queue is full").at(Limit::Queue))?;
+        let patience = deadline.min(Instant::now() + self.queue_wait);
+        match timeout_at(patience, self.wait(standing)).await {
+            Ok(Some(permit)) => Ok(permit),
+            _ => Err(overload(", and no permit became free in time").at(Limit::QueueWait)),
+        }
+    }
+
+    fn enter_now(&self, standing: Standing) -> Option<Permit> {
+        let outside = match standing {
+            Standing::Outside => {
+                self.reserve.shrink(&self.outside);
+                Some(self.outside_permit(self.outside.clone().try_acquire_owned().ok()?))
+            }
+            Standing::Nested | Standing::Again => None,
+        };
+        let permit = self.permits.clone().try_acquire_owned().ok()?;
+        Some(Permit { _permit: permit, _outside: outside })
+    }
+
+    async fn wait(&self, standing: Standing) -> Option<Permit> {
+        let outside = match standing {
+            Standing::Outside => Some(self.outside_permit(self.outside.clone().acquire_owned().await.ok()?)),
+            Standing::Nested | Standing::Again => None,
+        };
+        let permit = self.permits.clone().acquire_owned().await.ok()?;
+        Some(Permit { _permit: permit, _outside: outside })
+    }
+
+    fn outside_permit(&self, permit: OwnedSemaphorePermit) -> OutsidePermit {
+        OutsidePermit { permit: Some(permit), reserve: self.reserve.clone() }
+    }
+}
+
+impl Drop for OutsidePermit {
+    fn drop(&mut self) {
+        if let Some(permit) = self.permit.take()
+            && self.reserve.takes()
+        {
+            permit.forget();
+        }
+    }
+}
+
+impl Reserve {
+    fn new(most: u32) -> Self {
+        let state = ReserveState { kept: 0, owed: 0, changed: Instant::now() };
+        Self { most, any: AtomicU32::new(0), state: Mutex::new(state) }
+    }
+
+    fn with<T>(&self, change: impl FnOnce(&mut ReserveState) -> T) -> T {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let result = change(&mut state);
+        self.any.store(state.kept + state.owed, Ordering::Release);
+        result
+    }
+
+    /// One more is kept: a free one now, else the next one that is given back.
+    fn grow(&self, outside: &Semaphore) {
+        self.with(|state| {
+            state.changed = Instant::now();
+            if state.kept + state.owed >= self.most {
+                return;
+            }
+            match outside.forget_permits(1) {
+                0 => state.owed += 1,
+                _ => state.kept += 1,
+            }
+        });
+    }
+
+    /// One less is kept, if nobody has asked for more lately.
+    fn shrink(&self, outside: &Semaphore) {
+        if self.any.load(Ordering::Acquire) == 0 {
+            return;
+        }
+        self.with(|state| {
+            if state.changed.elapsed() < DECAY {
+                return;
+            }
+            state.changed = Instant::now();
+            if state.owed > 0 {
+                state.owed -= 1;
+            } else if state.kept > 0 {
+                state.kept -= 1;
+                outside.add_permits(1);
+            }
+        });
+    }
+
+    /// Whether a permit that is given back goes to the reserve.
+    fn takes(&self) -> bool {
+        if self.any.load(Ordering::Acquire) == 0 {
+            return false;
+        }
+        self.with(|state| {
+            let owed = state.owed > 0;
+            if owed {
+                state.owed -= 1;
+                state.kept += 1;
+            }
+            owed
+        })
+    }
+}
+
+/// A place in the queue, given up when the wait ends, however it ends.
+struct QueuePlace<'a>(&'a AtomicU32);
+
+impl<'a> QueuePlace<'a> {
+    fn take(waiting: &'a AtomicU32, limit: u32) -> Option<Self> {
+        waiting.fetch_update(Ordering::AcqRel, Ordering::Acquire, |count| (count < limit).then_some(count + 1)).ok()?;
+        Some(Self(waiting))
+    }
+}
+
+impl Drop for QueuePlace<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use holm_registry::settings::Limits;
+
+    use super::*;
+    use crate::telemetry::metrics::Metrics;
+
+    fn settings(concurrency: u32) -> Settings {
+        let limits = Limits { concurrency, queue: 2, ..Limits::default() };
+        Settings { limits, ..Settings::default() }
+    }
+
+    async fn enter(bulkhead: &Bulkhead, standing: Standing) -> Result<Permit, Fault> {
+        let metrics = Metrics::new().revision(&"a".parse().unwrap(), 1);
+        bulkhead.enter(standing, Instant::now() + Duration::from_millis(50), &metrics).await
+    }
+
+    #[tokio::test]
+    async fn a_service_that_is_never_called_back_gives_permits_away() {
+        let bulkhead = Bulkhead::new(&settings(4));
+        let mut held = Vec::new();
+        for _ in 0..4 {
+            held.push(enter(&bulkhead, Standing::Outside).await.unwrap());
+        }
+        assert_eq!(enter(&bulkhead, Standing::Outside).await.err().unwrap().kind, FaultKind::Overload);
+        held.clear();
+        assert!(enter(&bulkhead, Standing::Outside).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn calls_that_are_waited_for_find_no_permit_again_and_again() {
+        let bulkhead = Bulkhead::new(&settings(4));
+        let mut held = Vec::new();
+        for _ in 0..4 {
+            held.push(enter(&bulkhead, Standing::Outside).await.unwrap());
+        }
+        // turned away at once, and remembered
+        assert_eq!(enter(&bulkhead, Standing::Again).await.err().unwrap().kind, FaultKind::Overload);
+        assert_eq!(enter(&bulkhead, Standing::Again).await.err().unwrap().kind, FaultKind::Overload);
+        held.truncate(1);
+        // three are free, two of them for nested calls alone
+        held.push(enter(&bulkhead, Standing::Outside).await.unwrap());
+        assert!(enter(&bulkhead, Standing::Outside).await.is_err());
+        held.push(enter(&bulkhead, Standing::Again).await.unwrap());
+        held.push(enter(&bulkhead, Standing::Again).await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn a_reserve_that_nobody_needs_is_kept_for_ever() {
+        let bulkhead = Bulkhead::new(&settings(4));
+        let held = enter(&bulkhead, Standing::Outside).await.unwrap();
+        for _ in 0..9 {
+            bulkhead.reserve.grow(&bulkhead.outside);
+        }
+        drop(held);
+        assert_eq!(bulkhead.reserve.any.load(Ordering::Acquire), 3);
+        for _ in 0..4 {
+            bulkhead.reserve.with(|state| state.changed -= DECAY);
+            drop(enter(&bulkhead, Standing::Outside).await.unwrap());
+        }
+        assert_eq!(bulkhead.outside.available_permits(), 4);
+        assert_eq!(bulkhead.permits.available_permits(), 4);
+    }
+}

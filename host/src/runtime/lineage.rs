@@ -1,0 +1,111 @@
+//! Which services an invocation is nested in.
+
+use std::sync::Arc;
+
+use holm_registry::ServiceName;
+
+use crate::fault::{Fault, FaultKind};
+
+/// How deep services may call each other. Deeper chains are a mistake nearly always, and each
+/// level holds an instance.
+const DEPTH: u32 = 8;
+
+/// The services that wait for an invocation, the nearest first. Empty for one from outside.
+#[derive(Clone, Debug, Default)]
+pub struct Lineage(Option<Arc<Caller>>);
+
+#[derive(Debug)]
+struct Caller {
+    service: ServiceName,
+    depth: u32,
+    outer: Lineage,
+}
+
+/// In which relation an invocation stands to those that are under way: it decides who may wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// It comes from outside; nobody inside waits for it.
+    Outside,
+    /// A service waits for it.
+    Nested,
+    /// The very service that it enters waits for it already.
+    Again,
+}
+
+impl Lineage {
+    /// The lineage of what `service`, itself of this lineage, calls.
+    ///
+    /// # Errors
+    /// When the chain would be too long.
+    pub fn through(&self, service: &ServiceName) -> Result<Self, Fault> {
+        let depth = self.depth() + 1;
+        if depth > DEPTH {
+            let detail = format!("{service} calls on behalf of {self}: calls may be {DEPTH} deep");
+            return Err(Fault::new(FaultKind::Limit, detail));
+        }
+        Ok(Self(Some(Arc::new(Caller { service: service.clone(), depth, outer: self.clone() }))))
+    }
+
+    /// How an invocation of this lineage stands to `service`, which it enters.
+    pub fn standing(&self, service: &ServiceName) -> Standing {
+        match self.callers().any(|caller| caller == service) {
+            true => Standing::Again,
+            false if self.0.is_some() => Standing::Nested,
+            false => Standing::Outside,
+        }
+    }
+
+    /// Who called, if it was a service.
+    pub fn caller(&self) -> Option<&ServiceName> {
+        self.0.as_ref().map(|caller| &caller.service)
+    }
+
+    fn depth(&self) -> u32 {
+        self.0.as_ref().map_or(0, |caller| caller.depth)
+    }
+
+    fn callers(&self) -> impl Iterator<Item = &ServiceName> {
+        std::iter::successors(self.0.as_deref(), |caller| caller.outer.0.as_deref()).map(|caller| &caller.service)
+    }
+}
+
+impl std::fmt::Display for Lineage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        for (at, caller) in self.callers().enumerate() {
+            let comma = if at == 0 { "" } else { ", " };
+            write!(f, "{comma}{caller}")?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name(text: &str) -> ServiceName {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn a_service_that_is_called_back_is_not_known_to_wait() {
+        let outside = Lineage::default();
+        assert_eq!(outside.standing(&name("orders")), Standing::Outside);
+        let nested = outside.through(&name("orders")).unwrap().through(&name("stock")).unwrap();
+        assert_eq!(nested.standing(&name("users")), Standing::Nested);
+        assert_eq!(nested.standing(&name("orders")), Standing::Again);
+        assert_eq!(nested.standing(&name("stock")), Standing::Again);
+        assert_eq!((nested.caller(), nested.to_string().as_str()), (Some(&name("stock")), "stock, orders"));
+    }
+
+    #[test]
+    fn services_call_each_other_without_end() {
+        let mut lineage = Lineage::default();
+        for _ in 0..DEPTH {
+            lineage = lineage.through(&name("a")).unwrap();
+        }
+        let fault = lineage.through(&name("a")).unwrap_err();
+        assert_eq!(fault.kind, FaultKind::Limit);
+        assert!(fault.detail.contains("calls may be 8 deep"), "{fault}");
+    }
+}
