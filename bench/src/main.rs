@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | `http` | how fast is a hello component, against bare hyper and `wasmtime serve`? |
 //! | `density` | what does an idle service cost, and how quickly is one deployed? |
+//! | `hostile` | does a neighbour notice a component that misbehaves? |
 //! | `holm`, `peers` | how are the sides started? |
 //! | `process` | what does a process cost (processor, memory), and who ends it? |
 //! | `wrk`, `pace` | who asks: as fast as possible, or at a fixed rate? |
@@ -11,7 +12,9 @@
 
 mod density;
 mod holm;
+mod hostile;
 mod http;
+mod pace;
 mod peers;
 mod process;
 mod report;
@@ -35,6 +38,8 @@ enum Bench {
     Http(Tools),
     /// A thousand services: memory of each, deploys per second, start of the host
     Density(Tools),
+    /// Each hostile fixture beside a neighbour at a fixed rate
+    Hostile(Tools),
     /// The peer "bare hyper" (started by `http`)
     #[command(hide = true)]
     HyperServer { address: SocketAddr },
@@ -61,6 +66,7 @@ fn main() -> anyhow::Result<()> {
     match Cli::parse().bench {
         Bench::Http(tools) => http::run(&tools),
         Bench::Density(tools) => density::run(&tools),
+        Bench::Hostile(tools) => tokio::runtime::Runtime::new()?.block_on(hostile::run(&tools)),
         Bench::HyperServer { address } => tokio::runtime::Runtime::new()?.block_on(peers::serve_hyper(address)),
     }
 }

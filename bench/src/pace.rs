@@ -74,6 +74,20 @@ pub async fn keep(pace: Pace) -> anyhow::Result<Kept> {
     Ok(all)
 }
 
+/// One client that asks again as soon as it has its answer: how many were good, and how many not.
+pub async fn as_fast_as_possible(address: SocketAddr, path: String, lasts: Duration) -> anyhow::Result<(u64, u64)> {
+    let pace = Pace { address, path, per_second: 0, lasts };
+    let (mut good, mut bad, mut connection) = (0, 0, None);
+    let until = Instant::now() + lasts;
+    while Instant::now() < until {
+        match ask(&pace, &mut connection).await? {
+            true => good += 1,
+            false => bad += 1,
+        }
+    }
+    Ok((good, bad))
+}
+
 /// Every `CONNECTIONS`th request.
 async fn work(pace: Pace, begun: Instant, number: u32) -> Kept {
     let mut kept = Kept::default();
