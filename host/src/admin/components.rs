@@ -1,6 +1,7 @@
 //! The paths about components that need not belong to a service.
 
 use axum::Json;
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
 use holm_registry::Digest;
 use http::StatusCode;
@@ -17,8 +18,9 @@ use super::upload;
 )]
 pub(super) async fn presence(
     State(state): State<AdminState>,
-    Path(digest): Path<String>,
+    digest: Result<Path<String>, PathRejection>,
 ) -> Result<StatusCode, Problem> {
+    let Path(digest) = digest.map_err(|error| Problem::bad_request(error.body_text()))?;
     let parsed: Result<Digest, _> = digest.parse();
     let digest = parsed.map_err(|error| Problem::bad_request(format!("`{digest}` is no digest: {error}")))?;
     if state.services.has_component(&digest) {
