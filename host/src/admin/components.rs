@@ -7,6 +7,7 @@ use holm_registry::Digest;
 use http::StatusCode;
 
 use super::api::{Inspection, Problem};
+use super::document::Wasm;
 use super::server::AdminState;
 use super::upload;
 
@@ -32,7 +33,7 @@ pub(super) async fn presence(
 /// What a component needs and offers, and what of that is missing here. Nothing is stored.
 #[utoipa::path(
     post, path = "/api/inspect", tag = "look",
-    request_body(content = Vec<u8>, content_type = "application/wasm"),
+    request_body(content = Wasm, content_type = "application/wasm"),
     responses((status = 200, body = Inspection), (status = 413, body = Problem), (status = 422, body = Problem))
 )]
 pub(super) async fn inspect(State(state): State<AdminState>, request: Request) -> Result<Json<Inspection>, Problem> {

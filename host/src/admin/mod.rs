@@ -7,6 +7,7 @@
 //! | `token`, `guard` | who may ask at all? |
 //! | `extract`, `upload` | how does a request become checked values? |
 //! | `deploy`, `services`, `components`, `logs`, `probes` | what does each path do? |
+//! | `document` | what is true of every path in the OpenAPI document? |
 //! | `server` | how do they become one router with its OpenAPI document, and a server? |
 //! | [`client`] | how does `holm` on the command line ask all this? |
 
@@ -14,6 +15,7 @@ pub mod api;
 pub mod client;
 mod components;
 mod deploy;
+mod document;
 mod extract;
 mod guard;
 mod logs;

@@ -10,14 +10,13 @@ use axum::{Json, Router};
 use http::StatusCode;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
-use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
-use utoipa::openapi::{Components, InfoBuilder, OpenApi, OpenApiBuilder};
+use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::api::Problem;
 use super::token::AdminToken;
-use super::{components, deploy, guard, logs, probes, services as look};
+use super::{components, deploy, document, guard, logs, probes, services as look};
 use crate::services::Services;
 use crate::telemetry::logs::LogHub;
 use crate::telemetry::metrics::Metrics;
@@ -49,7 +48,7 @@ pub async fn serve(listener: TcpListener, state: AdminState) -> io::Result<()> {
 
 /// The document at `/api/openapi.json`, made from the handlers.
 pub fn openapi() -> OpenApi {
-    paths().split_for_parts().1
+    document::complete(paths().split_for_parts().1)
 }
 
 fn router(state: AdminState) -> Router {
@@ -65,7 +64,7 @@ fn router(state: AdminState) -> Router {
 }
 
 fn paths() -> OpenApiRouter<AdminState> {
-    OpenApiRouter::with_openapi(document())
+    OpenApiRouter::with_openapi(document::frame())
         .routes(routes!(look::list))
         .routes(routes!(look::one, deploy::put_service, deploy::remove))
         .routes(routes!(look::revisions))
@@ -80,17 +79,6 @@ fn paths() -> OpenApiRouter<AdminState> {
         .routes(routes!(probes::healthz))
         .routes(routes!(probes::readyz))
         .routes(routes!(probes::metrics))
-}
-
-fn document() -> OpenApi {
-    let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some("DATA/admin-token")).build();
-    let mut components = Components::new();
-    components.add_security_scheme("token", SecurityScheme::Http(bearer));
-    OpenApiBuilder::new()
-        .info(InfoBuilder::new().title("Holm admin API").version(env!("CARGO_PKG_VERSION")).build())
-        .components(Some(components))
-        .security(Some([SecurityRequirement::new("token", Vec::<String>::new())]))
-        .build()
 }
 
 /// This document.
