@@ -1,11 +1,13 @@
 //! The paths about components that need not belong to a service.
 
 use axum::Json;
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
 use holm_registry::Digest;
 use http::StatusCode;
 
 use super::api::{Inspection, Problem};
+use super::document::Wasm;
 use super::server::AdminState;
 use super::upload;
 
@@ -17,8 +19,9 @@ use super::upload;
 )]
 pub(super) async fn presence(
     State(state): State<AdminState>,
-    Path(digest): Path<String>,
+    digest: Result<Path<String>, PathRejection>,
 ) -> Result<StatusCode, Problem> {
+    let Path(digest) = digest.map_err(|error| Problem::bad_request(error.body_text()))?;
     let parsed: Result<Digest, _> = digest.parse();
     let digest = parsed.map_err(|error| Problem::bad_request(format!("`{digest}` is no digest: {error}")))?;
     if state.services.has_component(&digest) {
@@ -30,7 +33,7 @@ pub(super) async fn presence(
 /// What a component needs and offers, and what of that is missing here. Nothing is stored.
 #[utoipa::path(
     post, path = "/api/inspect", tag = "look",
-    request_body(content = Vec<u8>, content_type = "application/wasm"),
+    request_body(content = Wasm, content_type = "application/wasm"),
     responses((status = 200, body = Inspection), (status = 413, body = Problem), (status = 422, body = Problem))
 )]
 pub(super) async fn inspect(State(state): State<AdminState>, request: Request) -> Result<Json<Inspection>, Problem> {

@@ -14,6 +14,7 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::api::{Deployed, Plan, PlannedService, Problem, Rollback};
+use super::document::{ComponentForm, DeploymentForm, Wasm};
 use super::extract::{Asked, Named};
 use super::server::AdminState;
 use super::upload::{self, JSON_LIMIT, Upload};
@@ -21,6 +22,7 @@ use crate::config::DEPLOYMENT_LIMIT;
 use crate::services::{AppSet, DeployComponent, DeployOne, DeploySet};
 
 #[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(super) struct WhichVersion {
     /// Semantic version of the component.
@@ -32,9 +34,9 @@ pub(super) struct WhichVersion {
 #[utoipa::path(
     put, path = "/api/services/{name}", tag = "deploy",
     params(("name" = String, Path, description = "Service name"), WhichVersion),
-    request_body(content = Vec<u8>, content_type = "application/wasm"),
+    request_body(content((Wasm = "application/wasm"), (ComponentForm = "multipart/form-data"))),
     responses((status = 200, body = Deployed), (status = 409, body = Problem), (status = 413, body = Problem),
-              (status = 422, body = Problem))
+              (status = 422, body = Problem), (status = 507, body = Problem))
 )]
 pub(super) async fn put_service(
     State(state): State<AdminState>,
@@ -57,9 +59,9 @@ pub(super) async fn put_service(
 /// host does not have yet, named by its digest.
 #[utoipa::path(
     post, path = "/api/deployments", tag = "deploy",
-    request_body(content = Plan, content_type = "multipart/form-data"),
+    request_body(content = DeploymentForm, content_type = "multipart/form-data"),
     responses((status = 200, body = Vec<Deployed>), (status = 409, body = Problem), (status = 413, body = Problem),
-              (status = 422, body = Problem))
+              (status = 422, body = Problem), (status = 507, body = Problem))
 )]
 pub(super) async fn post_deployment(
     State(state): State<AdminState>,
@@ -76,7 +78,8 @@ pub(super) async fn post_deployment(
 #[utoipa::path(
     post, path = "/api/services/{name}/rollback", tag = "deploy",
     params(("name" = String, Path, description = "Service name")), request_body = Option<Rollback>,
-    responses((status = 200, body = Deployed), (status = 404, body = Problem), (status = 422, body = Problem))
+    responses((status = 200, body = Deployed), (status = 404, body = Problem), (status = 409, body = Problem),
+              (status = 422, body = Problem))
 )]
 pub(super) async fn rollback(
     State(state): State<AdminState>,

@@ -25,14 +25,18 @@ const DEFAULT_LIMIT: usize = 100;
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
 #[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Wanted {
     /// Only this service's lines.
+    #[param(nullable = false)]
     service: Option<String>,
     /// Go on with new lines until the client leaves.
     #[serde(default)]
+    #[param(required = false)]
     follow: bool,
     /// How many of the last lines come first.
+    #[param(nullable = false)]
     limit: Option<usize>,
 }
 

@@ -8,6 +8,7 @@
 //! | `extract`, `upload` | how does a request become checked values? |
 //! | `deploy`, `services`, `outside`, `components`, `logs`, `token_api`, `probes` | what does each path do? |
 //! | `consul` | how do services that are not Wasm register, and find others? |
+//! | `document` | what is true of every path in the OpenAPI document? |
 //! | `server` | how do they become one router with its OpenAPI document, and a server? |
 //! | [`client`] | how does `holm` on the command line ask all this? |
 
@@ -16,6 +17,7 @@ pub mod client;
 mod components;
 mod consul;
 mod deploy;
+mod document;
 mod extract;
 mod guard;
 mod limits;

@@ -25,7 +25,8 @@ pub(super) async fn readyz(State(state): State<AdminState>) -> Result<&'static s
 }
 
 /// Requests, faults, latencies, instances and swaps by service and revision, as OpenMetrics text.
-#[utoipa::path(get, path = "/metrics", tag = "probes", security(()), responses((status = 200, body = String)))]
+#[utoipa::path(get, path = "/metrics", tag = "probes", security(()),
+    responses((status = 200, body = String, content_type = "application/openmetrics-text")))]
 pub(super) async fn metrics(State(state): State<AdminState>) -> Response {
     ([(header::CONTENT_TYPE, CONTENT_TYPE)], state.metrics.encode()).into_response()
 }

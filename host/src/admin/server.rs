@@ -10,15 +10,14 @@ use axum::{Json, Router};
 use http::StatusCode;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
-use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
-use utoipa::openapi::{Components, InfoBuilder, OpenApi, OpenApiBuilder};
+use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::api::Problem;
 use super::consul::{self, ConsulState};
 use super::tokens::Tokens;
-use super::{components, deploy, guard, logs, outside, probes, services as look, token_api};
+use super::{components, deploy, document, guard, logs, outside, probes, services as look, token_api};
 use crate::discovery::Discovery;
 use crate::services::Services;
 use crate::telemetry::logs::LogHub;
@@ -55,7 +54,7 @@ pub async fn serve(listener: TcpListener, state: AdminState) -> io::Result<()> {
 
 /// The document at `/api/openapi.json`, made from the handlers.
 pub fn openapi() -> OpenApi {
-    paths().split_for_parts().1
+    document::complete(paths().split_for_parts().1)
 }
 
 fn router(state: AdminState) -> Router {
@@ -73,7 +72,7 @@ fn router(state: AdminState) -> Router {
 }
 
 fn paths() -> OpenApiRouter<AdminState> {
-    OpenApiRouter::with_openapi(document())
+    OpenApiRouter::with_openapi(document::frame())
         .routes(routes!(look::list))
         .routes(routes!(look::one, deploy::put_service, deploy::remove))
         .routes(routes!(look::revisions))
@@ -91,17 +90,6 @@ fn paths() -> OpenApiRouter<AdminState> {
         .routes(routes!(probes::healthz))
         .routes(routes!(probes::readyz))
         .routes(routes!(probes::metrics))
-}
-
-fn document() -> OpenApi {
-    let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some("DATA/admin-token")).build();
-    let mut components = Components::new();
-    components.add_security_scheme("token", SecurityScheme::Http(bearer));
-    OpenApiBuilder::new()
-        .info(InfoBuilder::new().title("Holm admin API").version(env!("CARGO_PKG_VERSION")).build())
-        .components(Some(components))
-        .security(Some([SecurityRequirement::new("token", Vec::<String>::new())]))
-        .build()
 }
 
 /// This document.

@@ -147,7 +147,7 @@ impl Source {
 fn tree() -> Vec<Source> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     let mut found = Vec::new();
-    for entry in ["host", "registry", "components", "examples", "wit", "scripts", "bin", ".ci"] {
+    for entry in ["host", "registry", "components", "examples", "fuzz", "wit", "scripts", "bin", ".ci"] {
         walk(root, &root.join(entry), &mut found);
     }
     for entry in fs::read_dir(root).unwrap().map(|entry| entry.unwrap().path()) {
@@ -163,7 +163,7 @@ fn tree() -> Vec<Source> {
 fn walk(root: &Path, folder: &Path, found: &mut Vec<Source>) {
     for entry in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
         let name = entry.file_name().unwrap().to_str().unwrap();
-        if ["target", "node_modules", ".holm"].contains(&name) {
+        if ["target", "node_modules", ".holm", "corpus", "artifacts"].contains(&name) {
             continue;
         }
         if entry.is_dir() {

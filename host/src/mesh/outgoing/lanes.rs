@@ -10,10 +10,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use holm_registry::ServiceName;
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_rustls::{ConfigBuilderExt, HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
+use rustls::ClientConfig;
+use rustls::client::Resumption;
 use tokio::sync::Semaphore;
 
 use super::resolve::{LOOKUPS_OF_ONE, Lookup, Resolver};
@@ -37,12 +39,17 @@ pub(super) const HEAD: usize = 64 << 10;
 /// bound of the head.
 const FIELDS: usize = 100;
 
+/// TLS sessions that a lane remembers: one for each of a few hosts, at some kilobytes each.
+const SESSIONS: usize = 16;
+
 /// Sends requests over the connections of one lane.
 pub(super) type Client = legacy::Client<HttpsConnector<HttpConnector<Resolver>>, Body>;
 
 /// All lanes.
 pub(super) struct Lanes {
     lookup: Lookup,
+    /// Whom we trust outside: read once, since there are some hundred certificates.
+    tls: ClientConfig,
     lanes: Mutex<HashMap<Key, Lane>>,
 }
 
@@ -56,7 +63,8 @@ struct Lane {
 impl Lanes {
     /// Without any lane yet.
     pub(super) fn new(lookup: Lookup) -> Self {
-        Self { lookup, lanes: Mutex::default() }
+        let tls = ClientConfig::builder().with_webpki_roots().with_no_client_auth();
+        Self { lookup, tls, lanes: Mutex::default() }
     }
 
     /// The client for a request on these terms.
@@ -71,29 +79,32 @@ impl Lanes {
         // what has been unused for longer has no connection any more; a request under way has its
         // own handle on its client
         lanes.retain(|_, lane| now.saturating_duration_since(lane.used) < IDLE);
-        let client = client(self.lookup.clone(), terms.named.clone().into());
+        let client = self.open(terms.named.clone().into());
         lanes.insert(key, Lane { client: client.clone(), used: now });
         client
     }
-}
 
-fn client(lookup: Lookup, named: Arc<[IpAddr]>) -> Client {
-    let resolver = Resolver::new(lookup, Arc::new(Semaphore::new(LOOKUPS_OF_ONE)), named);
-    let mut connector = HttpConnector::new_with_resolver(resolver);
-    connector.enforce_http(false);
-    connector.set_nodelay(true);
-    connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
-    let connector = HttpsConnectorBuilder::new()
-        .with_webpki_roots()
-        .https_or_http()
-        .enable_all_versions()
-        .wrap_connector(connector);
-    legacy::Client::builder(TokioExecutor::new())
-        .pool_timer(TokioTimer::new())
-        .pool_idle_timeout(IDLE)
-        .pool_max_idle_per_host(IDLE_PER_HOST)
-        .http1_max_buf_size(HEAD)
-        .http1_max_headers(FIELDS)
-        .http2_max_header_list_size(u32::try_from(HEAD).unwrap_or(u32::MAX))
-        .build(connector)
+    fn open(&self, named: Arc<[IpAddr]>) -> Client {
+        let resolver = Resolver::new(self.lookup.clone(), Arc::new(Semaphore::new(LOOKUPS_OF_ONE)), named);
+        // what a lane remembers of a server stays in the lane, too
+        let mut tls = self.tls.clone();
+        tls.resumption = Resumption::in_memory_sessions(SESSIONS);
+        let mut connector = HttpConnector::new_with_resolver(resolver);
+        connector.enforce_http(false);
+        connector.set_nodelay(true);
+        connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
+        let connector = HttpsConnectorBuilder::new()
+            .with_tls_config(tls)
+            .https_or_http()
+            .enable_all_versions()
+            .wrap_connector(connector);
+        legacy::Client::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(IDLE)
+            .pool_max_idle_per_host(IDLE_PER_HOST)
+            .http1_max_buf_size(HEAD)
+            .http1_max_headers(FIELDS)
+            .http2_max_header_list_size(u32::try_from(HEAD).unwrap_or(u32::MAX))
+            .build(connector)
+    }
 }
