@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | [`name`], [`digest`], [`units`], [`host`] | values parsed once at the border and trusted behind it |
 //! | [`grant`] | what a service may reach outside its island |
+//! | [`signature`] | who vouches for a component: keys and signatures as text |
 //! | [`settings`] | everything that a revision was deployed with; every default, with its reason |
 //! | [`route`] | gateway rules as data: patterns, targets, rewrites, which of two is more specific |
 //! | [`manifest`] | `holm.toml`: what the user wrote, checked, with diagnostics that point at it |
@@ -14,8 +15,8 @@
 //! | [`store`] | the one database, its opening recipe and the one committer |
 //! | [`nearest`] | "did you mean …?" |
 //!
-//! `path` (request paths, read the cautious way) and `text` (values in JSON as their text) are
-//! helpers inside the crate.
+//! `path` (request paths, read the cautious way), `text` (values in JSON as their text) and `hex`
+//! are helpers inside the crate.
 
 pub mod artifact;
 pub mod catalog;
@@ -23,6 +24,7 @@ pub mod data_dir;
 pub mod digest;
 mod disk;
 pub mod grant;
+mod hex;
 pub mod host;
 pub mod manifest;
 pub mod name;
@@ -30,6 +32,7 @@ pub mod nearest;
 mod path;
 pub mod route;
 pub mod settings;
+pub mod signature;
 pub mod store;
 pub mod table;
 mod text;

@@ -34,7 +34,8 @@ impl Checker<'_> {
         let names: Vec<String> = raw.services.iter().map(|service| service.key.get_ref().clone()).collect();
         let routes = self.routes(raw.routes, &names, &app);
         let services = raw.services.into_iter().filter_map(|service| self.service(service, &raw.defaults)).collect();
-        Manifest { app, listen: raw.listen, admin: raw.admin, body_limit: raw.body_limit, services, routes }
+        let RawManifest { listen, admin, body_limit, require_signature, .. } = raw;
+        Manifest { app, listen, admin, body_limit, require_signature, services, routes }
     }
 
     /// A bad default is wrong also while no service takes it over.

@@ -22,6 +22,7 @@ use crate::digest::Digest;
 use crate::name::ServiceName;
 use crate::route::RouteSpec;
 use crate::settings::Settings;
+use crate::signature::PublicKey;
 use crate::units::ByteSize;
 
 mod check;
@@ -49,6 +50,9 @@ pub struct Manifest {
     pub admin: Option<SocketAddr>,
     /// Largest request body of routes that have no limit of their own.
     pub body_limit: Option<ByteSize>,
+    /// `[deploy] require_signature`: a host with this manifest takes only components that one of
+    /// these keys has signed. Empty: any.
+    pub require_signature: Vec<PublicKey>,
     /// All services.
     pub services: BTreeMap<ServiceName, ServiceSpec>,
     /// All routes, in the order of the file, without ties, each to one of the services.

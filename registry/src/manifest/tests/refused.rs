@@ -220,12 +220,24 @@ holm.toml:8:8: this route and `/users/{id}` on line 5 match the same requests: s
     );
 }
 
+#[test]
+fn a_key_that_signs_nothing_lets_everybody_deploy() {
+    assert_eq!(
+        problems("[deploy]\nrequire_signature = []\n"),
+        "\
+holm.toml:2:1: `require_signature` is empty, which would let every component in
+  help: name a key, as `holm keys new` prints it, or take the line away"
+    );
+    let told = problems("[deploy]\nrequire_signature = [\"ed25519:x\"]\n");
+    assert!(told.contains("`ed25519:x` is not a public key; write `ed25519:` and 64 hex digits"), "{told}");
+}
+
 /// Keys of the format that are still to come, each with the line that it stands on.
 const LATER: &str = r#"[nats]
 [discovery]
 [[external]]
 [deploy]
-require_signature = ["ed25519:x"]
+
 [defaults]
 breaker = { error_threshold = 50 }
 retry = { attempts = 2 }
@@ -267,7 +279,6 @@ fn a_key_that_does_nothing_yet_is_accepted() {
             "1 `nats`",
             "2 `discovery`",
             "3 `external`",
-            "5 `deploy.require_signature`",
             "7 `defaults.breaker`",
             "8 `defaults.retry`",
             "12 `service.users.grants.services`",
