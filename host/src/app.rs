@@ -19,13 +19,14 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::admin::{self, AdminState, AdminToken};
+use crate::audit::{Action, AuditLog, Entry};
 use crate::body::Body;
 use crate::config::{self, CompileLimits, HostConfig};
 use crate::fault::Fault;
 use crate::gateway::{Door, Gateway, Limits, bind};
 use crate::mesh::OutgoingHttp;
 use crate::runtime::{CacheKey, Compiling, Runtime};
-use crate::services::{HttpEntry, Parts, Services, Table};
+use crate::services::{DeployError, DeploySet, HttpEntry, Parts, Required, Services, Table};
 use crate::shutdown::{Shutdown, Signals, Tasks};
 use crate::telemetry::Telemetry;
 
@@ -67,6 +68,7 @@ impl App {
     pub async fn build(config: HostConfig) -> anyhow::Result<Self> {
         let data = DataDir::open(&config.data)?;
         let token = AdminToken::load_or_create(data.path())?;
+        let audit = AuditLog::open(&data.audit_log()).context("cannot use audit.log in the data directory")?;
         let listener = bind(config.listen, "--listen")?;
         let admin_listener = bind(config.admin, "--admin")?;
         let addresses = Addresses { gateway: listener.local_addr()?, admin: admin_listener.local_addr()? };
@@ -81,6 +83,8 @@ impl App {
             services: services.clone(),
             logs: telemetry.logs.clone(),
             metrics: telemetry.metrics.clone(),
+            audit,
+            tasks: tasks.clone(),
             token: Arc::new(token),
             address: addresses.admin,
             component_limit: config.component_limit,
@@ -90,7 +94,20 @@ impl App {
         Ok(Self { config, _data: data, store: opened.store, services, gateway, listener, admin, addresses, tasks })
     }
 
-    /// The services, to deploy to before the host serves.
+    /// Deploys what the host is to begin with, before it serves.
+    ///
+    /// # Errors
+    /// Why nothing was deployed.
+    pub async fn deploy(&self, set: DeploySet) -> Result<(), DeployError> {
+        let subjects = admin::subjects(&set).await;
+        let refused = self.services.deploy(set).await.err();
+        let reason = refused.as_ref().map(ToString::to_string);
+        let entry = |subject| Entry::now(Some("manifest"), "start", Action::Deploy, subject, reason.as_deref());
+        self.admin.1.audit.write(subjects.into_iter().map(entry).collect()).await;
+        refused.map_or(Ok(()), Err)
+    }
+
+    /// The services, to look at before the host serves.
     pub fn services(&self) -> &Services {
         &self.services
     }
@@ -209,6 +226,7 @@ fn services(
         telemetry: telemetry.clone(),
         tasks: tasks.clone(),
         component_limit: config.component_limit as u64,
+        required: Required::new(config.require_signature.clone()),
         drain: config.drain,
     };
     let gateway = Arc::clone(gateway);

@@ -10,6 +10,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use holm_registry::signature::PublicKey;
 use holm_registry::units::ByteSize;
 
 pub use compile::{CompileLimits, WORKER_COMMAND, compiler};
@@ -90,10 +91,12 @@ pub struct HostFlags {
     pub log_format: Option<LogFormat>,
     /// `--compile-cpu`, `--compile-timeout`, `--compile-memory`.
     pub compile: CompileLimits,
+    /// `--require-signature`.
+    pub require_signature: Vec<PublicKey>,
 }
 
-/// What the manifest's `[host]` and `[gateway]` say about the host itself.
-#[derive(Clone, Copy, Debug, Default)]
+/// What the manifest's `[host]`, `[gateway]` and `[deploy]` say about the host itself.
+#[derive(Clone, Debug, Default)]
 pub struct FileHost {
     /// `listen`.
     pub listen: Option<SocketAddr>,
@@ -101,6 +104,8 @@ pub struct FileHost {
     pub admin: Option<SocketAddr>,
     /// `body_limit` of `[gateway]`.
     pub body_limit: Option<ByteSize>,
+    /// `require_signature` of `[deploy]`.
+    pub require_signature: Vec<PublicKey>,
 }
 
 /// Everything the host is started with.
@@ -120,6 +125,8 @@ pub struct HostConfig {
     pub component_limit: usize,
     /// What compiling one component may take.
     pub compile: CompileLimits,
+    /// Components need a signature of one of these keys; of none when there are none.
+    pub require_signature: Vec<PublicKey>,
     /// Which log lines are written.
     pub log: String,
     /// How they look.
@@ -155,6 +162,10 @@ impl HostConfig {
             drain: DEFAULT_DRAIN,
             component_limit: COMPONENT_LIMIT,
             compile: flags.compile,
+            require_signature: match flags.require_signature.is_empty() {
+                true => file.require_signature,
+                false => flags.require_signature,
+            },
             log,
             log_format: flags.log_format.unwrap_or(LogFormat::Text),
         })
@@ -189,7 +200,7 @@ mod tests {
         let file = FileHost {
             listen: Some("127.0.0.1:2".parse().unwrap()),
             admin: Some("127.0.0.1:3".parse().unwrap()),
-            body_limit: None,
+            ..FileHost::default()
         };
         let config = resolve(flags, file, &Environment::default());
         assert_eq!((config.listen.port(), config.admin.port()), (1, 3));

@@ -76,9 +76,9 @@ impl FromStr for Signature {
     type Err = SignatureError;
 
     fn from_str(text: &str) -> Result<Self, SignatureError> {
-        let parsed = text.rsplit_once(':').and_then(|(key, bytes)| {
-            Some(Self { key: key.parse().ok()?, bytes: hex::parse(bytes)? })
-        });
+        let parsed = text
+            .rsplit_once(':')
+            .and_then(|(key, bytes)| Some(Self { key: key.parse().ok()?, bytes: hex::parse(bytes)? }));
         parsed.ok_or_else(|| SignatureError::Signature { text: text.chars().take(80).collect() })
     }
 }

@@ -9,28 +9,41 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 
 use super::api::Problem;
+use super::audit::Notes;
 use super::server::AdminState;
 
 /// What monitoring asks, without a token: nothing in there is secret, nothing changes by asking.
 const OPEN: [&str; 3] = ["/healthz", "/readyz", "/metrics"];
 
+/// How the audit log calls who has the token: there is one, and it may do everything.
+const ADMIN: &str = "admin";
+
 /// The middleware around every path.
 pub(super) async fn guard(State(state): State<AdminState>, request: Request, next: Next) -> Response {
     match check(&state, &request) {
-        Ok(()) => next.run(request).await,
+        Ok(who) => {
+            if let (Some(who), Some(notes)) = (who, request.extensions().get::<Notes>()) {
+                notes.by(who);
+            }
+            next.run(request).await
+        }
         Err(refusal) => refusal,
     }
 }
 
+/// Who asks; nobody in particular where everybody may.
 #[expect(clippy::result_large_err, reason = "the refusal is the answer, sent at once")]
-fn check(state: &AdminState, request: &Request) -> Result<(), Response> {
+fn check(state: &AdminState, request: &Request) -> Result<Option<&'static str>, Response> {
     let host = asked_host(request.uri(), request.headers());
     if !host_is_ours(state.address, host) {
         return Err(misdirected(host, state.address).into_response());
     }
     let shown = bearer(request.headers());
-    if OPEN.contains(&request.uri().path()) || shown.is_some_and(|shown| state.token.matches(shown)) {
-        return Ok(());
+    if shown.is_some_and(|shown| state.token.matches(shown)) {
+        return Ok(Some(ADMIN));
+    }
+    if OPEN.contains(&request.uri().path()) {
+        return Ok(None);
     }
     Err(unauthorized(state, shown.is_some()))
 }

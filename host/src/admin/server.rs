@@ -17,8 +17,10 @@ use utoipa_axum::routes;
 
 use super::api::Problem;
 use super::token::AdminToken;
-use super::{components, deploy, guard, logs, probes, services as look};
+use super::{audit, components, deploy, guard, logs, probes, services as look};
+use crate::audit::AuditLog;
 use crate::services::Services;
+use crate::shutdown::Tasks;
 use crate::telemetry::logs::LogHub;
 use crate::telemetry::metrics::Metrics;
 
@@ -31,6 +33,10 @@ pub struct AdminState {
     pub logs: Arc<LogHub>,
     /// Read by `/metrics`.
     pub metrics: Arc<Metrics>,
+    /// Told of every change.
+    pub audit: AuditLog,
+    /// Where a change goes on whose client has left.
+    pub tasks: Tasks,
     /// Compared by the guard.
     pub token: Arc<AdminToken>,
     /// Where this API listens; the guard compares it with the host that was asked.
@@ -44,7 +50,8 @@ pub struct AdminState {
 /// Serves until `state.stop`, then answers what has begun and returns.
 pub async fn serve(listener: TcpListener, state: AdminState) -> io::Result<()> {
     let stop = state.stop.clone();
-    axum::serve(listener, router(state)).with_graceful_shutdown(stop.cancelled_owned()).await
+    let router = router(state).into_make_service_with_connect_info::<SocketAddr>();
+    axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await
 }
 
 /// The document at `/api/openapi.json`, made from the handlers.
@@ -54,6 +61,7 @@ pub fn openapi() -> OpenApi {
 
 fn router(state: AdminState) -> Router {
     let guard = from_fn_with_state(state.clone(), guard::guard);
+    let audit = from_fn_with_state(state.clone(), audit::audit);
     let router = paths().split_for_parts().0;
     // Our own limits count what really comes and answer in our own words.
     router
@@ -61,6 +69,7 @@ fn router(state: AdminState) -> Router {
         .method_not_allowed_fallback(no_such_method)
         .layer(DefaultBodyLimit::disable())
         .layer(guard)
+        .layer(audit)
         .with_state(state)
 }
 
@@ -76,6 +85,7 @@ fn paths() -> OpenApiRouter<AdminState> {
         .routes(routes!(components::presence))
         .routes(routes!(components::inspect))
         .routes(routes!(logs::logs))
+        .routes(routes!(audit::show))
         .routes(routes!(openapi_json))
         .routes(routes!(probes::healthz))
         .routes(routes!(probes::readyz))
@@ -128,6 +138,7 @@ mod tests {
             ("/api/inspect", "post"),
             ("/api/routes", "get"),
             ("/api/logs", "get"),
+            ("/api/audit", "get"),
             ("/api/openapi.json", "get"),
             ("/healthz", "get"),
             ("/readyz", "get"),

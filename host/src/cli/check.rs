@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use holm_registry::ServiceName;
 use holm_registry::manifest::{ComponentSource, Manifest, ServiceSpec};
 use holm_registry::route::{RouteSpec, Target};
+use holm_registry::signature::PublicKey;
 use holm_registry::units::ByteSize;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -31,6 +32,7 @@ pub(super) struct Args {
 struct Resolved {
     app: App,
     host: Host,
+    deploy: Deploy,
     service: BTreeMap<ServiceName, Value>,
     gateway: Gateway,
 }
@@ -44,6 +46,12 @@ struct App {
 struct Host {
     listen: SocketAddr,
     admin: SocketAddr,
+}
+
+#[derive(Serialize)]
+struct Deploy {
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    require_signature: Vec<PublicKey>,
 }
 
 #[derive(Serialize)]
@@ -71,6 +79,7 @@ fn resolved(manifest: Manifest) -> anyhow::Result<Value> {
             listen: manifest.listen.unwrap_or(DEFAULT_LISTEN),
             admin: manifest.admin.unwrap_or(DEFAULT_ADMIN),
         },
+        deploy: Deploy { require_signature: manifest.require_signature },
         service: services.collect::<serde_json::Result<_>>()?,
         gateway: Gateway {
             body_limit: manifest.body_limit.unwrap_or(DEFAULT_BODY_LIMIT),

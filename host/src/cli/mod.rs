@@ -9,10 +9,12 @@
 //! | `compile_worker` | what does the host start for each compilation? |
 //! | `compile_limits` | what may compiling take? |
 //! | `host` | which host is meant, and with which token? |
+//! | `signature_file` | how does a signature lie beside its component? |
 //! | [`plan`] | what do a manifest and its components become? |
 //! | [`output`], `failure`, `ago` | how is it shown? |
 
 mod ago;
+mod audit;
 mod build;
 mod check;
 mod compile_limits;
@@ -22,6 +24,7 @@ mod deploy;
 mod failure;
 mod host;
 mod inspect;
+mod keys;
 mod logs;
 mod new;
 pub mod output;
@@ -31,6 +34,7 @@ mod revisions;
 mod rollback;
 mod routes;
 mod services;
+mod signature_file;
 mod up;
 
 use std::io;
@@ -63,7 +67,9 @@ enum Command {
     Routes(routes::Args),
     Inspect(inspect::Args),
     Logs(logs::Args),
+    Audit(audit::Args),
     Check(check::Args),
+    Keys(keys::Args),
     Completions(completions::Args),
     #[command(name = WORKER_COMMAND, hide = true)]
     CompileWorker,
@@ -102,6 +108,7 @@ fn run(command: Command, context: &Context) -> anyhow::Result<()> {
         Command::New(args) => args.run(context),
         Command::Build(args) => args.run(context),
         Command::Check(args) => args.run(context),
+        Command::Keys(args) => args.run(context),
         Command::Completions(args) => args.run(context),
         Command::CompileWorker => compile_worker::run(context),
         Command::Deploy(args) => client()?.block_on(args.run(context)),
@@ -112,6 +119,7 @@ fn run(command: Command, context: &Context) -> anyhow::Result<()> {
         Command::Routes(args) => client()?.block_on(args.run(context)),
         Command::Inspect(args) => client()?.block_on(args.run(context)),
         Command::Logs(args) => client()?.block_on(args.run(context)),
+        Command::Audit(args) => client()?.block_on(args.run(context)),
     }
 }
 

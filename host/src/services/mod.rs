@@ -5,6 +5,7 @@
 //! | `api` | what the doors and the admin API may ask for, and what they get |
 //! | `lifecycle` | what a deployment, a rollback or a removal changes (pure) |
 //! | `prepare` | is a new revision fit to serve: compiled, linked, warm, well |
+//! | `vouch` | who vouches for a component, and is that enough here (pure) |
 //! | `publish` | the one place that changes the catalog and swaps the table |
 //! | `boot` | how a restarted host brings every service back |
 //! | `health` | is what is live still well |
@@ -26,11 +27,14 @@ mod health;
 mod lifecycle;
 mod prepare;
 mod publish;
+mod vouch;
 
 pub use api::{
     DeployComponent, DeployError, DeployOne, DeploySet, Deployed, HttpEntry, ImportLine, Inspection, RevisionStatus,
     ServedBy, ServiceInspection, ServiceStatus,
 };
+
+pub use vouch::Required;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -75,6 +79,8 @@ pub struct Parts {
     pub tasks: Tasks,
     /// Largest component, in bytes.
     pub component_limit: u64,
+    /// Whose signatures components need.
+    pub required: Required,
     /// How long a replaced revision may finish what it has begun.
     pub drain: Duration,
 }
@@ -89,6 +95,7 @@ struct Shared {
     telemetry: Telemetry,
     tasks: Tasks,
     component_limit: u64,
+    required: Required,
     drain: Duration,
     table: TableCell<Revision>,
     on_swap: OnSwap,
@@ -110,6 +117,7 @@ impl Services {
             telemetry: parts.telemetry,
             tasks: parts.tasks,
             component_limit: parts.component_limit,
+            required: parts.required,
             drain: parts.drain,
             table: TableCell::new(),
             on_swap,

@@ -11,11 +11,26 @@ use std::path::Path;
 /// everybody speaks. Siblings (gateway and admin) never meet: `app` introduces them.
 const PARTS: &[(&str, &[&str])] = &[
     ("main", &["cli"]),
-    ("cli", &["app", "admin", "services", "runtime", "config", "telemetry"]),
-    ("app", &["gateway", "admin", "services", "mesh", "runtime", "config", "telemetry", "shutdown", "fault", "body"]),
+    ("cli", &["app", "admin", "audit", "services", "runtime", "config", "telemetry", "signing", "private_file"]),
+    (
+        "app",
+        &[
+            "gateway",
+            "admin",
+            "audit",
+            "services",
+            "mesh",
+            "runtime",
+            "config",
+            "telemetry",
+            "shutdown",
+            "fault",
+            "body",
+        ],
+    ),
     ("gateway", &["services", "telemetry", "shutdown", "hop_by_hop", "fault", "body"]),
-    ("admin", &["services", "config", "telemetry", "private_file", "body"]),
-    ("services", &["mesh", "runtime", "state", "telemetry", "shutdown", "fault", "body"]),
+    ("admin", &["services", "config", "telemetry", "audit", "private_file", "shutdown", "body"]),
+    ("services", &["signing", "mesh", "runtime", "state", "telemetry", "shutdown", "fault", "body"]),
     ("mesh", &["runtime", "state", "telemetry", "shutdown", "hop_by_hop", "fault", "body"]),
     ("runtime", &["state", "config", "telemetry", "private_file", "shutdown", "fault", "body"]),
     ("state", &[]),
@@ -25,6 +40,8 @@ const PARTS: &[(&str, &[&str])] = &[
     ("hop_by_hop", &[]),
     ("fault", &[]),
     ("private_file", &[]),
+    ("audit", &["private_file"]),
+    ("signing", &[]),
     ("body", &[]),
 ];
 

@@ -115,7 +115,11 @@ fn deploy(mut section: Section<'_>) -> Vec<PublicKey> {
     let keys = section.list(KEY, "[\"ed25519:…\"]", str::parse);
     if section.has_any(&[KEY]) && keys.as_ref().is_some_and(Vec::is_empty) {
         let help = "name a key, as `holm keys new` prints it, or take the line away";
-        section.report(section.key_span(KEY), format!("`{KEY}` is empty, which would let every component in"), help.to_owned());
+        section.report(
+            section.key_span(KEY),
+            format!("`{KEY}` is empty, which would let every component in"),
+            help.to_owned(),
+        );
     }
     section.finish(&[]);
     keys.unwrap_or_default()
