@@ -13,7 +13,7 @@ use std::time::Duration;
 use holm_registry::signature::PublicKey;
 use holm_registry::units::ByteSize;
 
-pub use compile::{CompileLimits, WORKER_COMMAND, compiler};
+pub use compile::{CompileLimits, WORKER_COMMAND, called_to_compile, compiler};
 
 use crate::telemetry::init::{DEFAULT_FILTER, InitError, LogFormat, parse_filter};
 

@@ -42,7 +42,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::config::{Environment, WORKER_COMMAND};
+use crate::config::{Environment, called_to_compile};
 use failure::UsageError;
 use output::Output;
 
@@ -71,8 +71,6 @@ enum Command {
     Check(check::Args),
     Keys(keys::Args),
     Completions(completions::Args),
-    #[command(name = WORKER_COMMAND, hide = true)]
-    CompileWorker,
 }
 
 /// What every subcommand works with.
@@ -86,20 +84,25 @@ struct Context {
 pub fn main() -> ExitCode {
     let environment = Environment::read();
     let output = Output::new(environment.no_color);
-    let cli = match Cli::try_parse() {
-        Ok(cli) => cli,
-        Err(usage) => return output.usage(&usage),
-    };
     let context = Context { environment, output };
-    match run(cli.command, &context) {
+    // before the arguments are looked at: what only a host calls is nobody's subcommand
+    let done = if called_to_compile() { compile_worker::run(&context) } else { parse_and_run(&context) };
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         // `holm logs | head`: whoever reads has seen enough.
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
-        Err(error) => {
-            context.output.failure(&error);
-            ExitCode::from(if error.is::<UsageError>() { 2 } else { 1 })
-        }
+        Err(error) => match error.downcast::<clap::Error>() {
+            Ok(usage) => context.output.usage(&usage),
+            Err(error) => {
+                context.output.failure(&error);
+                ExitCode::from(if error.is::<UsageError>() { 2 } else { 1 })
+            }
+        },
     }
+}
+
+fn parse_and_run(context: &Context) -> anyhow::Result<()> {
+    run(Cli::try_parse()?.command, context)
 }
 
 fn run(command: Command, context: &Context) -> anyhow::Result<()> {
@@ -107,10 +110,9 @@ fn run(command: Command, context: &Context) -> anyhow::Result<()> {
         Command::Up(args) => workers()?.block_on(args.run(context)),
         Command::New(args) => args.run(context),
         Command::Build(args) => args.run(context),
-        Command::Check(args) => args.run(context),
+        Command::Check(args) => client()?.block_on(args.run(context)),
         Command::Keys(args) => args.run(context),
         Command::Completions(args) => args.run(context),
-        Command::CompileWorker => compile_worker::run(context),
         Command::Deploy(args) => client()?.block_on(args.run(context)),
         Command::Services(args) => client()?.block_on(args.run(context)),
         Command::Revisions(args) => client()?.block_on(args.run(context)),
