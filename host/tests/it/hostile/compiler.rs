@@ -64,8 +64,7 @@ async fn the_compiler_has_what_the_host_has() {
 
 #[tokio::test]
 async fn a_host_that_ends_waits_for_the_compiler() {
-    let host = Host::start_in(tempfile::tempdir().unwrap(), &["--compile-cpu", "1s"]);
-    let target = Target::on(host);
+    let target = Target::start(&["--compile-cpu", "1s"]);
     let mut deploying = JoinSet::new();
     let this = target.clone();
     deploying.spawn(async move { this.deploy("slow", "1.0.0", slow()).await });
