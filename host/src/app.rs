@@ -20,6 +20,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::admin::{self, AdminState, AdminToken, ConsulState, Listener, Tokens};
+use crate::audit::{Action, AuditLog, Entry};
 use crate::body::Body;
 use crate::config::{self, CompileLimits, HostConfig};
 use crate::discovery::Discovery;
@@ -27,7 +28,7 @@ use crate::fault::Fault;
 use crate::gateway::{Door, Gateway, Limits, bind};
 use crate::mesh::{Mesh, system_lookup};
 use crate::runtime::{CacheKey, Compiling, Revision, Runtime};
-use crate::services::{HttpEntry, Parts, Services, Table};
+use crate::services::{DeployError, DeploySet, HttpEntry, Parts, Required, Services, Table};
 use crate::shutdown::{Shutdown, Signals, Tasks};
 use crate::telemetry::Telemetry;
 
@@ -73,6 +74,7 @@ impl App {
     pub async fn build(config: HostConfig) -> anyhow::Result<Self> {
         let data = DataDir::open(&config.data)?;
         let token = AdminToken::load_or_create(data.path())?;
+        let audit = AuditLog::open(&data.audit_log()).context("cannot use audit.log in the data directory")?;
         let listener = bind(config.listen, "--listen")?;
         let admin_listener = bind(config.admin, "--admin")?;
         let discovery_listener = config.discovery.listen.map(|address| bind(address, "--discovery")).transpose()?;
@@ -102,6 +104,8 @@ impl App {
             tokens,
             consul: ConsulState::new(discovery.clone(), services.clone(), addresses.gateway, stop.clone()),
             discovery,
+            audit,
+            tasks: tasks.clone(),
             address: addresses.admin,
             component_limit: config.component_limit,
             stop,
@@ -111,7 +115,20 @@ impl App {
         Ok(Self { config, _data: data, store, services, gateway, listener, admin, discovery, addresses, tasks })
     }
 
-    /// The services, to deploy to before the host serves.
+    /// Deploys what the host is to begin with, before it serves.
+    ///
+    /// # Errors
+    /// Why nothing was deployed.
+    pub async fn deploy(&self, set: DeploySet) -> Result<(), DeployError> {
+        let subjects = admin::subjects(&set).await;
+        let refused = self.services.deploy(set).await.err();
+        let reason = refused.as_ref().map(ToString::to_string);
+        let entry = |subject| Entry::now(Some("manifest"), "start", Action::Deploy, subject, reason.as_deref());
+        self.admin.1.audit.write(subjects.into_iter().map(entry).collect()).await;
+        refused.map_or(Ok(()), Err)
+    }
+
+    /// The services, to look at before the host serves.
     pub fn services(&self) -> &Services {
         &self.services
     }
@@ -253,6 +270,7 @@ fn services(
         tasks: tasks.clone(),
         table: doors.table.clone(),
         component_limit: config.component_limit as u64,
+        required: Required::new(config.require_signature.clone()),
         drain: config.drain,
     };
     Services::new(

@@ -11,9 +11,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use holm_registry::discovery::settings::DiscoverySettings;
+use holm_registry::signature::PublicKey;
 use holm_registry::units::ByteSize;
 
-pub use compile::{CompileLimits, WORKER_COMMAND, compiler};
+pub use compile::{CompileLimits, WORKER_COMMAND, called_to_compile, compiler};
 
 use crate::telemetry::init::{DEFAULT_FILTER, InitError, LogFormat, parse_filter};
 
@@ -93,9 +94,11 @@ pub struct HostFlags {
     pub log_format: Option<LogFormat>,
     /// `--compile-cpu`, `--compile-timeout`, `--compile-memory`.
     pub compile: CompileLimits,
+    /// `--require-signature`.
+    pub require_signature: Vec<PublicKey>,
 }
 
-/// What the manifest's `[host]`, `[gateway]` and `[discovery]` say about the host itself.
+/// What the manifest's `[host]`, `[gateway]`, `[deploy]` and `[discovery]` say about the host itself.
 #[derive(Clone, Debug, Default)]
 pub struct FileHost {
     /// `listen`.
@@ -106,6 +109,8 @@ pub struct FileHost {
     pub body_limit: Option<ByteSize>,
     /// `[discovery]`.
     pub discovery: DiscoverySettings,
+    /// `require_signature` of `[deploy]`.
+    pub require_signature: Vec<PublicKey>,
 }
 
 /// Everything the host is started with.
@@ -127,6 +132,8 @@ pub struct HostConfig {
     pub component_limit: usize,
     /// What compiling one component may take.
     pub compile: CompileLimits,
+    /// Components need a signature of one of these keys; of none when there are none.
+    pub require_signature: Vec<PublicKey>,
     /// Which log lines are written.
     pub log: String,
     /// How they look.
@@ -170,6 +177,10 @@ impl HostConfig {
             drain: DEFAULT_DRAIN,
             component_limit: COMPONENT_LIMIT,
             compile: flags.compile,
+            require_signature: match flags.require_signature.is_empty() {
+                true => file.require_signature,
+                false => flags.require_signature,
+            },
             log,
             log_format: flags.log_format.unwrap_or(LogFormat::Text),
         })

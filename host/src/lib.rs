@@ -4,6 +4,7 @@
 
 pub mod admin;
 pub mod app;
+pub mod audit;
 pub mod body;
 pub mod cli;
 pub mod config;
@@ -16,5 +17,6 @@ mod private_file;
 pub mod runtime;
 pub mod services;
 pub mod shutdown;
+pub mod signing;
 pub mod state;
 pub mod telemetry;

@@ -10,6 +10,7 @@ use std::str::FromStr;
 use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 
+use crate::hex;
 use crate::text::serde_as_text;
 
 /// How every digest begins.
@@ -58,7 +59,7 @@ impl Digest {
 
     /// 64 hex digits without the algorithm: a file name.
     pub fn hex(&self) -> String {
-        self.0.iter().map(|byte| format!("{byte:02x}")).collect()
+        hex::write(&self.0)
     }
 
     /// The first 12 hex digits, for tables and logs; enough for people, never for a look-up.
@@ -74,22 +75,8 @@ impl FromStr for Digest {
 
     fn from_str(text: &str) -> Result<Self, DigestError> {
         let hex = text.strip_prefix(PREFIX).ok_or_else(|| DigestError::Algorithm { text: text.to_owned() })?;
-        parse_hex(hex).map(Self).ok_or_else(|| DigestError::Hex { text: text.to_owned() })
+        hex::parse(hex).map(Self).ok_or_else(|| DigestError::Hex { text: text.to_owned() })
     }
-}
-
-/// One digest has one spelling: upper case is refused, so that digests can be compared as text.
-fn parse_hex(hex: &str) -> Option<[u8; 32]> {
-    let nibble = |digit: u8| match digit {
-        b'0'..=b'9' => Some(digit - b'0'),
-        b'a'..=b'f' => Some(digit - b'a' + 10),
-        _ => None,
-    };
-    let (pairs, []) = hex.as_bytes().as_chunks::<2>() else {
-        return None;
-    };
-    let bytes: Option<Vec<u8>> = pairs.iter().map(|[high, low]| Some(nibble(*high)? << 4 | nibble(*low)?)).collect();
-    bytes?.try_into().ok()
 }
 
 impl fmt::Display for Digest {

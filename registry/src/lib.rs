@@ -5,6 +5,7 @@
 //! | [`name`], [`digest`], [`units`], [`host`] | values parsed once at the border and trusted behind it |
 //! | [`grant`], [`address`] | what a service may reach outside its island, and what is not outside |
 //! | [`subject`] | names of events, and patterns of them |
+//! | [`signature`] | who vouches for a component: keys and signatures as text |
 //! | [`settings`] | everything that a revision was deployed with; every default, with its reason |
 //! | [`route`] | gateway rules as data: patterns, targets, rewrites, which of two is more specific |
 //! | [`manifest`] | `holm.toml`: what the user wrote, checked, with diagnostics that point at it |
@@ -16,8 +17,8 @@
 //! | [`store`] | the one database, its opening recipe and the one committer |
 //! | [`nearest`] | "did you mean …?" |
 //!
-//! `path` (request paths, read the cautious way) and `text` (values in JSON as their text) are
-//! helpers inside the crate.
+//! `path` (request paths, read the cautious way), `text` (values in JSON as their text) and `hex`
+//! are helpers inside the crate.
 
 pub mod address;
 pub mod artifact;
@@ -27,6 +28,7 @@ pub mod digest;
 pub mod discovery;
 mod disk;
 pub mod grant;
+mod hex;
 pub mod host;
 pub mod manifest;
 pub mod name;
@@ -34,6 +36,7 @@ pub mod nearest;
 mod path;
 pub mod route;
 pub mod settings;
+pub mod signature;
 pub mod store;
 pub mod subject;
 pub mod table;

@@ -12,6 +12,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use holm_registry::discovery::external::External;
 use holm_registry::route::RouteSpec;
 use holm_registry::settings::{Secret, Settings};
+use holm_registry::signature::Signature;
 use holm_registry::{Digest, ServiceName};
 use semver::Version;
 use serde::{Deserialize, Serialize};
@@ -129,6 +130,10 @@ pub struct PlannedService {
     #[serde(default)]
     #[schema(value_type = Object)]
     pub settings: Settings,
+    /// Who vouches for the component: `ed25519:KEY:SIGNATURE`, as `holm keys sign` writes it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub signature: Option<Signature>,
 }
 
 /// Which revision to go back to.

@@ -2,24 +2,26 @@
 
 use std::collections::HashMap;
 
-use axum::Json;
 use axum::extract::{Multipart, Request, State};
+use axum::{Extension, Json};
 use bytes::Bytes;
 use holm_registry::Digest;
 use holm_registry::discovery::external::External;
 use holm_registry::settings::Settings;
+use holm_registry::signature::SignatureError;
 use http::StatusCode;
 use semver::Version;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::api::{Deployed, Plan, PlannedService, Problem, Rollback};
+use super::audit::Notes;
 use super::document::{ComponentForm, DeploymentForm, Wasm};
 use super::extract::{Asked, Named};
 use super::server::AdminState;
 use super::upload::{self, JSON_LIMIT, Upload};
 use crate::config::DEPLOYMENT_LIMIT;
-use crate::services::{AppSet, DeployComponent, DeployOne, DeploySet};
+use crate::services::{self, AppSet, DeployComponent, DeployOne, DeploySet};
 
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -27,6 +29,8 @@ use crate::services::{AppSet, DeployComponent, DeployOne, DeploySet};
 pub(super) struct WhichVersion {
     /// Semantic version of the component.
     version: String,
+    /// Who vouches for it: `ed25519:KEY:SIGNATURE`, as `holm keys sign` writes it.
+    signature: Option<String>,
 }
 
 /// Deploy one component: the body is the Wasm, or a multipart form with the parts `component`
@@ -40,17 +44,19 @@ pub(super) struct WhichVersion {
 )]
 pub(super) async fn put_service(
     State(state): State<AdminState>,
+    Extension(notes): Extension<Notes>,
     Named(name): Named,
     Asked(query): Asked<WhichVersion>,
     request: Request,
 ) -> Result<Json<Deployed>, Problem> {
     let version = parse_version(&query.version)?;
+    let signature = query.signature.map(|text| text.parse()).transpose().map_err(not_a_signature)?;
     let (component, settings) = match upload::open(request, state.component_limit).await? {
         Upload::Whole(component) => (component, Settings::default()),
         Upload::Parts(parts) => component_and_settings(parts, state.component_limit).await?,
     };
-    let one = DeployOne { name, version, component: DeployComponent::Bytes(component), settings };
-    let deployed = state.services.deploy(DeploySet { services: vec![one], app: None }).await?;
+    let one = DeployOne { name, version, component: DeployComponent::Bytes(component), settings, signature };
+    let deployed = deploy(&state, &notes, DeploySet { services: vec![one], app: None }).await?;
     let first = deployed.into_iter().next();
     first.map(|deployed| Json(deployed.into())).ok_or_else(|| nothing_came_back("deployment"))
 }
@@ -65,12 +71,13 @@ pub(super) async fn put_service(
 )]
 pub(super) async fn post_deployment(
     State(state): State<AdminState>,
+    Extension(notes): Extension<Notes>,
     request: Request,
 ) -> Result<Json<Vec<Deployed>>, Problem> {
     let parts = upload::form(request).await?;
     let (plan, components) = plan_and_components(parts, state.component_limit).await?;
     let set = deploy_set(plan, components, |digest| state.services.has_component(digest))?;
-    let deployed = state.services.deploy(set).await?;
+    let deployed = deploy(&state, &notes, set).await?;
     Ok(Json(deployed.into_iter().map(Deployed::from).collect()))
 }
 
@@ -83,12 +90,15 @@ pub(super) async fn post_deployment(
 )]
 pub(super) async fn rollback(
     State(state): State<AdminState>,
+    Extension(notes): Extension<Notes>,
     Named(name): Named,
     request: Request,
 ) -> Result<Json<Deployed>, Problem> {
     let body = upload::whole(request, JSON_LIMIT, "the request").await?;
     let Rollback { to } = if body.is_empty() { Rollback::default() } else { upload::json(&body, "the request")? };
-    Ok(Json(state.services.rollback(&name, to).await?.into()))
+    let deployed = state.services.rollback(&name, to).await?;
+    notes.live(std::slice::from_ref(&deployed));
+    Ok(Json(deployed.into()))
 }
 
 /// Take a service away: its revisions and its rules. Its data stays, for a service of that name.
@@ -100,6 +110,13 @@ pub(super) async fn rollback(
 pub(super) async fn remove(State(state): State<AdminState>, Named(name): Named) -> Result<StatusCode, Problem> {
     state.services.remove(&name).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+async fn deploy(state: &AdminState, notes: &Notes, set: DeploySet) -> Result<Vec<services::Deployed>, Problem> {
+    notes.deploys(&set).await;
+    let deployed = state.services.deploy(set).await?;
+    notes.live(&deployed);
+    Ok(deployed)
 }
 
 async fn component_and_settings(mut parts: Multipart, limit: usize) -> Result<(Bytes, Settings), Problem> {
@@ -144,7 +161,7 @@ fn deploy_set(
     stored: impl Fn(&Digest) -> bool,
 ) -> Result<DeploySet, Problem> {
     let join = |planned: PlannedService| {
-        let PlannedService { name, version, digest, settings } = planned;
+        let PlannedService { name, version, digest, settings, signature } = planned;
         let component = match components.get(&digest) {
             Some(bytes) => DeployComponent::Bytes(bytes.clone()),
             None if stored(&digest) => DeployComponent::Stored(digest),
@@ -153,7 +170,7 @@ fn deploy_set(
                 return Err(Problem::bad_request(detail));
             }
         };
-        Ok(DeployOne { name, version, component, settings })
+        Ok(DeployOne { name, version, component, settings, signature })
     };
     let services = plan.services.into_iter().map(join).collect::<Result<_, _>>()?;
     let (routes, externals) = (plan.routes, plan.externals);
@@ -176,6 +193,10 @@ fn parse_version(text: &str) -> Result<Version, Problem> {
     text.parse().map_err(|error| {
         Problem::bad_request(format!("`{text}` is no version: {error}; write MAJOR.MINOR.PATCH, such as 1.4.0"))
     })
+}
+
+fn not_a_signature(error: SignatureError) -> Problem {
+    Problem::bad_request(error.to_string())
 }
 
 fn part_digest(name: &str) -> Result<Digest, Problem> {
@@ -202,6 +223,7 @@ mod tests {
             version: Version::new(1, 0, 0),
             digest,
             settings: Settings::default(),
+            signature: None,
         };
         Plan { app: Some("shop".to_owned()), services: vec![service], routes: Vec::new(), externals: Vec::new() }
     }

@@ -10,6 +10,7 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 
 use super::api::Problem;
+use super::audit::Notes;
 use super::consul::{self, Refusal};
 use super::server::AdminState;
 use super::tokens::{Need, Scope};
@@ -24,24 +25,30 @@ const INSPECT: &str = "/api/inspect";
 /// The middleware around every path.
 pub(super) async fn guard(State(state): State<AdminState>, request: Request, next: Next) -> Response {
     match check(&state, &request) {
-        Ok(()) => next.run(request).await,
+        Ok(who) => {
+            if let (Some(who), Some(notes)) = (who, request.extensions().get::<Notes>()) {
+                notes.by(who);
+            }
+            next.run(request).await
+        }
         Err(refusal) => refusal,
     }
 }
 
+/// Who asks; nobody in particular where everybody may.
 #[expect(clippy::result_large_err, reason = "the refusal is the answer, sent at once")]
-fn check(state: &AdminState, request: &Request) -> Result<(), Response> {
+fn check(state: &AdminState, request: &Request) -> Result<Option<String>, Response> {
     let host = asked_host(request.uri(), request.headers());
     if !host_is_ours(state.address, host) {
         return Err(misdirected(host, state.address).into_response());
     }
     if request.uri().path().starts_with(consul::PREFIX) {
-        return check_consul(state, request);
+        return check_consul(state, request).map(|()| None);
     }
     let need = need(request.method(), request.uri().path());
     match bearer(request.headers()) {
-        _ if need == Need::Nothing => Ok(()),
-        Some(shown) if state.tokens.satisfy(shown, need) => Ok(()),
+        _ if need == Need::Nothing => Ok(None),
+        Some(shown) if state.tokens.satisfy(shown, need) => Ok(state.tokens.name_of(shown)),
         Some(shown) if state.tokens.scope_of(shown).is_some() => Err(out_of_scope(need).into_response()),
         shown => Err(unauthorized(state, shown.is_some())),
     }

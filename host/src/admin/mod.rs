@@ -5,6 +5,7 @@
 //! | [`api`], `limits` | what travels, for server and client alike? |
 //! | `problem` | how does a failure look? |
 //! | `token`, `tokens`, `guard` | who may ask at all, and for what? |
+//! | `audit` | who changed what? |
 //! | `extract`, `upload` | how does a request become checked values? |
 //! | `deploy`, `services`, `outside`, `components`, `logs`, `token_api`, `probes` | what does each path do? |
 //! | `consul` | how do services that are not Wasm register, and find others? |
@@ -13,6 +14,7 @@
 //! | [`client`] | how does `holm` on the command line ask all this? |
 
 pub mod api;
+mod audit;
 pub mod client;
 mod components;
 mod consul;
@@ -32,6 +34,7 @@ mod token_api;
 mod tokens;
 mod upload;
 
+pub(crate) use audit::subjects;
 pub use consul::{ConsulState, Listener, serve as serve_discovery};
 pub use server::{AdminState, openapi, serve};
 pub use token::{AdminToken, TokenError};

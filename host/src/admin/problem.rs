@@ -4,6 +4,7 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 
 use super::api::Problem;
+use super::audit::Reason;
 use crate::services::DeployError;
 
 impl Problem {
@@ -38,6 +39,9 @@ impl From<DeployError> for Problem {
     fn from(error: DeployError) -> Self {
         let (status, code, title) = match &error {
             DeployError::Rejected(_) => (StatusCode::UNPROCESSABLE_ENTITY, "rejected", "The deployment was refused."),
+            DeployError::Unsigned(_) => {
+                (StatusCode::FORBIDDEN, "unsigned", "Nobody whom this host trusts has signed the component.")
+            }
             DeployError::TooLarge(_) => (StatusCode::PAYLOAD_TOO_LARGE, "too-large", "The component is too large."),
             DeployError::Taken(_) => (StatusCode::CONFLICT, "taken", "Something else has that name already."),
             DeployError::NotFound(_) => (StatusCode::NOT_FOUND, "not-found", "There is nothing of that name."),
@@ -59,7 +63,9 @@ impl From<DeployError> for Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let reason = Reason(self.detail.clone());
         let mut response = (status, axum::Json(self)).into_response();
+        response.extensions_mut().insert(reason);
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         response
     }
@@ -73,6 +79,7 @@ mod tests {
     fn a_client_cannot_tell_a_refused_component_from_a_broken_host() {
         let statuses: Vec<_> = [
             DeployError::Rejected("not a component".to_owned()),
+            DeployError::Unsigned("nobody".to_owned()),
             DeployError::TooLarge("65 MiB".to_owned()),
             DeployError::Taken("users 1.0.0".to_owned()),
             DeployError::NotFound("users".to_owned()),
@@ -82,7 +89,7 @@ mod tests {
         ]
         .map(|error| Problem::from(error).status)
         .into();
-        assert_eq!(statuses, [422, 413, 409, 404, 422, 507, 500]);
+        assert_eq!(statuses, [422, 403, 413, 409, 404, 422, 507, 500]);
     }
 
     #[test]

@@ -17,9 +17,11 @@ use utoipa_axum::routes;
 use super::api::Problem;
 use super::consul::{self, ConsulState};
 use super::tokens::Tokens;
-use super::{components, deploy, document, guard, logs, outside, probes, services as look, token_api};
+use super::{audit, components, deploy, document, guard, logs, outside, probes, services as look, token_api};
+use crate::audit::AuditLog;
 use crate::discovery::Discovery;
 use crate::services::Services;
+use crate::shutdown::Tasks;
 use crate::telemetry::logs::LogHub;
 use crate::telemetry::metrics::Metrics;
 
@@ -38,6 +40,10 @@ pub struct AdminState {
     pub discovery: Discovery,
     /// What clients of Consul ask.
     pub consul: ConsulState,
+    /// Told of every change.
+    pub audit: AuditLog,
+    /// Where a change goes on whose client has left.
+    pub tasks: Tasks,
     /// Where this API listens; the guard compares it with the host that was asked.
     pub address: SocketAddr,
     /// Bytes of one component.
@@ -49,7 +55,8 @@ pub struct AdminState {
 /// Serves until `state.stop`, then answers what has begun and returns.
 pub async fn serve(listener: TcpListener, state: AdminState) -> io::Result<()> {
     let stop = state.stop.clone();
-    axum::serve(listener, router(state)).with_graceful_shutdown(stop.cancelled_owned()).await
+    let router = router(state).into_make_service_with_connect_info::<SocketAddr>();
+    axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await
 }
 
 /// The document at `/api/openapi.json`, made from the handlers.
@@ -59,6 +66,7 @@ pub fn openapi() -> OpenApi {
 
 fn router(state: AdminState) -> Router {
     let guard = from_fn_with_state(state.clone(), guard::guard);
+    let audit = from_fn_with_state(state.clone(), audit::audit);
     let router = paths().split_for_parts().0;
     let consul = consul::router(state.consul.clone());
     // Our own limits count what really comes and answer in our own words.
@@ -69,6 +77,7 @@ fn router(state: AdminState) -> Router {
         .with_state(state)
         .merge(consul)
         .layer(guard)
+        .layer(audit)
 }
 
 fn paths() -> OpenApiRouter<AdminState> {
@@ -86,6 +95,7 @@ fn paths() -> OpenApiRouter<AdminState> {
         .routes(routes!(outside::list))
         .routes(routes!(token_api::list, token_api::create))
         .routes(routes!(token_api::revoke))
+        .routes(routes!(audit::show))
         .routes(routes!(openapi_json))
         .routes(routes!(probes::healthz))
         .routes(routes!(probes::readyz))
@@ -131,6 +141,7 @@ mod tests {
             ("/api/tokens", "get"),
             ("/api/tokens", "post"),
             ("/api/tokens/{id}", "delete"),
+            ("/api/audit", "get"),
             ("/api/openapi.json", "get"),
             ("/healthz", "get"),
             ("/readyz", "get"),

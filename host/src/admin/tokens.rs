@@ -137,6 +137,14 @@ impl Tokens {
         self.scope_of(shown).is_some_and(|scope| scope.includes(needed))
     }
 
+    /// How the audit log calls who has a token: `admin`, or `token` and its id.
+    pub(super) fn name_of(&self, shown: &[u8]) -> Option<String> {
+        if self.admin.matches(shown) {
+            return Some("admin".to_owned());
+        }
+        self.read(|scoped| scoped.get(&Digest::of(shown)).map(|record| format!("token {}", record.id)))
+    }
+
     /// The scope of a token that is none of the admin's.
     pub(super) fn scope_of(&self, shown: &[u8]) -> Option<Scope> {
         // found by its hash, so that the time tells nothing about any token

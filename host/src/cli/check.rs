@@ -4,16 +4,21 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use bytes::Bytes;
 use holm_registry::ServiceName;
 use holm_registry::manifest::{ComponentSource, Manifest, ServiceSpec};
 use holm_registry::route::{RouteSpec, Target};
+use holm_registry::signature::PublicKey;
 use holm_registry::units::ByteSize;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::compile_limits::CompileArgs;
+use super::failure::Failure;
 use super::{Context, plan};
 use crate::admin::api::without_secrets;
-use crate::config::{DEFAULT_ADMIN, DEFAULT_BODY_LIMIT, DEFAULT_LISTEN};
+use crate::config::{self, CompileLimits, DEFAULT_ADMIN, DEFAULT_BODY_LIMIT, DEFAULT_LISTEN};
+use crate::runtime;
 
 /// Check a manifest and print it with every default filled in
 #[derive(Debug, clap::Args)]
@@ -21,9 +26,14 @@ pub(super) struct Args {
     /// The manifest
     #[arg(default_value = "holm.toml", value_name = "holm.toml")]
     manifest: PathBuf,
+    /// Look at the components, too: compile each, in a process of its own, and find what it imports
+    #[arg(long)]
+    components: bool,
     /// Print JSON instead of TOML
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    compile: CompileArgs,
 }
 
 /// A manifest as it is written, with nothing left to guess.
@@ -31,6 +41,7 @@ pub(super) struct Args {
 struct Resolved {
     app: App,
     host: Host,
+    deploy: Deploy,
     service: BTreeMap<ServiceName, Value>,
     gateway: Gateway,
 }
@@ -47,19 +58,60 @@ struct Host {
 }
 
 #[derive(Serialize)]
+struct Deploy {
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    require_signature: Vec<PublicKey>,
+}
+
+#[derive(Serialize)]
 struct Gateway {
     body_limit: ByteSize,
     route: Vec<Value>,
 }
 
 impl Args {
-    pub(super) fn run(self, context: &Context) -> anyhow::Result<()> {
-        let resolved = resolved(plan::read_manifest(&self.manifest)?)?;
+    pub(super) async fn run(self, context: &Context) -> anyhow::Result<()> {
+        let manifest = plan::read_manifest(&self.manifest)?;
+        if self.components {
+            check_components(context, &manifest, self.compile.into()).await?;
+        }
+        let resolved = resolved(manifest)?;
         if self.json {
             return context.output.json(&resolved);
         }
         Ok(context.output.raw(toml::to_string_pretty(&resolved)?.as_bytes())?)
     }
+}
+
+/// Tells what is wrong with any of the components. Those of a digest are the host's business.
+async fn check_components(context: &Context, manifest: &Manifest, limits: CompileLimits) -> anyhow::Result<()> {
+    let mut wrong = 0;
+    for (name, spec) in &manifest.services {
+        let ComponentSource::Path(path) = &spec.component else { continue };
+        let progress = context.output.progress(format!("compiling {name}"));
+        let component = plan::read_component(path)?;
+        let problem = what_is_wrong(component, limits).await;
+        drop(progress);
+        if let Some(problem) = problem {
+            wrong += 1;
+            context.output.note(format_args!("{name} ({}): {problem}", path.display()));
+        }
+    }
+    match wrong {
+        0 => Ok(()),
+        1 => Err(Failure::new("one component cannot be deployed").because("see above").into()),
+        more => Err(Failure::new(format!("{more} components cannot be deployed")).because("see above").into()),
+    }
+}
+
+async fn what_is_wrong(component: Bytes, limits: CompileLimits) -> Option<String> {
+    let inspection = match runtime::inspect(component, config::compiler(), limits).await {
+        Ok(inspection) => inspection,
+        Err(error) => return Some(error.to_string()),
+    };
+    let missing = inspection.imports.into_iter().filter(|import| import.provided_by == "nobody");
+    let names: Vec<String> = missing.map(|import| import.name).collect();
+    (!names.is_empty()).then(|| format!("nobody provides what it imports: {}", names.join(", ")))
 }
 
 /// With the keys of a manifest; secrets are hidden.
@@ -71,6 +123,7 @@ fn resolved(manifest: Manifest) -> anyhow::Result<Value> {
             listen: manifest.listen.unwrap_or(DEFAULT_LISTEN),
             admin: manifest.admin.unwrap_or(DEFAULT_ADMIN),
         },
+        deploy: Deploy { require_signature: manifest.require_signature },
         service: services.collect::<serde_json::Result<_>>()?,
         gateway: Gateway {
             body_limit: manifest.body_limit.unwrap_or(DEFAULT_BODY_LIMIT),

@@ -14,6 +14,7 @@ use super::ago::{size, took};
 use super::failure::UsageError;
 use super::host::HostArgs;
 use super::plan::{self, Plan};
+use super::signature_file;
 use crate::admin::api::Deployed;
 use crate::admin::client::Client;
 
@@ -35,6 +36,9 @@ pub(super) struct Args {
     /// Take the settings and routes of the service from this manifest
     #[arg(long, value_name = "FILE")]
     manifest: Option<PathBuf>,
+    /// Signature of the component [default: COMPONENT.sig, where there is one]
+    #[arg(long, value_name = "FILE")]
+    signature: Option<PathBuf>,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -72,8 +76,10 @@ impl Args {
     }
 
     async fn plan_of_manifest(&self, client: &Client) -> anyhow::Result<Plan> {
-        if self.version.is_some() || self.isolation.is_some() || self.manifest.is_some() {
-            let usage = "--version, --isolation and --manifest belong to a .wasm file; a manifest says all that itself";
+        let of_a_component = self.version.is_some() || self.isolation.is_some() || self.signature.is_some();
+        if of_a_component || self.manifest.is_some() {
+            let usage = "--version, --isolation, --signature and --manifest belong to a .wasm file; a manifest says \
+                         all that itself, and signatures lie beside its components";
             return Err(UsageError(usage.to_owned()).into());
         }
         let mut manifest = plan::read_manifest(&self.file)?;
@@ -94,6 +100,9 @@ impl Args {
         };
         for part in &mut plan.services {
             part.settings.isolation = self.isolation.map(Isolation::from).or(part.settings.isolation);
+            if let Some(path) = &self.signature {
+                part.signature = Some(signature_file::read(path, &self.file, &part.digest)?);
+            }
         }
         Ok(plan)
     }

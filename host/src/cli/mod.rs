@@ -9,10 +9,12 @@
 //! | `compile_worker` | what does the host start for each compilation? |
 //! | `compile_limits` | what may compiling take? |
 //! | `host` | which host is meant, and with which token? |
+//! | `signature_file` | how does a signature lie beside its component? |
 //! | [`plan`] | what do a manifest and its components become? |
 //! | [`output`], `failure`, `ago` | how is it shown? |
 
 mod ago;
+mod audit;
 mod build;
 mod check;
 mod compile_limits;
@@ -22,6 +24,7 @@ mod deploy;
 mod failure;
 mod host;
 mod inspect;
+mod keys;
 mod limits;
 mod logs;
 mod new;
@@ -32,6 +35,7 @@ mod revisions;
 mod rollback;
 mod routes;
 mod services;
+mod signature_file;
 mod up;
 
 use std::io;
@@ -39,7 +43,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::config::{Environment, WORKER_COMMAND};
+use crate::config::{Environment, called_to_compile};
 use failure::UsageError;
 use output::Output;
 
@@ -64,10 +68,10 @@ enum Command {
     Routes(routes::Args),
     Inspect(inspect::Args),
     Logs(logs::Args),
+    Audit(audit::Args),
     Check(check::Args),
+    Keys(keys::Args),
     Completions(completions::Args),
-    #[command(name = WORKER_COMMAND, hide = true)]
-    CompileWorker,
 }
 
 /// What every subcommand works with.
@@ -81,20 +85,25 @@ struct Context {
 pub fn main() -> ExitCode {
     let environment = Environment::read();
     let output = Output::new(environment.no_color);
-    let cli = match Cli::try_parse() {
-        Ok(cli) => cli,
-        Err(usage) => return output.usage(&usage),
-    };
     let context = Context { environment, output };
-    match run(cli.command, &context) {
+    // before the arguments are looked at: what only a host calls is nobody's subcommand
+    let done = if called_to_compile() { compile_worker::run(&context) } else { parse_and_run(&context) };
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         // `holm logs | head`: whoever reads has seen enough.
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
-        Err(error) => {
-            context.output.failure(&error);
-            ExitCode::from(if error.is::<UsageError>() { 2 } else { 1 })
-        }
+        Err(error) => match error.downcast::<clap::Error>() {
+            Ok(usage) => context.output.usage(&usage),
+            Err(error) => {
+                context.output.failure(&error);
+                ExitCode::from(if error.is::<UsageError>() { 2 } else { 1 })
+            }
+        },
     }
+}
+
+fn parse_and_run(context: &Context) -> anyhow::Result<()> {
+    run(Cli::try_parse()?.command, context)
 }
 
 fn run(command: Command, context: &Context) -> anyhow::Result<()> {
@@ -102,9 +111,9 @@ fn run(command: Command, context: &Context) -> anyhow::Result<()> {
         Command::Up(args) => workers()?.block_on(args.run(context)),
         Command::New(args) => args.run(context),
         Command::Build(args) => args.run(context),
-        Command::Check(args) => args.run(context),
+        Command::Check(args) => client()?.block_on(args.run(context)),
+        Command::Keys(args) => args.run(context),
         Command::Completions(args) => args.run(context),
-        Command::CompileWorker => compile_worker::run(context),
         Command::Deploy(args) => client()?.block_on(args.run(context)),
         Command::Services(args) => client()?.block_on(args.run(context)),
         Command::Revisions(args) => client()?.block_on(args.run(context)),
@@ -113,6 +122,7 @@ fn run(command: Command, context: &Context) -> anyhow::Result<()> {
         Command::Routes(args) => client()?.block_on(args.run(context)),
         Command::Inspect(args) => client()?.block_on(args.run(context)),
         Command::Logs(args) => client()?.block_on(args.run(context)),
+        Command::Audit(args) => client()?.block_on(args.run(context)),
     }
 }
 

@@ -10,10 +10,12 @@ use bytes::Bytes;
 use holm_registry::manifest::{ComponentSource, Manifest, ServiceSpec};
 use holm_registry::route::Target;
 use holm_registry::settings::Settings;
+use holm_registry::signature::Signature;
 use holm_registry::{Digest, ServiceName};
 use semver::Version;
 
 use super::failure::Failure;
+use super::signature_file;
 use crate::admin::api;
 use crate::config;
 use crate::services::{AppSet, DeployComponent, DeployOne, DeploySet};
@@ -40,6 +42,8 @@ pub struct Part {
     pub digest: Digest,
     /// The component, unless the manifest names one that the host has.
     pub bytes: Option<Bytes>,
+    /// Who vouches for it, from the file beside it.
+    pub signature: Option<Signature>,
 }
 
 /// Reads a manifest and every component that it names.
@@ -63,9 +67,7 @@ pub(super) fn from_parsed(manifest: Manifest) -> anyhow::Result<Plan> {
 
 /// A component outside of any manifest.
 pub(super) fn from_component(name: ServiceName, version: Version, path: &Path) -> Result<Plan, Failure> {
-    let bytes = read_component(path)?;
-    let digest = Digest::of(&bytes);
-    let part = Part { name, version, settings: Settings::default(), digest, bytes: Some(bytes) };
+    let part = part_of_file(name, version, Settings::default(), path)?;
     Ok(Plan { app: None, services: vec![part] })
 }
 
@@ -89,7 +91,13 @@ impl Plan {
     pub fn into_deploy_set(self) -> DeploySet {
         let one = |part: Part| {
             let component = part.bytes.map_or(DeployComponent::Stored(part.digest), DeployComponent::Bytes);
-            DeployOne { name: part.name, version: part.version, component, settings: part.settings }
+            DeployOne {
+                name: part.name,
+                version: part.version,
+                component,
+                settings: part.settings,
+                signature: part.signature,
+            }
         };
         DeploySet { services: self.services.into_iter().map(one).collect(), app: self.app }
     }
@@ -98,9 +106,9 @@ impl Plan {
     pub(super) fn into_upload(self) -> (api::Plan, BTreeMap<Digest, Bytes>) {
         let mut components = BTreeMap::new();
         let mut services = Vec::with_capacity(self.services.len());
-        for Part { name, version, settings, digest, bytes } in self.services {
+        for Part { name, version, settings, digest, bytes, signature } in self.services {
             components.extend(bytes.map(|bytes| (digest, bytes)));
-            services.push(api::PlannedService { name, version, digest, settings });
+            services.push(api::PlannedService { name, version, digest, settings, signature });
         }
         let (mut app, mut routes, mut externals) = (None, Vec::new(), Vec::new());
         if let Some(set) = self.app {
@@ -113,15 +121,19 @@ impl Plan {
 fn part(name: ServiceName, spec: ServiceSpec) -> Result<Part, Failure> {
     let ServiceSpec { component, version, settings } = spec;
     match component {
-        ComponentSource::Path(path) => {
-            let bytes = read_component(&path)?;
-            Ok(Part { name, version, settings, digest: Digest::of(&bytes), bytes: Some(bytes) })
-        }
-        ComponentSource::Digest(digest) => Ok(Part { name, version, settings, digest, bytes: None }),
+        ComponentSource::Path(path) => part_of_file(name, version, settings, &path),
+        ComponentSource::Digest(digest) => Ok(Part { name, version, settings, digest, bytes: None, signature: None }),
     }
 }
 
-fn read_component(path: &Path) -> Result<Bytes, Failure> {
+fn part_of_file(name: ServiceName, version: Version, settings: Settings, path: &Path) -> Result<Part, Failure> {
+    let bytes = read_component(path)?;
+    let digest = Digest::of(&bytes);
+    let signature = signature_file::beside(path, &digest)?;
+    Ok(Part { name, version, settings, digest, bytes: Some(bytes), signature })
+}
+
+pub(super) fn read_component(path: &Path) -> Result<Bytes, Failure> {
     std::fs::read(path).map(Bytes::from).map_err(|error| {
         let failure = unreadable(path, error);
         match other_target(path).filter(|other| other.exists()) {

@@ -3,6 +3,8 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use holm_registry::signature::PublicKey;
+
 use super::compile_limits::CompileArgs;
 use super::output::ready_line;
 use super::{Context, plan};
@@ -34,6 +36,10 @@ pub(super) struct Args {
     /// How they look: text or json
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     log_format: LogFormat,
+    /// Take only components that this key has signed; may be given several times, one of them is
+    /// enough [default: `require_signature` of the manifest, else take all]
+    #[arg(long, value_name = "ed25519:KEY")]
+    require_signature: Vec<PublicKey>,
     #[command(flatten)]
     compile: CompileArgs,
 }
@@ -46,6 +52,7 @@ impl Args {
             admin: manifest.admin,
             body_limit: manifest.body_limit,
             discovery: manifest.discovery.clone(),
+            require_signature: manifest.require_signature.clone(),
         });
         let plan = manifest.map(plan::from_parsed).transpose()?;
         let config = HostConfig::resolve(self.flags(), file, &context.environment)?;
@@ -57,8 +64,9 @@ impl Args {
     }
 
     fn flags(self) -> HostFlags {
-        let Self { listen, admin, discovery, data, log, log_format, compile, .. } = self;
-        HostFlags { listen, admin, discovery, data, log, log_format: Some(log_format), compile: compile.into() }
+        let Self { listen, admin, discovery, data, log, log_format, require_signature, compile, .. } = self;
+        let (log_format, compile) = (Some(log_format), compile.into());
+        HostFlags { listen, admin, discovery, data, log, log_format, compile, require_signature }
     }
 }
 
@@ -66,7 +74,7 @@ async fn serve(context: &Context, config: HostConfig, plan: Option<plan::Plan>) 
     let app = App::build(config).await?;
     if let Some(plan) = plan {
         let progress = context.output.progress(format!("deploying {} services", plan.services.len()));
-        app.services().deploy(plan.into_deploy_set()).await?;
+        app.deploy(plan.into_deploy_set()).await?;
         drop(progress);
     }
     let addresses = app.addresses();

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use holm_registry::units::ByteSize;
 
-/// The subcommand of this program that compiles for a host. Not for people.
+/// The argument that makes this program compile for a host. Not for people.
 pub const WORKER_COMMAND: &str = "compile-worker";
 
 /// The program that runs now, wherever its file is: it may have been replaced or deleted since it
@@ -39,6 +39,11 @@ impl Default for CompileLimits {
     fn default() -> Self {
         Self { cpu: DEFAULT_CPU, time: DEFAULT_TIME, memory: DEFAULT_MEMORY }
     }
+}
+
+/// Whether this process was started to compile for a host.
+pub fn called_to_compile() -> bool {
+    std::env::args_os().nth(1).is_some_and(|argument| argument == WORKER_COMMAND)
 }
 
 /// The program to start for a compilation.

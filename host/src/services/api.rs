@@ -6,6 +6,7 @@ use bytes::Bytes;
 use holm_registry::discovery::external::External;
 use holm_registry::route::RouteSpec;
 use holm_registry::settings::Settings;
+use holm_registry::signature::Signature;
 use holm_registry::{Digest, ServiceName};
 use semver::Version;
 
@@ -31,6 +32,8 @@ pub struct DeployOne {
     pub component: DeployComponent,
     /// Its settings.
     pub settings: Settings,
+    /// Who vouches for the component, if somebody does.
+    pub signature: Option<Signature>,
 }
 
 /// What is validated and swapped as one set.
@@ -139,6 +142,9 @@ pub enum DeployError {
     /// The component, its settings or its routes are wrong; the text says what to do.
     #[error("{0}")]
     Rejected(String),
+    /// Nobody vouches for the component whom this host trusts.
+    #[error("{0}")]
+    Unsigned(String),
     /// The component is larger than the host takes.
     #[error("{0}")]
     TooLarge(String),

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use holm_registry::Digest;
-use holm_registry::catalog::ServiceRecord;
+use holm_registry::catalog::{RevisionRecord, ServiceRecord};
 use holm_registry::route::RouteSpec;
 
 use super::externals::externals;
@@ -26,6 +26,7 @@ impl Services {
         let mut fresh = Vec::with_capacity(records.len());
         for record in records.values() {
             let Some(live) = record.live_revision() else { continue };
+            self.warn_of_unsigned(record, live);
             match self.load(record, live, None).await {
                 Ok(revision) => fresh.push(revision),
                 Err(error) => self.not_back(record, &error.to_string()),
@@ -55,6 +56,15 @@ impl Services {
             }
         }
         self.0.runtime.forget_compiled(&used);
+    }
+
+    /// What was taken once stays live through a restart, also when its key is no longer trusted: a
+    /// change of the settings must not end a service. To end it, remove it.
+    fn warn_of_unsigned(&self, record: &ServiceRecord, live: &RevisionRecord) {
+        let what = format!("{} {}", record.name, live.version);
+        if let Err(error) = self.0.required.check_kept(&what, &live.digest, live.signature) {
+            tracing::warn!(service = %record.name, "a live component would not be taken any more: {error}");
+        }
     }
 
     fn not_back(&self, record: &ServiceRecord, why: &str) {

@@ -6,6 +6,7 @@
 //! | `externals` | which names lead to services that are not Wasm (pure) |
 //! | `lifecycle` | what a deployment, a rollback or a removal changes (pure) |
 //! | `prepare` | is a new revision fit to serve: compiled, linked, warm, well |
+//! | `vouch` | who vouches for a component, and is that enough here (pure) |
 //! | `publish` | the one place that changes the catalog and swaps the table |
 //! | `boot` | how a restarted host brings every service back |
 //! | `health` | is what is live still well |
@@ -28,11 +29,14 @@ mod health;
 mod lifecycle;
 mod prepare;
 mod publish;
+mod vouch;
 
 pub use api::{
     AppSet, DeployComponent, DeployError, DeployOne, DeploySet, Deployed, HttpEntry, ImportLine, Inspection, LimitLine,
     Lineage, RevisionStatus, ServedBy, ServiceInspection, ServiceStatus,
 };
+
+pub use vouch::Required;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -79,6 +83,8 @@ pub struct Parts {
     pub table: Arc<TableCell<Revision>>,
     /// Largest component, in bytes.
     pub component_limit: u64,
+    /// Whose signatures components need.
+    pub required: Required,
     /// How long a replaced revision may finish what it has begun.
     pub drain: Duration,
 }
@@ -93,6 +99,7 @@ struct Shared {
     telemetry: Telemetry,
     tasks: Tasks,
     component_limit: u64,
+    required: Required,
     drain: Duration,
     table: Arc<TableCell<Revision>>,
     on_swap: OnSwap,
@@ -114,6 +121,7 @@ impl Services {
             telemetry: parts.telemetry,
             tasks: parts.tasks,
             component_limit: parts.component_limit,
+            required: parts.required,
             drain: parts.drain,
             table: parts.table,
             on_swap,

@@ -6,10 +6,12 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use holm_registry::Digest;
 use holm_registry::artifact::ArtifactError;
-use holm_registry::catalog::{Plan, PlanError, RevisionRecord, ServiceRecord};
+use holm_registry::catalog::{Plan, PlanError, RevisionRecord, ServiceRecord, Wanted};
 use holm_registry::settings::Health;
+use holm_registry::signature::Signature;
 use http::{Request, StatusCode, header};
 
+use super::publish::Records;
 use super::{DeployComponent, DeployError, DeployOne, HttpEntry, Services, lock};
 use crate::body;
 use crate::runtime::{Identity, Lineage, Revision, beside_requests};
@@ -39,7 +41,10 @@ impl Services {
         let digest = self.digest(&one.component).await?;
         let records = self.0.records.load_full();
         let old = records.get(&one.name).cloned().unwrap_or_else(|| ServiceRecord::new(one.name.clone()));
-        let record = match old.plan_deploy(one.version, digest, one.settings, now_ms())? {
+        let what = format!("{} {}", one.name, one.version);
+        let signature = self.0.required.vouched(&what, &digest, one.signature, kept_signatures(&records, digest))?;
+        let wanted = Wanted { version: one.version, digest, settings: one.settings, signature };
+        let record = match old.plan_deploy(wanted, now_ms())? {
             Plan::Unchanged(number) if !lock(&self.0.failed).contains_key(&one.name) => {
                 return Ok(Outcome::Unchanged(number));
             }
@@ -59,6 +64,8 @@ impl Services {
         record: RevisionRecord,
     ) -> Result<Prepared, DeployError> {
         let began = Instant::now();
+        let what = format!("{} {}", service.name, record.version);
+        self.0.required.check_kept(&what, &record.digest, record.signature)?;
         let revision = self.load(service, &record, None).await?;
         self.make_ready(&revision).await?;
         Ok(Prepared { record, revision, took: began.elapsed() })
@@ -138,6 +145,12 @@ impl Services {
             false => Ok(()),
         }
     }
+}
+
+/// What the host knows of who vouches for a component, whichever service it was deployed as.
+fn kept_signatures(records: &Records, digest: Digest) -> impl Iterator<Item = Signature> {
+    let revisions = records.values().flat_map(|service| &service.revisions);
+    revisions.filter(move |revision| revision.digest == digest).filter_map(|revision| revision.signature)
 }
 
 /// Asks a revision whether it is well, through the same door as everybody.

@@ -5,7 +5,7 @@ use std::net::TcpListener;
 
 use crate::process::{holm, run, stderr, stdout};
 
-const COMMANDS: [&str; 13] = [
+const COMMANDS: [&str; 15] = [
     "up",
     "new",
     "build",
@@ -18,6 +18,8 @@ const COMMANDS: [&str; 13] = [
     "inspect",
     "logs",
     "check",
+    "keys",
+    "audit",
     "completions",
 ];
 

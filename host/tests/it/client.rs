@@ -50,10 +50,10 @@ impl Client {
         headers: &[(&str, &str)],
         body: &str,
     ) -> Result<Answer, String> {
-        self.try_send_bytes(method, path, headers, Bytes::copy_from_slice(body.as_bytes())).await
+        within(self.try_send_bytes(method, path, headers, Bytes::copy_from_slice(body.as_bytes()))).await
     }
 
-    /// The same with any bytes.
+    /// The same with any bytes, and for as long as it takes.
     pub(crate) async fn try_send_bytes(
         &self,
         method: Method,
@@ -65,8 +65,7 @@ impl Client {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let request = request.body(Full::new(body)).unwrap();
-        within(self.answer(request)).await
+        self.answer(request.body(Full::new(body)).unwrap()).await
     }
 
     async fn answer(&self, request: Request<Full<Bytes>>) -> Result<Answer, String> {

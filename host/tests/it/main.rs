@@ -41,6 +41,8 @@ mod refused;
 #[cfg(test)]
 mod restart;
 #[cfg(test)]
+mod supply;
+#[cfg(test)]
 mod swap;
 #[cfg(test)]
 mod tidy;

@@ -11,12 +11,13 @@ use std::path::Path;
 /// everybody speaks. Siblings (gateway and admin) never meet: `app` introduces them.
 const PARTS: &[(&str, &[&str])] = &[
     ("main", &["cli"]),
-    ("cli", &["app", "admin", "services", "runtime", "config", "telemetry"]),
+    ("cli", &["app", "admin", "audit", "services", "runtime", "config", "telemetry", "signing", "private_file"]),
     (
         "app",
         &[
             "gateway",
             "admin",
+            "audit",
             "services",
             "mesh",
             "discovery",
@@ -29,8 +30,8 @@ const PARTS: &[(&str, &[&str])] = &[
         ],
     ),
     ("gateway", &["services", "discovery", "telemetry", "shutdown", "hop_by_hop", "fault", "body"]),
-    ("admin", &["services", "private_file", "discovery", "config", "telemetry", "body"]),
-    ("services", &["mesh", "runtime", "state", "telemetry", "shutdown", "fault", "body"]),
+    ("admin", &["services", "discovery", "config", "telemetry", "audit", "private_file", "shutdown", "body"]),
+    ("services", &["signing", "mesh", "runtime", "state", "telemetry", "shutdown", "fault", "body"]),
     ("mesh", &["discovery", "runtime", "state", "telemetry", "shutdown", "hop_by_hop", "fault", "body"]),
     ("discovery", &["telemetry", "shutdown"]),
     ("runtime", &["state", "config", "telemetry", "private_file", "shutdown", "fault", "body"]),
@@ -41,6 +42,8 @@ const PARTS: &[(&str, &[&str])] = &[
     ("hop_by_hop", &[]),
     ("fault", &[]),
     ("private_file", &[]),
+    ("audit", &["private_file"]),
+    ("signing", &[]),
     ("body", &[]),
 ];
 

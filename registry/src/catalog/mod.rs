@@ -21,7 +21,7 @@ use bytes::Bytes;
 use serde::de::DeserializeOwned;
 
 pub use self::change::{Change, Step};
-pub use self::plan::{KEPT_REVISIONS, Plan, PlanError};
+pub use self::plan::{KEPT_REVISIONS, Plan, PlanError, Wanted};
 pub use self::record::{Action, AppRecord, HistoryEntry, RevisionRecord, RevisionState, ServiceRecord};
 
 use self::record::{HISTORY, ROUTES, SERVICES};

@@ -6,6 +6,7 @@ use super::record::{RevisionRecord, ServiceRecord};
 use crate::digest::Digest;
 use crate::name::ServiceName;
 use crate::settings::Settings;
+use crate::signature::Signature;
 
 /// Revisions of a service that are kept, the live one among them. Each holds an artifact of
 /// some megabytes on disk; ten is a fortnight of deployments on working days.
@@ -19,6 +20,19 @@ pub enum Plan {
     /// This revision is to go live. A kept revision of the same content gets a new number, too,
     /// so that numbers tell what was live after what.
     New(Box<RevisionRecord>),
+}
+
+/// What is to be deployed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Wanted {
+    /// What the deployer calls it.
+    pub version: Version,
+    /// The component's bytes.
+    pub digest: Digest,
+    /// Everything it is to be deployed with.
+    pub settings: Settings,
+    /// Who vouches for the component.
+    pub signature: Option<Signature>,
 }
 
 /// Why a deployment or a rollback cannot be.
@@ -82,28 +96,19 @@ impl ServiceRecord {
     /// What deploying this does. `now`: milliseconds since 1970.
     ///
     /// A version stays with its digest for as long as a revision of it is kept; the same
-    /// version and digest with other settings is a new revision.
-    pub fn plan_deploy(
-        &self,
-        version: Version,
-        digest: Digest,
-        settings: Settings,
-        now: u64,
-    ) -> Result<Plan, PlanError> {
-        let taken = |old: &&RevisionRecord| old.version == version && old.digest != digest;
+    /// version and digest with other settings, or with a new signature, is a new revision.
+    pub fn plan_deploy(&self, wanted: Wanted, now: u64) -> Result<Plan, PlanError> {
+        let taken = |old: &&RevisionRecord| old.version == wanted.version && old.digest != wanted.digest;
         if let Some(old) = self.revisions.iter().find(taken) {
-            let digest = old.digest;
+            let (version, digest) = (wanted.version, old.digest);
             return Err(PlanError::VersionTaken { service: self.name.clone(), version, digest });
         }
-        match self.live_revision() {
-            Some(live) if live.version == version && live.digest == digest && live.settings == settings => {
-                Ok(Plan::Unchanged(live.number))
-            }
-            _ => {
-                let number = self.next;
-                Ok(Plan::New(Box::new(RevisionRecord { number, version, digest, settings, created_at: now })))
-            }
+        if let Some(live) = self.live_revision().filter(|live| is_already(live, &wanted)) {
+            return Ok(Plan::Unchanged(live.number));
         }
+        let Wanted { version, digest, settings, signature } = wanted;
+        let number = self.next;
+        Ok(Plan::New(Box::new(RevisionRecord { number, version, digest, settings, created_at: now, signature })))
     }
 
     /// The revision that a rollback makes live. Without a number it is the highest kept one
@@ -148,13 +153,23 @@ impl ServiceRecord {
     }
 }
 
+fn is_already(live: &RevisionRecord, wanted: &Wanted) -> bool {
+    let signed = wanted.signature.is_none() || live.signature == wanted.signature;
+    signed && live.version == wanted.version && live.digest == wanted.digest && live.settings == wanted.settings
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::signature::PublicKey;
+
+    fn wanted(version: &str, bytes: &str) -> Wanted {
+        let digest = Digest::of(bytes.as_bytes());
+        Wanted { version: version.parse().unwrap(), digest, settings: Settings::default(), signature: None }
+    }
 
     fn deploy(service: ServiceRecord, version: &str, bytes: &str) -> ServiceRecord {
-        let digest = Digest::of(bytes.as_bytes());
-        match service.plan_deploy(version.parse().unwrap(), digest, Settings::default(), 7).unwrap() {
+        match service.plan_deploy(wanted(version, bytes), 7).unwrap() {
             Plan::New(revision) => service.with_revision(*revision),
             Plan::Unchanged(number) => panic!("revision {number} is the same"),
         }
@@ -171,7 +186,7 @@ mod tests {
     #[test]
     fn deploying_the_same_again_changes_nothing() {
         let service = deploy(orders(), "1.0.0", "a");
-        let again = service.plan_deploy("1.0.0".parse().unwrap(), Digest::of(b"a"), Settings::default(), 9);
+        let again = service.plan_deploy(wanted("1.0.0", "a"), 9);
         assert_eq!(again, Ok(Plan::Unchanged(1)));
     }
 
@@ -179,15 +194,28 @@ mod tests {
     fn other_settings_are_a_new_revision() {
         let service = deploy(orders(), "1.0.0", "a");
         let settings = Settings { reuse: 1, ..Settings::default() };
-        let plan = service.plan_deploy("1.0.0".parse().unwrap(), Digest::of(b"a"), settings, 9).unwrap();
+        let plan = service.plan_deploy(Wanted { settings, ..wanted("1.0.0", "a") }, 9).unwrap();
         let Plan::New(revision) = plan else { panic!("{plan:?}") };
         assert_eq!((revision.number, revision.created_at), (2, 9));
     }
 
     #[test]
+    fn a_signature_that_comes_later_is_lost() {
+        let signature = Signature { key: PublicKey::from_bytes([1; 32]), bytes: [2; 64] };
+        let signed = Wanted { signature: Some(signature), ..wanted("1.0.0", "a") };
+        let service = deploy(orders(), "1.0.0", "a");
+        let Plan::New(revision) = service.plan_deploy(signed.clone(), 9).unwrap() else { panic!("unchanged") };
+        assert_eq!(revision.signature, Some(signature));
+        // and one that is there is not asked for again
+        let service = service.with_revision(*revision);
+        assert_eq!(service.plan_deploy(signed, 9), Ok(Plan::Unchanged(2)));
+        assert_eq!(service.plan_deploy(wanted("1.0.0", "a"), 9), Ok(Plan::Unchanged(2)));
+    }
+
+    #[test]
     fn a_version_must_not_change_its_bytes() {
         let service = deploy(orders(), "1.0.0", "a");
-        let error = service.plan_deploy("1.0.0".parse().unwrap(), Digest::of(b"b"), Settings::default(), 9);
+        let error = service.plan_deploy(wanted("1.0.0", "b"), 9);
         assert_eq!(
             error.unwrap_err().to_string(),
             format!(

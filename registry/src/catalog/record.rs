@@ -16,6 +16,7 @@ use crate::discovery::external::External;
 use crate::name::ServiceName;
 use crate::route::{Origin, RouteSpec};
 use crate::settings::Settings;
+use crate::signature::Signature;
 use crate::store::Key;
 
 /// The format of the records below. A record of a higher one is left alone.
@@ -38,6 +39,9 @@ pub struct RevisionRecord {
     pub settings: Settings,
     /// Milliseconds since 1970.
     pub created_at: u64,
+    /// Who vouched for the component, so that it can go live again where that is required.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signature: Option<Signature>,
 }
 
 /// A service with the revisions it can go back to.

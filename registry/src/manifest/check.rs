@@ -35,8 +35,8 @@ impl Checker<'_> {
         let routes = self.routes(raw.routes, &names, &app);
         let externals = outside::externals(self.reader, raw.externals, &names);
         let services = raw.services.into_iter().filter_map(|service| self.service(service, &raw.defaults)).collect();
-        let RawManifest { listen, admin, body_limit, discovery, .. } = raw;
-        Manifest { app, listen, admin, body_limit, services, discovery, externals, routes }
+        let RawManifest { listen, admin, body_limit, require_signature, discovery, .. } = raw;
+        Manifest { app, listen, admin, body_limit, require_signature, services, discovery, externals, routes }
     }
 
     /// A bad default is wrong also while no service takes it over.

@@ -24,6 +24,7 @@ use crate::discovery::settings::DiscoverySettings;
 use crate::name::ServiceName;
 use crate::route::RouteSpec;
 use crate::settings::Settings;
+use crate::signature::PublicKey;
 use crate::units::ByteSize;
 
 mod check;
@@ -52,6 +53,9 @@ pub struct Manifest {
     pub admin: Option<SocketAddr>,
     /// Largest request body of routes that have no limit of their own.
     pub body_limit: Option<ByteSize>,
+    /// `[deploy] require_signature`: a host with this manifest takes only components that one of
+    /// these keys has signed. Empty: any.
+    pub require_signature: Vec<PublicKey>,
     /// All services.
     pub services: BTreeMap<ServiceName, ServiceSpec>,
     /// How services that are not Wasm are found.

@@ -19,6 +19,7 @@ use crate::host::HostPattern;
 use crate::name::{NameError, ServiceName};
 use crate::route::{PathPattern, Rewrite, parse_method};
 use crate::settings::{Grants, Health, Isolation, Secret};
+use crate::signature::PublicKey;
 use crate::units::{ByteSize, parse_duration};
 
 /// A rule's targets besides `service`.
@@ -32,6 +33,7 @@ pub(super) struct RawManifest {
     pub(super) listen: Option<SocketAddr>,
     pub(super) admin: Option<SocketAddr>,
     pub(super) body_limit: Option<ByteSize>,
+    pub(super) require_signature: Vec<PublicKey>,
     pub(super) defaults: RawDefaults,
     pub(super) services: Vec<RawService>,
     pub(super) discovery: DiscoverySettings,
@@ -115,16 +117,31 @@ pub(super) fn manifest(mut root: Section<'_>) -> RawManifest {
     let defaults = root.section("defaults", "{ timeout = \"3s\" }").map(defaults).unwrap_or_default();
     let services = root.named_sections("service", "{ component = \"users.wasm\", version = \"1.0.0\" }");
     let (body_limit, routes) = root.section("gateway", "{ body_limit = \"1MiB\" }").map(gateway).unwrap_or_default();
-    if let Some(deploy) = root.section("deploy", "{}") {
-        deploy.finish(&["require_signature"]);
-    }
+    let require_signature =
+        root.section("deploy", "{ require_signature = [\"ed25519:…\"] }").map(deploy).unwrap_or_default();
     let discovery = root.section("discovery", "{ listen = \"127.0.0.1:8500\" }").map(outside::discovery);
     let externals = root.sections("external", "[{ name = \"legacy-billing\", url = \"http://127.0.0.1:3000\" }]");
     root.finish(&["nats"]);
     let services = services.into_iter().map(|(name, section)| service(name, section)).collect();
     let externals = externals.into_iter().map(outside::external).collect();
     let discovery = discovery.unwrap_or_default();
-    RawManifest { app, listen, admin, body_limit, defaults, services, discovery, externals, routes }
+    RawManifest { app, listen, admin, body_limit, require_signature, defaults, services, discovery, externals, routes }
+}
+
+/// Whose signature components need. An empty list would silently mean nobody's.
+fn deploy(mut section: Section<'_>) -> Vec<PublicKey> {
+    const KEY: &str = "require_signature";
+    let keys = section.list(KEY, "[\"ed25519:…\"]", str::parse);
+    if section.has_any(&[KEY]) && keys.as_ref().is_some_and(Vec::is_empty) {
+        let help = "name a key, as `holm keys new` prints it, or take the line away";
+        section.report(
+            section.key_span(KEY),
+            format!("`{KEY}` is empty, which would let every component in"),
+            help.to_owned(),
+        );
+    }
+    section.finish(&[]);
+    keys.unwrap_or_default()
 }
 
 fn app(mut section: Section<'_>) -> Option<ServiceName> {

@@ -325,7 +325,8 @@ impl<'a> Section<'a> {
         Self { reader: self.reader, path, span, table, known: Vec::new() }
     }
 
-    fn key_span(&self, key: &str) -> Range<usize> {
+    /// Where a key was written.
+    pub(super) fn key_span(&self, key: &str) -> Range<usize> {
         self.table.get_key_value(key).map_or(0..0, |(key, _)| key.span())
     }
 }

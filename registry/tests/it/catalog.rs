@@ -1,7 +1,7 @@
 //! The catalog on a store: what a restart, a conflict and a newer version make of it.
 
 use holm_registry::catalog::{
-    Action, AppRecord, Catalog, Change, KEPT_HISTORY, Plan, RevisionRecord, RevisionState, Step,
+    Action, AppRecord, Catalog, Change, KEPT_HISTORY, Plan, RevisionRecord, RevisionState, Step, Wanted,
 };
 use holm_registry::route::Origin;
 use holm_registry::settings::{Secret, Settings};
@@ -15,7 +15,9 @@ fn plan(catalog: &Catalog, name: &ServiceName, version: &str) -> Box<RevisionRec
     let service = service.unwrap_or_else(|| holm_registry::catalog::ServiceRecord::new(name.clone()));
     let mut settings = Settings::default();
     settings.grants.secrets.insert("key".to_owned(), Secret::new("hush"));
-    match service.plan_deploy(version.parse().unwrap(), Digest::of(version.as_bytes()), settings, 7).unwrap() {
+    let digest = Digest::of(version.as_bytes());
+    let wanted = Wanted { version: version.parse().unwrap(), digest, settings, signature: None };
+    match service.plan_deploy(wanted, 7).unwrap() {
         Plan::New(revision) => revision,
         Plan::Unchanged(number) => panic!("revision {number} is the same"),
     }

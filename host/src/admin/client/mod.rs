@@ -26,6 +26,7 @@ use hyper_util::rt::TokioExecutor;
 use serde::de::DeserializeOwned;
 
 use super::api::{Deployed, Inspection, Plan, Problem, Revision, Rollback, Service};
+use crate::audit::Entry;
 use crate::body::{self, Body};
 use crate::config::TOKEN_FILE;
 
@@ -130,6 +131,11 @@ impl Client {
     /// Asks about the live component of a service.
     pub async fn inspect_service(&self, service: &ServiceName) -> Result<Inspection, ClientError> {
         self.get(&format!("/api/services/{service}/inspect")).await
+    }
+
+    /// Who changed what: the last entries, the latest at the end.
+    pub async fn audit(&self, limit: usize) -> Result<Vec<Entry>, ClientError> {
+        self.get(&format!("/api/audit?limit={limit}")).await
     }
 
     /// The log: the last lines, and new ones until the host stops when `follow` is set.

@@ -12,6 +12,10 @@ use crate::config::CompileLimits;
 const ABORTED: i32 = 6;
 /// SIGXCPU: the limit on CPU time.
 const OUT_OF_CPU: i32 = 24;
+/// The exit code of a worker that could not begin: its limits could not be set.
+const FAILED: i32 = 1;
+/// That of a program which does not know the worker's command.
+const MISUSED: i32 = 2;
 /// How the standard library begins to say that an allocation failed.
 const NO_MEMORY: &str = "memory allocation of ";
 
@@ -38,10 +42,14 @@ fn broke_down(status: ExitStatus, complaint: &[u8], limits: &CompileLimits) -> C
     match status.signal() {
         Some(OUT_OF_CPU) => CompileError::TooSlow(limits.cpu),
         Some(ABORTED) if complaint.contains(NO_MEMORY) => CompileError::TooMuchMemory(limits.memory),
-        _ => CompileError::Crashed(match complaint.lines().find(|line| !line.is_empty()) {
-            Some(line) => format!("{status}: {line}"),
-            None => status.to_string(),
-        }),
+        _ => {
+            let line = complaint.lines().find(|line| !line.is_empty());
+            let told = line.map_or_else(|| status.to_string(), |line| format!("{status}: {line}"));
+            match status.code() {
+                Some(FAILED | MISUSED) => CompileError::Host(told),
+                _ => CompileError::Crashed(told),
+            }
+        }
     }
 }
 
@@ -81,6 +89,10 @@ mod tests {
         assert_eq!(ended(Why::ByItself, 0, code.clone(), "").unwrap(), b"code");
         let failed = ended(Why::ByItself, 101 << 8, code.clone(), "\nthread main panicked\n").unwrap_err();
         assert!(failed.to_string().contains("101: thread main panicked"), "{failed}");
+        // a compiler that does not start is not the component's fault
+        for code in [FAILED, MISUSED] {
+            assert_eq!(ended(Why::ByItself, code << 8, Vec::new(), "error: x").unwrap_err().reason(), "host");
+        }
         assert!(ended(Why::TooMuchSaid, 0, code.clone(), "").is_err());
         assert!(ended(Why::ByItself, 0, code[..code.len() - 1].to_vec(), "").is_err());
     }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 
 use super::{Target, artifact};
-use crate::process::{Host, signal};
+use crate::process::{Host, fixture, manifest, run, signal, stderr};
 
 /// A component that compiles for longer than any of these tests looks.
 fn slow() -> Vec<u8> {
@@ -64,8 +64,7 @@ async fn the_compiler_has_what_the_host_has() {
 
 #[tokio::test]
 async fn a_host_that_ends_waits_for_the_compiler() {
-    let host = Host::start_in(tempfile::tempdir().unwrap(), &["--compile-cpu", "3s"]);
-    let target = Target::on(host);
+    let target = Target::start(&["--compile-cpu", "1s"]);
     let mut deploying = JoinSet::new();
     let this = target.clone();
     deploying.spawn(async move { this.deploy("slow", "1.0.0", slow()).await });
@@ -76,6 +75,32 @@ async fn a_host_that_ends_waits_for_the_compiler() {
     assert_eq!(answer.status, 422, "{}", answer.body);
     until_gone(compiler).await;
     until_gone(target.host.pid()).await;
+}
+
+#[test]
+fn a_bomb_is_met_by_who_only_looks_at_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let bomb = dir.path().join("bomb.wasm");
+    fs::write(&bomb, slow()).unwrap();
+    let nobody = ["--admin-url", "http://127.0.0.1:1", "--compile-cpu", "1s"];
+    let output = run(dir.path(), &[&["inspect", "bomb.wasm"], &nobody[..]].concat());
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("took more than 1s of CPU time"), "{}", stderr(&output));
+
+    let text = manifest("good", &fixture("echo"), "") + &manifest_of("bomb", "bomb.wasm");
+    let text = text + &manifest_of("bad", fixture("missing_import").to_str().unwrap());
+    fs::write(dir.path().join("holm.toml"), text).unwrap();
+    assert_eq!(run(dir.path(), &["check"]).status.code(), Some(0));
+    let output = run(dir.path(), &["check", "--components", "--compile-cpu", "1s"]);
+    assert_eq!(output.status.code(), Some(1));
+    let told = stderr(&output);
+    assert!(told.contains("bomb.wasm): compiling the component took more than 1s"), "{told}");
+    assert!(told.contains("nobody provides what it imports: acme:billing/ledger@1.0.0"), "{told}");
+    assert!(told.contains("2 components cannot be deployed") && !told.contains("good ("), "{told}");
+}
+
+fn manifest_of(service: &str, component: &str) -> String {
+    format!("[service.{service}]\ncomponent = \"{component}\"\nversion = \"1.0.0\"\n")
 }
 
 /// One line for each limit, its words apart by one space.

@@ -24,6 +24,9 @@ use http::Method;
 use crate::client::{Answer, Client};
 use crate::process::{Host, fixture};
 
+/// The longest that a deployment may take on a machine that has much else to do.
+const COMPILING: Duration = Duration::from_secs(120);
+
 /// A host that serves `kept`, and its two doors.
 #[derive(Clone)]
 struct Target {
@@ -34,13 +37,16 @@ struct Target {
 }
 
 impl Target {
-    /// With limits that are met soon, so that a test need not wait for the real ones.
+    /// With limits that are met soon, so that a test need not wait for the real ones. What it
+    /// serves was compiled before, without them: a busy machine can be slow.
     fn start(limits: &[&str]) -> Self {
-        Self::on(Host::start_in(tempfile::tempdir().unwrap(), limits))
+        let host = Host::start();
+        host.deploy("kept", "1.0.0", &fixture("counter"), &[]);
+        Self::on(Host::start_in(host.terminate().1, limits))
     }
 
+    /// On a host that serves `kept` already.
     fn on(host: Host) -> Self {
-        host.deploy("kept", "1.0.0", &fixture("counter"), &[]);
         let (gateway, admin) = (Client::new(&host.gateway), Client::new(&host.admin));
         let token = format!("Bearer {}", host.token());
         Self { host: host.into(), gateway, admin, token }
@@ -49,10 +55,10 @@ impl Target {
     /// Deploys bytes as they are.
     async fn deploy(&self, service: &str, version: &str, bytes: impl Into<Bytes>) -> Answer {
         let path = format!("/api/services/{service}?version={version}");
-        self.admin
-            .try_send_bytes(Method::PUT, &path, &[("authorization", &self.token)], bytes.into())
-            .await
-            .unwrap_or_else(|error| panic!("{path}: {error}"))
+        let token = [("authorization", self.token.as_str())];
+        let answer = self.admin.try_send_bytes(Method::PUT, &path, &token, bytes.into());
+        let answer = tokio::time::timeout(COMPILING, answer).await.expect("a deployment without end");
+        answer.unwrap_or_else(|error| panic!("{path}: {error}"))
     }
 
     /// The deployment is refused with a reason, and `kept` serves on.

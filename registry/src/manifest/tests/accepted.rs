@@ -13,6 +13,8 @@ fn a_key_of_the_manifest_has_no_effect() {
     assert_eq!(manifest.listen, Some("127.0.0.1:8080".parse().unwrap()));
     assert_eq!(manifest.admin, Some("[::1]:7070".parse().unwrap()));
     assert_eq!(manifest.body_limit, Some(ByteSize::kib(512)));
+    let [key] = manifest.require_signature[..] else { panic!("{:?}", manifest.require_signature) };
+    assert_eq!(key.as_bytes()[30..], [0, 255]);
 
     let users = &manifest.services["users"];
     assert_eq!(users.component, ComponentSource::Path("/apps/shop/../target/users.wasm".into()));

@@ -13,6 +13,9 @@ name = "shop"
 listen = "127.0.0.1:${PORT}"
 admin = "[::1]:7070"
 
+[deploy]
+require_signature = ["ed25519:00000000000000000000000000000000000000000000000000000000000000ff"]
+
 [defaults]
 timeout = "2s"
 limits = { memory = "32MiB", queue = 16 }

@@ -250,19 +250,31 @@ fn a_bad_way_to_discover_is_accepted() {
     assert!(discovery("alow = []").contains("did you mean `allow`?"));
 }
 
+#[test]
+fn a_key_that_signs_nothing_lets_everybody_deploy() {
+    assert_eq!(
+        problems("[deploy]\nrequire_signature = []\n"),
+        "\
+holm.toml:2:1: `require_signature` is empty, which would let every component in
+  help: name a key, as `holm keys new` prints it, or take the line away"
+    );
+    let told = problems("[deploy]\nrequire_signature = [\"ed25519:x\"]\n");
+    assert!(told.contains("`ed25519:x` is not a public key; write `ed25519:` and 64 hex digits"), "{told}");
+}
+
 /// Keys of the format that are still to come, each with the line that it stands on.
 const LATER: &str = r#"[nats]
 [discovery]
 
 [deploy]
-require_signature = ["ed25519:x"]
+
 [defaults]
 breaker = { error_threshold = 50 }
 retry = { attempts = 2 }
 [service.users]
 component = "users.wasm"
 version = "1.0.0"
-grants = { services = ["inventory"], publish = ["users.*"] }
+grants = { publish = ["users.*"] }
 [service.users.grpc]
 [service.users.calls."shop:inventory/stock"]
 [[service.users.subscribe]]
@@ -295,10 +307,8 @@ fn a_key_that_does_nothing_yet_is_accepted() {
         found,
         [
             "1 `nats`",
-            "5 `deploy.require_signature`",
             "7 `defaults.breaker`",
             "8 `defaults.retry`",
-            "12 `service.users.grants.services`",
             "12 `service.users.grants.publish`",
             "13 `service.users.grpc`",
             "14 `service.users.calls`",
