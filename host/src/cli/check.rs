@@ -5,6 +5,9 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use holm_registry::ServiceName;
+use holm_registry::discovery::balance::Balance;
+use holm_registry::discovery::external::External;
+use holm_registry::discovery::ranges::IpRange;
 use holm_registry::manifest::{ComponentSource, Manifest, ServiceSpec};
 use holm_registry::route::{RouteSpec, Target};
 use holm_registry::units::ByteSize;
@@ -31,6 +34,8 @@ pub(super) struct Args {
 struct Resolved {
     app: App,
     host: Host,
+    discovery: Discovery,
+    external: Vec<External>,
     service: BTreeMap<ServiceName, Value>,
     gateway: Gateway,
 }
@@ -44,6 +49,14 @@ struct App {
 struct Host {
     listen: SocketAddr,
     admin: SocketAddr,
+}
+
+/// Without its token, which is nobody's business.
+#[derive(Serialize)]
+struct Discovery {
+    listen: Option<SocketAddr>,
+    allow: Vec<IpRange>,
+    balance: Balance,
 }
 
 #[derive(Serialize)]
@@ -71,6 +84,12 @@ fn resolved(manifest: Manifest) -> anyhow::Result<Value> {
             listen: manifest.listen.unwrap_or(DEFAULT_LISTEN),
             admin: manifest.admin.unwrap_or(DEFAULT_ADMIN),
         },
+        discovery: Discovery {
+            listen: manifest.discovery.listen,
+            allow: manifest.discovery.allow.ranges().to_vec(),
+            balance: manifest.discovery.balance,
+        },
+        external: manifest.externals,
         service: services.collect::<serde_json::Result<_>>()?,
         gateway: Gateway {
             body_limit: manifest.body_limit.unwrap_or(DEFAULT_BODY_LIMIT),
@@ -129,6 +148,13 @@ mod tests {
         component = "users.wasm"
         version = "1.0.0"
         grants = { secrets = { DB = "hunter2" } }
+        [discovery]
+        balance = "hash:x-user"
+        token = "hunter2"
+        [[external]]
+        name = "billing"
+        url = "http://127.0.0.1:3000"
+        health = { path = "/health" }
         [[gateway.route]]
         path = "/u/{*rest}"
         methods = ["GET"]
@@ -144,6 +170,10 @@ mod tests {
         let again =
             Manifest::parse("holm.toml", &text, Path::new(""), &|_| None).unwrap_or_else(|e| panic!("{e}\n{text}"));
         assert_eq!(again.routes, manifest.routes);
+        assert_eq!(
+            (again.externals.clone(), again.discovery.balance.clone()),
+            (manifest.externals.clone(), manifest.discovery.balance.clone())
+        );
         let settings = |manifest: &Manifest| manifest.services.values().next().unwrap().settings.limits.clone();
         assert_eq!(settings(&again), settings(&manifest));
     }

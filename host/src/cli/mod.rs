@@ -27,6 +27,7 @@ mod revisions;
 mod rollback;
 mod routes;
 mod services;
+mod token;
 mod up;
 
 use std::io;
@@ -59,6 +60,7 @@ enum Command {
     Routes(routes::Args),
     Inspect(inspect::Args),
     Logs(logs::Args),
+    Token(token::Args),
     Check(check::Args),
     Completions(completions::Args),
 }
@@ -105,6 +107,7 @@ fn run(command: Command, context: &Context) -> anyhow::Result<()> {
         Command::Routes(args) => client()?.block_on(args.run(context)),
         Command::Inspect(args) => client()?.block_on(args.run(context)),
         Command::Logs(args) => client()?.block_on(args.run(context)),
+        Command::Token(args) => client()?.block_on(args.run(context)),
     }
 }
 
