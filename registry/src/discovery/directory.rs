@@ -221,6 +221,11 @@ impl Directory {
         self.names.keys().map(String::as_str)
     }
 
+    /// How many names there are.
+    pub fn name_count(&self) -> usize {
+        self.names.len()
+    }
+
     /// All instances that are shown, in the order of their ids.
     pub fn shown(&self) -> impl Iterator<Item = &Instance> {
         let is_shown = |instance: &&Instance| self.owner_of(instance.name()) == Some(&instance.owner);
