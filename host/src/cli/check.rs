@@ -6,6 +6,9 @@ use std::path::PathBuf;
 
 use bytes::Bytes;
 use holm_registry::ServiceName;
+use holm_registry::discovery::balance::Balance;
+use holm_registry::discovery::external::External;
+use holm_registry::discovery::ranges::IpRange;
 use holm_registry::manifest::{ComponentSource, Manifest, ServiceSpec};
 use holm_registry::route::{RouteSpec, Target};
 use holm_registry::signature::PublicKey;
@@ -42,6 +45,8 @@ struct Resolved {
     app: App,
     host: Host,
     deploy: Deploy,
+    discovery: Discovery,
+    external: Vec<External>,
     service: BTreeMap<ServiceName, Value>,
     gateway: Gateway,
 }
@@ -55,6 +60,14 @@ struct App {
 struct Host {
     listen: SocketAddr,
     admin: SocketAddr,
+}
+
+/// Without its token, which is nobody's business.
+#[derive(Serialize)]
+struct Discovery {
+    listen: Option<SocketAddr>,
+    allow: Vec<IpRange>,
+    balance: Balance,
 }
 
 #[derive(Serialize)]
@@ -124,6 +137,12 @@ fn resolved(manifest: Manifest) -> anyhow::Result<Value> {
             admin: manifest.admin.unwrap_or(DEFAULT_ADMIN),
         },
         deploy: Deploy { require_signature: manifest.require_signature },
+        discovery: Discovery {
+            listen: manifest.discovery.listen,
+            allow: manifest.discovery.allow.ranges().to_vec(),
+            balance: manifest.discovery.balance,
+        },
+        external: manifest.externals,
         service: services.collect::<serde_json::Result<_>>()?,
         gateway: Gateway {
             body_limit: manifest.body_limit.unwrap_or(DEFAULT_BODY_LIMIT),
@@ -182,6 +201,13 @@ mod tests {
         component = "users.wasm"
         version = "1.0.0"
         grants = { secrets = { DB = "hunter2" } }
+        [discovery]
+        balance = "hash:x-user"
+        token = "hunter2"
+        [[external]]
+        name = "billing"
+        url = "http://127.0.0.1:3000"
+        health = { path = "/health" }
         [[gateway.route]]
         path = "/u/{*rest}"
         methods = ["GET"]
@@ -197,6 +223,10 @@ mod tests {
         let again =
             Manifest::parse("holm.toml", &text, Path::new(""), &|_| None).unwrap_or_else(|e| panic!("{e}\n{text}"));
         assert_eq!(again.routes, manifest.routes);
+        assert_eq!(
+            (again.externals.clone(), again.discovery.balance.clone()),
+            (manifest.externals.clone(), manifest.discovery.balance.clone())
+        );
         let settings = |manifest: &Manifest| manifest.services.values().next().unwrap().settings.limits.clone();
         assert_eq!(settings(&again), settings(&manifest));
     }

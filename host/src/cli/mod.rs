@@ -36,6 +36,7 @@ mod rollback;
 mod routes;
 mod services;
 mod signature_file;
+mod token;
 mod up;
 
 use std::io;
@@ -69,6 +70,7 @@ enum Command {
     Inspect(inspect::Args),
     Logs(logs::Args),
     Audit(audit::Args),
+    Token(token::Args),
     Check(check::Args),
     Keys(keys::Args),
     Completions(completions::Args),
@@ -123,6 +125,7 @@ fn run(command: Command, context: &Context) -> anyhow::Result<()> {
         Command::Inspect(args) => client()?.block_on(args.run(context)),
         Command::Logs(args) => client()?.block_on(args.run(context)),
         Command::Audit(args) => client()?.block_on(args.run(context)),
+        Command::Token(args) => client()?.block_on(args.run(context)),
     }
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use holm_registry::discovery::check::{How, Status};
 use holm_registry::discovery::due::{Change, Question};
 use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
 
 use super::keep::somewhere_in;
 use super::{Discovery, now};
@@ -18,12 +19,22 @@ const GRAIN: Duration = Duration::from_millis(50);
 /// Where nothing is due, it is looked at again after this, in case the clock was stopped.
 const LULL: Duration = Duration::from_secs(60);
 
+/// The probes that are under way.
+struct Probes {
+    group: TaskGroup,
+    places: Arc<Semaphore>,
+    stop: CancellationToken,
+}
+
 impl Discovery {
     /// Asks, counts silence, and deregisters, until it is dropped.
     pub async fn check_forever(&self, tasks: &Tasks) {
-        let (probes, places) = (tasks.group("health checks"), Arc::new(Semaphore::new(PROBES)));
+        let stop = CancellationToken::new();
+        // with this future the probes end that are under way: nobody waits for a slow instance
+        let _ends_probes = stop.clone().drop_guard();
+        let probes = Probes { group: tasks.group("health checks"), places: Arc::new(Semaphore::new(PROBES)), stop };
         loop {
-            self.look(&probes, &places).await;
+            self.look(&probes).await;
             tokio::time::sleep(GRAIN).await;
             let next = self.read(|directory| directory.next());
             let pause = next.map_or(LULL, |next| next.saturating_duration_since(now()).min(LULL));
@@ -32,13 +43,16 @@ impl Discovery {
         }
     }
 
-    async fn look(&self, probes: &TaskGroup, places: &Arc<Semaphore>) {
+    async fn look(&self, probes: &Probes) {
         let work = self.change(|directory| directory.due(now()));
         for question in work.questions {
-            let (this, places) = (self.clone(), Arc::clone(places));
-            probes.spawn(async move {
-                let Ok(_place) = places.acquire().await else { return };
-                this.ask(question).await;
+            let (this, places, stop) = (self.clone(), Arc::clone(&probes.places), probes.stop.clone());
+            probes.group.spawn(async move {
+                let asking = async {
+                    let Ok(_place) = places.acquire().await else { return };
+                    this.ask(question).await;
+                };
+                stop.run_until_cancelled(asking).await;
             });
         }
         for change in work.changes {
@@ -50,6 +64,8 @@ impl Discovery {
         let (status, output) = self.0.prober.ask(&question).await;
         let pause = pause_after(&question.how);
         let change = self.change(|directory| directory.answered(&question, status, output, pause, now()));
+        // the checker does not know yet when this check is next
+        self.0.wake.notify_one();
         if let Some(change) = change {
             self.note(change).await;
         }

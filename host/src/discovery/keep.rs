@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use holm_registry::discovery::directory::Directory;
+use holm_registry::discovery::directory::{Directory, Owner};
 use holm_registry::discovery::record::{self, InstanceRecord};
 use holm_registry::discovery::registration::{InstanceId, Registration};
 use holm_registry::store::{Effects, Store, StoreError};
@@ -54,9 +54,14 @@ impl Discovery {
         Ok(self.0.store.durable(sequence).await?)
     }
 
-    /// Writes how an instance stands now, or that it has gone.
+    /// Writes how an instance of a client stands now, or that it has gone.
     pub(super) async fn keep_status(&self, id: &InstanceId) {
         let _turn = self.0.writing.lock().await;
+        let is_the_host_s =
+            |directory: &Directory| directory.instance(id.as_str()).is_some_and(|it| *it.owner() != Owner::Client);
+        if self.read(is_the_host_s) {
+            return;
+        }
         let record = self.read(|directory| InstanceRecord::of(directory, id)).map(|record| record.encode());
         let Ok(record) = record.transpose() else { return };
         if let Err(error) = self.0.store.commit(effects(id, record)).await {

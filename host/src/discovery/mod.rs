@@ -18,6 +18,8 @@ mod pick;
 mod probe;
 mod reach;
 mod status;
+#[cfg(test)]
+mod tests;
 
 pub use pick::Picked;
 pub use status::{OutsideCheck, OutsideInstance, OutsideService};
@@ -170,18 +172,21 @@ impl Discovery {
         }
     }
 
-    /// Changes the directory, and tells those who wait if it is another one afterwards.
+    /// Changes the directory, and tells those who wait, and the checker, if it is another one
+    /// afterwards.
     fn change<T>(&self, change: impl FnOnce(&mut Directory) -> T) -> T {
         let (result, index) = {
             let mut state = self.state();
             (change(&mut state.directory), state.directory.index())
         };
-        self.0.index.send_if_modified(|known| {
+        let is_new = self.0.index.send_if_modified(|known| {
             let is_new = *known < index;
             *known = index.max(*known);
             is_new
         });
-        self.0.wake.notify_one();
+        if is_new {
+            self.0.wake.notify_one();
+        }
         result
     }
 

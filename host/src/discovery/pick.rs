@@ -54,6 +54,9 @@ impl Discovery {
             state.pools.remove(name);
             return None;
         }
+        if state.pools.len() > state.directory.name_count() {
+            state.pools.retain(|name, _| state.directory.owner_of(name).is_some());
+        }
         let pool = state.pools.entry(name.to_owned()).or_default();
         let id = pool.pick(&statuses, &self.0.balance, hash_key, now())?;
         let base_url = state.directory.instance(id.as_str())?.registration().base_url();

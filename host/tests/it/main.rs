@@ -11,6 +11,8 @@ mod concurrency;
 #[cfg(test)]
 mod crash;
 #[cfg(test)]
+mod discovery;
+#[cfg(test)]
 mod door;
 #[cfg(test)]
 mod fixtures;

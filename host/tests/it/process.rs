@@ -50,6 +50,8 @@ pub(crate) struct Host {
     pub(crate) gateway: String,
     /// `127.0.0.1:PORT` of the admin API.
     pub(crate) admin: String,
+    /// `IP:PORT` of discovery, when it has a listener of its own.
+    pub(crate) discovery: Option<String>,
     /// Its data directory is `.holm` in here.
     pub(crate) dir: tempfile::TempDir,
 }
@@ -104,11 +106,10 @@ impl Host {
             .unwrap();
         let mut ready = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut ready).unwrap();
-        let word = |start: &str| {
-            let found = ready.split_whitespace().find_map(|word| word.strip_prefix(start));
-            found.unwrap_or_else(|| panic!("no ready line: {ready:?}")).to_owned()
-        };
-        Self { child, gateway: word("gateway=http://"), admin: word("admin=http://"), dir }
+        let find = |start: &str| ready.split_whitespace().find_map(|word| word.strip_prefix(start)).map(str::to_owned);
+        let word = |start: &str| find(start).unwrap_or_else(|| panic!("no ready line: {ready:?}"));
+        let (gateway, admin) = (word("gateway=http://"), word("admin=http://"));
+        Self { child, gateway, admin, discovery: find("discovery=http://"), dir }
     }
 
     /// Runs a client command against this host.

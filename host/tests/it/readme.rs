@@ -77,7 +77,8 @@ impl Up {
         let mut child = shell(START)
             .env("CARGO_TARGET_DIR", target())
             .env("HOLM_DATA", dir.path().join("data"))
-            .envs([("HOLM_LISTEN", "127.0.0.1:0"), ("HOLM_ADMIN", "127.0.0.1:0"), ("HOLM_LOG", "warn")])
+            .envs(["HOLM_LISTEN", "HOLM_ADMIN", "HOLM_DISCOVERY"].map(|name| (name, "127.0.0.1:0")))
+            .env("HOLM_LOG", "warn")
             .spawn()
             .unwrap();
         let mut out = BufReader::new(child.stdout.take().unwrap());

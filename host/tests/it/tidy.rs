@@ -166,7 +166,7 @@ fn tree() -> Vec<Source> {
 fn walk(root: &Path, folder: &Path, found: &mut Vec<Source>) {
     for entry in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
         let name = entry.file_name().unwrap().to_str().unwrap();
-        if ["target", "node_modules", ".holm", "corpus", "artifacts"].contains(&name) {
+        if ["target", "node_modules", ".venv", ".holm", "corpus", "artifacts"].contains(&name) {
             continue;
         }
         if entry.is_dir() {

@@ -82,10 +82,10 @@ pub enum DirectoryError {
     #[error("this host knows 10000 instances already; deregister some")]
     Full,
     /// There is no instance of that id.
-    #[error("Unknown service ID {0:?}. Ensure that the service ID is passed, not the name.")]
+    #[error("Unknown service ID {0:?}: pass the ID, not the name")]
     UnknownInstance(String),
     /// There is no check of that id.
-    #[error("Unknown check ID {0:?}. Ensure that the check ID is passed, not the name.")]
+    #[error("Unknown check ID {0:?}: pass the ID, not the name")]
     UnknownCheck(String),
     /// Somebody reports for a check that is asked.
     #[error("the check {0:?} has no TTL; this host asks it by itself")]
@@ -219,6 +219,11 @@ impl Directory {
     /// All names with somebody behind them.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.names.keys().map(String::as_str)
+    }
+
+    /// How many names there are.
+    pub fn name_count(&self) -> usize {
+        self.names.len()
     }
 
     /// All instances that are shown, in the order of their ids.

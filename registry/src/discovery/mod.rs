@@ -27,5 +27,7 @@ pub mod ranges;
 pub mod record;
 pub mod registration;
 pub mod settings;
+#[cfg(test)]
+mod tests;
 pub mod url;
 pub mod watched;

@@ -25,7 +25,11 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use serde::de::DeserializeOwned;
 
-use super::api::{Deployed, Inspection, Plan, Problem, Revision, Rollback, Service};
+use super::api::Token;
+use super::api::{
+    Deployed, Inspection, MakeToken, NewToken, OutsideService, Plan, Problem, Revision, Rollback, Service,
+};
+use super::tokens::Scope;
 use crate::audit::Entry;
 use crate::body::{self, Body};
 use crate::config::TOKEN_FILE;
@@ -78,6 +82,27 @@ impl Client {
     /// All services.
     pub async fn services(&self) -> Result<Vec<Service>, ClientError> {
         self.get("/api/services").await
+    }
+
+    /// All services that are not Wasm.
+    pub async fn outside(&self) -> Result<Vec<OutsideService>, ClientError> {
+        self.get("/api/outside").await
+    }
+
+    /// Makes a token.
+    pub async fn make_token(&self, scope: Scope, note: String) -> Result<NewToken, ClientError> {
+        let json = serde_json::to_vec(&MakeToken { scope, note }).map_err(ClientError::unreadable)?;
+        self.send(Method::POST, "/api/tokens", Some(("application/json".to_owned(), body::full(json)))).await
+    }
+
+    /// All tokens, without the tokens.
+    pub async fn tokens(&self) -> Result<Vec<Token>, ClientError> {
+        self.get("/api/tokens").await
+    }
+
+    /// Makes a token worth nothing.
+    pub async fn revoke_token(&self, id: &str) -> Result<(), ClientError> {
+        self.ask(Method::DELETE, &format!("/api/tokens/{id}"), None).await.map(drop)
     }
 
     /// The live and kept revisions of a service.

@@ -42,8 +42,9 @@ use crate::services::Services;
 
 /// Every path of this API begins so.
 pub(super) const PREFIX: &str = "/v1/";
-/// Bytes of one registration: sixteen checks with all their headers fit.
-const BODY_LIMIT: usize = 256 << 10;
+/// Bytes of one registration: sixteen checks with some headers fit, and ten thousand of the largest
+/// are less than a gigabyte in the store.
+const BODY_LIMIT: usize = 64 << 10;
 /// Clients that wait for a change at a time: each holds a connection and little more.
 const WAITERS: usize = 4096;
 
