@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::ops::Bound;
 
 use bytes::Bytes;
 use holm_registry::ServiceName;
@@ -63,8 +64,8 @@ impl Refused {
 pub struct Page {
     /// The keys.
     pub keys: Vec<String>,
-    /// Whether there may be further ones.
-    pub more: bool,
+    /// Where the next page begins: pass it as `after`. `None`: this was the last one.
+    pub next: Option<String>,
 }
 
 impl Staged {
@@ -152,22 +153,17 @@ impl UnitOfWork {
         }
     }
 
-    /// The keys of a bucket behind `after`, at least one if there is one, about `limit`.
+    /// The keys of a bucket behind `after`: those of one page of the store, as this unit sees them.
+    /// It may have deleted all of them, so an empty page need not be the last.
     ///
     /// # Errors
     /// When the store cannot be read.
     pub fn list(&mut self, store: &Store, set: &Keyset, after: Option<&str>, limit: usize) -> Result<Page, StoreError> {
-        let mut from = after.map(str::to_owned);
-        loop {
-            let page = store.keys(set, from.as_deref(), limit)?;
-            self.highest = self.highest.max(page.keyset);
-            keep_first(self.effects.keysets.entry(set.clone()), page.keyset);
-            let keys = merge(&page.keys, self.written(set, from.as_deref(), page.next.as_deref()));
-            match page.next {
-                Some(next) if keys.is_empty() => from = Some(next),
-                next => return Ok(Page { keys, more: next.is_some() }),
-            }
-        }
+        let page = store.keys(set, after, limit)?;
+        self.highest = self.highest.max(page.keyset);
+        keep_first(self.effects.keysets.entry(set.clone()), page.keyset);
+        let keys = merge(&page.keys, self.written(set, after, page.next.as_deref()));
+        Ok(Page { keys, next: page.next })
     }
 
     /// Ends this unit and begins the next one.
@@ -181,14 +177,13 @@ impl UnitOfWork {
     fn written<'a>(
         &'a self,
         set: &'a Keyset,
-        after: Option<&'a str>,
-        until: Option<&'a str>,
+        after: Option<&str>,
+        until: Option<&str>,
     ) -> impl Iterator<Item = (String, bool)> + 'a {
-        self.effects.writes.iter().filter_map(move |(key, value)| {
-            let name = key.name_in(set)?;
-            let inside = after.is_none_or(|after| name > after) && until.is_none_or(|until| name <= until);
-            inside.then(|| (name.to_owned(), value.is_some()))
-        })
+        let from = after.map_or_else(|| Bound::Included(set.key("")), |after| Bound::Excluded(set.key(after)));
+        let to = until.map_or(Bound::Unbounded, |until| Bound::Included(set.key(until)));
+        let names = self.effects.writes.range((from, to)).map(|(key, value)| (key.name_in(set), value.is_some()));
+        names.map_while(|(name, present)| Some((name?.to_owned(), present)))
     }
 }
 

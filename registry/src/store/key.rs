@@ -156,6 +156,11 @@ impl Keyset {
         Self(bucket_prefix(service, bucket).into())
     }
 
+    /// The set's key of this name.
+    pub fn key(&self, name: &str) -> Key {
+        Key([&self.0, name.as_bytes()].concat().into())
+    }
+
     /// What every key of the set begins with.
     pub(super) fn prefix(&self) -> &[u8] {
         &self.0
@@ -247,6 +252,7 @@ mod tests {
             let key = Key::state(&s, &b, &k);
             prop_assert_eq!(key.state_parts(), Some((s.to_string(), b.clone(), k.clone())));
             prop_assert_eq!(key.keyset(), Some(Keyset::new(&s, &b)));
+            prop_assert_eq!(Keyset::new(&s, &b).key(&k), key.clone());
             prop_assert_eq!(key.owner(), Some((s.as_str(), k.len() as u64)));
         }
 

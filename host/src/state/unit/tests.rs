@@ -50,12 +50,13 @@ fn store() -> Store {
 
 fn list_all(unit: &mut UnitOfWork, store: &Store) -> Vec<String> {
     let set = Keyset::new(&service(), "");
-    let mut all: Vec<String> = Vec::new();
+    let (mut all, mut after): (Vec<String>, Option<String>) = (Vec::new(), None);
     loop {
-        let page = unit.list(store, &set, all.last().map(String::as_str), PAGE).unwrap();
+        let page = unit.list(store, &set, after.as_deref(), PAGE).unwrap();
         all.extend(page.keys);
-        if !page.more {
-            return all;
+        match page.next {
+            Some(next) => after = Some(next),
+            None => return all,
         }
     }
 }

@@ -84,14 +84,13 @@ impl store::HostBucket for Guest {
 }
 
 impl Guest {
-    /// The page that begins behind `skip` keys, and the cursor of the next one. A far cursor takes
-    /// long to reach: others have their turn on the way, and the timeout can end it. (`    /// long to reach: others have their turn on the way, and the timeout can end it.mut`, since
-    /// only whoever holds a guest alone may hold it while waiting.)
+    /// The page that begins behind `skip` keys, and the cursor of the next one. Others have their
+    /// turn on the way to a far one.
     async fn kv_list_from(&mut self, skip: u64) -> Done<(Vec<String>, Option<u64>)> {
         let mut before = 0;
-        let mut after: Option<String> = None;
+        let mut after = None;
         loop {
-            let (mut keys, more) = self.kv_list(after.as_deref())?;
+            let (mut keys, more) = self.kv_list(after).await?;
             let end = before + keys.len() as u64;
             if end > skip || !more {
                 let already = usize::try_from(skip.saturating_sub(before)).unwrap_or(usize::MAX).min(keys.len());

@@ -8,7 +8,10 @@ mod bindings {
             import wasi:keyvalue/atomics@0.2.0-draft2;
             import wasi:keyvalue/batch@0.2.0-draft2;
         }",
-        imports: { default: trappable },
+        imports: {
+            "wasi:keyvalue/store@0.2.0-draft2.[method]bucket.list-keys": async | trappable,
+            default: trappable,
+        },
         with: {
             "wasi:keyvalue/store.bucket": super::super::Bucket,
             "wasi:keyvalue/atomics.cas": super::super::Cas,
@@ -69,8 +72,8 @@ impl store::HostBucket for Guest {
         answer(self.kv_exists(&key))
     }
 
-    fn list_keys(&mut self, _: Resource<Bucket>, cursor: Option<String>) -> Answer<store::KeyResponse> {
-        answer(self.kv_list(cursor.as_deref()).map(|(keys, more)| {
+    async fn list_keys(&mut self, _: Resource<Bucket>, cursor: Option<String>) -> Answer<store::KeyResponse> {
+        answer(self.kv_list(cursor).await.map(|(keys, more)| {
             let cursor = keys.last().filter(|_| more).cloned();
             store::KeyResponse { keys, cursor }
         }))

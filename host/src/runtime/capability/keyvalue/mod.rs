@@ -17,7 +17,7 @@ use holm_registry::store::{Key, Keyset, Quota, Store};
 use wasmtime::component::{Linker, Resource};
 
 use crate::runtime::guest::Guest;
-use crate::state::{Refused, UnitOfWork};
+use crate::state::{Page, Refused, UnitOfWork};
 
 /// Longest key. Keys are kept in memory pages of the store's tree; this is what DynamoDB
 /// allows for a sort key.
@@ -91,13 +91,26 @@ impl Guest {
         self.kv_with(key, |unit, store, key| unit.delete(store, key))
     }
 
-    /// One page of keys behind `after`, in order, and whether there may be more.
-    fn kv_list(&self, after: Option<&str>) -> Done<(Vec<String>, bool)> {
+    /// One page of keys behind `after`, in order, and whether there may be more. Where the unit has
+    /// deleted page after page, others have their turn on the way, and the timeout can end it.
+    /// (`&mut`, since only whoever holds a guest alone may hold it while waiting.)
+    async fn kv_list(&mut self, mut after: Option<String>) -> Done<(Vec<String>, bool)> {
+        loop {
+            let page = self.kv_page(after.as_deref())?;
+            match page.next {
+                Some(next) if page.keys.is_empty() => after = Some(next),
+                next => return Ok((page.keys, next.is_some())),
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+
+    fn kv_page(&self, after: Option<&str>) -> Done<Page> {
         let island = self.island();
         let invocation = self.invocation().ok_or(Refusal::AccessDenied)?;
         let set = Keyset::new(&island.service, "");
         let page = invocation.unit().list(&island.database, &set, after, PAGE);
-        page.map(|page| (page.keys, page.more)).map_err(|error| self.kv_refused(error.into()))
+        page.map_err(|error| self.kv_refused(error.into()))
     }
 
     /// The sum, kept as decimal text as other hosts keep it.
