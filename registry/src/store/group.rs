@@ -107,8 +107,9 @@ impl<'a> Group<'a> {
             }
         }
         if let Some(quota) = effects.quota {
-            let check = |(service, after): (&Box<str>, &Usage)| quota.check(self.usage(service), *after);
-            after.iter().try_for_each(check).map_err(CommitError::OverQuota)?;
+            for (service, after) in &after {
+                quota.check(self.usage(service), *after).map_err(CommitError::OverQuota)?;
+            }
         }
         Ok(after)
     }
