@@ -7,6 +7,7 @@ use holm_registry::units::ByteSize;
 use super::capability::keyvalue::{MAX_BATCH, MAX_KEY};
 use super::engine::pool;
 use super::limits::MAX_RANDOM;
+use super::lineage::DEPTH;
 use crate::telemetry::metrics::RevisionMetrics;
 
 /// Who decided on the value of a limit.
@@ -79,6 +80,7 @@ fn of_the_host(limit: Limit) -> String {
         Limit::Batch => MAX_BATCH.to_string(),
         Limit::Unit => MAX_COMMIT.to_string(),
         Limit::Random => ByteSize::bytes(MAX_RANDOM).to_string(),
+        Limit::CallDepth => DEPTH.to_string(),
         // the rest are settings, which have their value themselves
         _ => String::new(),
     }

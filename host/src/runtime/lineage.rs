@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use holm_registry::ServiceName;
+use holm_registry::settings::Limit;
 
-use crate::fault::{Fault, FaultKind};
+use crate::fault::Fault;
 
 /// How deep services may call each other. Deeper chains are a mistake nearly always, and each
 /// level holds an instance.
-const DEPTH: u32 = 8;
+pub const DEPTH: u32 = 8;
 
 /// The services that wait for an invocation, the nearest first. Empty for one from outside.
 #[derive(Clone, Debug, Default)]
@@ -40,8 +41,8 @@ impl Lineage {
     pub fn through(&self, service: &ServiceName) -> Result<Self, Fault> {
         let depth = self.depth() + 1;
         if depth > DEPTH {
-            let detail = format!("{service} calls on behalf of {self}: calls may be {DEPTH} deep");
-            return Err(Fault::new(FaultKind::Limit, detail));
+            let detail = format!("is {DEPTH}, and {service} calls on behalf of {self}");
+            return Err(Fault::over(Limit::CallDepth, detail));
         }
         Ok(Self(Some(Arc::new(Caller { service: service.clone(), depth, outer: self.clone() }))))
     }
@@ -82,6 +83,7 @@ impl std::fmt::Display for Lineage {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fault::FaultKind;
 
     fn name(text: &str) -> ServiceName {
         text.parse().unwrap()
@@ -106,6 +108,6 @@ mod tests {
         }
         let fault = lineage.through(&name("a")).unwrap_err();
         assert_eq!(fault.kind, FaultKind::Limit);
-        assert!(fault.detail.contains("calls may be 8 deep"), "{fault}");
+        assert!(fault.detail.starts_with("call-depth is 8, and a calls on behalf of a, a"), "{fault}");
     }
 }

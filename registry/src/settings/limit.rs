@@ -40,6 +40,10 @@ pub enum Limit {
     Value,
     /// `limits.log_rate`
     LogRate,
+    /// `limits.outgoing`
+    Outgoing,
+    /// `limits.outgoing_body`
+    OutgoingBody,
     /// `instances.max`
     Instances,
     /// `instances.growth`
@@ -62,11 +66,13 @@ pub enum Limit {
     Unit,
     /// The host's: bytes of one request for random numbers.
     Random,
+    /// The host's: services that wait for each other in a row.
+    CallDepth,
 }
 
 impl Limit {
     /// All of them, in the order in which they are shown.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 31] = [
         Self::Memory,
         Self::TableElements,
         Self::Handles,
@@ -84,6 +90,8 @@ impl Limit {
         Self::State,
         Self::Value,
         Self::LogRate,
+        Self::Outgoing,
+        Self::OutgoingBody,
         Self::Instances,
         Self::Growth,
         Self::Reuse,
@@ -95,6 +103,7 @@ impl Limit {
         Self::Batch,
         Self::Unit,
         Self::Random,
+        Self::CallDepth,
     ];
 
     /// The key in the manifest, below the service; of those of the host a plain name.
@@ -117,6 +126,8 @@ impl Limit {
             Self::State => "limits.state",
             Self::Value => "limits.value",
             Self::LogRate => "limits.log_rate",
+            Self::Outgoing => "limits.outgoing",
+            Self::OutgoingBody => "limits.outgoing_body",
             Self::Instances => "instances.max",
             Self::Growth => "instances.growth",
             Self::Reuse => "reuse",
@@ -128,6 +139,7 @@ impl Limit {
             Self::Batch => "batch",
             Self::Unit => "unit-of-work",
             Self::Random => "random",
+            Self::CallDepth => "call-depth",
         }
     }
 
@@ -151,6 +163,8 @@ impl Limit {
             Self::State => "all services share one disk, and one start reads it all",
             Self::Value => "a value is held in memory until it is committed",
             Self::LogRate => "a flood of lines would bury the others' lines and fill the disk",
+            Self::Outgoing => "each request to others holds a connection, and a slow one holds it for long",
+            Self::OutgoingBody => "an answer from outside without end holds its connection and its instance",
             Self::Instances => "each instance reserves memory of the host",
             Self::Growth => "memory never shrinks: one large request would cost its memory for good",
             Self::Reuse => "an instance is replaced some day, which bounds what a leak costs",
@@ -162,6 +176,7 @@ impl Limit {
             Self::Batch => "a call into the host is not interrupted, so it must be short",
             Self::Unit => "a unit of work is held in memory until it commits, and then blocks the readers",
             Self::Random => "a key is 64 bytes; much more only makes the host allocate",
+            Self::CallDepth => "a longer chain is a mistake nearly always, and each link holds an instance",
         }
     }
 }
@@ -188,6 +203,8 @@ impl Settings {
             Limit::State => limits.state.to_string(),
             Limit::Value => limits.value.to_string(),
             Limit::LogRate => limits.log_rate.to_string(),
+            Limit::Outgoing => limits.outgoing.to_string(),
+            Limit::OutgoingBody => limits.outgoing_body.to_string(),
             Limit::Instances => self.instances.max.to_string(),
             Limit::Growth => self.instances.growth.to_string(),
             Limit::Reuse => self.reuse.to_string(),
@@ -198,7 +215,8 @@ impl Settings {
             | Limit::Key
             | Limit::Batch
             | Limit::Unit
-            | Limit::Random => return None,
+            | Limit::Random
+            | Limit::CallDepth => return None,
         })
     }
 }

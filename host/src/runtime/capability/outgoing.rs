@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use holm_registry::grant::named_addresses;
 use holm_registry::host::service_label;
+use holm_registry::settings::Limit;
 use http::{HeaderMap, HeaderName, Request, Response};
 use http_body_util::BodyExt;
 use tokio::sync::OwnedSemaphorePermit;
@@ -53,6 +54,7 @@ impl OutgoingHooks {
         self.check_grant(&request, host)?;
         let Ok(place) = self.island.outgoing.clone().try_acquire_owned() else {
             let limit = self.island.settings.limits.outgoing;
+            self.island.metrics.limit_hit(Limit::Outgoing);
             let why = format!("a request to {host} was denied: limits.outgoing, {limit}, are under way already");
             deny(&self.island, "limit", &why);
             return Err(Error::ConnectionLimitReached);
@@ -88,6 +90,7 @@ impl OutgoingHooks {
         request: &Request<WasiBody>,
     ) -> Result<Terms, Error> {
         let lineage = invocation.lineage.through(&self.island.service).map_err(|fault| {
+            self.island.metrics.limit_hit(Limit::CallDepth);
             deny(&self.island, "depth", &format!("a request was denied: {}", fault.detail));
             Error::LoopDetected
         })?;
@@ -179,6 +182,7 @@ fn body_error(island: &Island, error: BodyError) -> Error {
     match *error {
         OutboundError::Terminated(_) => Error::HttpResponseIncomplete,
         OutboundError::TooLarge(_) => {
+            island.metrics.limit_hit(Limit::OutgoingBody);
             deny(island, "size", &format!("an answer from outside was cut: {error}"));
             wasi_error(*error)
         }
