@@ -1,0 +1,4 @@
+//! The targets over their corpora.
+
+#[cfg(test)]
+mod corpora;
