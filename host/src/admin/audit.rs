@@ -158,6 +158,7 @@ fn new_id() -> String {
 }
 
 #[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(super) struct HowMany {
     /// How many entries at most [default: 100].

@@ -192,7 +192,8 @@ mod tests {
             })),
         );
         poll_once(&mut outer);
-        assert!(callee.spent() >= Duration::from_millis(20));
+        // the poll may have begun up to an anchor later than the clock that stood in for it
+        assert!(callee.spent() + ANCHOR >= Duration::from_millis(20), "{:?}", callee.spent());
         assert!(caller.spent() < Duration::from_millis(10), "{:?}", caller.spent());
     }
 }
