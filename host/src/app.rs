@@ -85,7 +85,7 @@ impl App {
         };
         let telemetry = Telemetry::new();
         let tasks = Tasks::new();
-        let opened = open(&data, &config, token).await?;
+        let opened = open(&data, &config, token, &tasks).await?;
         let table = Arc::new(TableCell::new());
         let mesh = Mesh::new(Arc::clone(&table), system_lookup());
         let runtime = runtime(&data, config.compile, opened.store.clone(), mesh, &telemetry, &tasks)?;
@@ -95,8 +95,7 @@ impl App {
         services.boot().await;
         let stop = CancellationToken::new();
         let (tokens, discovery) = (Arc::new(opened.tokens), opened.discovery);
-        let access = |address| Listener { address, token: config.discovery.token.clone(), tokens: Arc::clone(&tokens) };
-        let discovery_listener = discovery_listener.zip(addresses.discovery.map(access));
+        let discovery_door = discovery_listener.zip(access(&config, addresses, &tokens));
         let state = AdminState {
             services: services.clone(),
             logs: telemetry.logs.clone(),
@@ -111,7 +110,7 @@ impl App {
             stop,
         };
         let admin = (admin_listener, state);
-        let (store, discovery) = (opened.store, discovery_listener);
+        let (store, discovery) = (opened.store, discovery_door);
         Ok(Self { config, _data: data, store, services, gateway, listener, admin, discovery, addresses, tasks })
     }
 
@@ -184,9 +183,9 @@ impl App {
         let stop = CancellationToken::new();
         let (services, token) = (self.services.clone(), stop.clone());
         let (consul, discovery) = (self.admin.1.consul.clone(), self.admin.1.discovery.clone());
-        let (tasks, until) = (self.tasks.clone(), stop.clone());
+        let until = stop.clone();
         self.tasks.spawn("health of outside services", async move {
-            let work = async { tokio::join!(discovery.check_forever(&tasks), consul.follow_services()) };
+            let work = async { tokio::join!(discovery.check_forever(), consul.follow_services()) };
             let _ = until.run_until_cancelled(work).await;
         });
         self.tasks.spawn("idle instances and health", async move {
@@ -209,15 +208,15 @@ struct Opened {
 }
 
 /// Reading a large store takes a while and blocks.
-async fn open(data: &DataDir, config: &HostConfig, token: AdminToken) -> anyhow::Result<Opened> {
+async fn open(data: &DataDir, config: &HostConfig, token: AdminToken, tasks: &Tasks) -> anyhow::Result<Opened> {
     let (store, artifacts) = (data.store(), data.artifacts());
-    let discovery = config.discovery.clone();
+    let (discovery, tasks) = (config.discovery.clone(), tasks.clone());
     let work = move || -> anyhow::Result<Opened> {
         let store = Store::open(&store, &StoreOptions::default())?;
         let artifacts = Artifacts::open(&artifacts)?;
         let catalog = Catalog::load(store.clone())?;
         let tokens = Tokens::load(store.clone(), token)?;
-        let discovery = Discovery::load(store.clone(), &discovery)?;
+        let discovery = Discovery::load(store.clone(), &discovery, tasks)?;
         Ok(Opened { store, artifacts, catalog, tokens, discovery })
     };
     tokio::task::spawn_blocking(work).await.context("opening the store ended early")?
@@ -235,6 +234,12 @@ fn runtime(
     let compiling = Compiling { cache: &data.compiled(), key, program: config::compiler(), limits };
     let runtime = Runtime::new(compiling, store, Arc::new(mesh), telemetry.clone(), tasks.clone());
     runtime.context("cannot start the engine")
+}
+
+/// Who may ask on the listener of discovery.
+fn access(config: &HostConfig, addresses: Addresses, tokens: &Arc<Tokens>) -> Option<Listener> {
+    let address = addresses.discovery?;
+    Some(Listener { address, token: config.discovery.token.clone(), tokens: Arc::clone(tokens) })
 }
 
 fn limits(config: &HostConfig) -> Limits {

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::keep::somewhere_in;
 use super::{Discovery, now};
-use crate::shutdown::{TaskGroup, Tasks};
+use crate::shutdown::TaskGroup;
 
 /// Probes at once: each is a socket, and a slow instance keeps its own for as long as its timeout.
 const PROBES: usize = 64;
@@ -28,11 +28,12 @@ struct Probes {
 
 impl Discovery {
     /// Asks, counts silence, and deregisters, until it is dropped.
-    pub async fn check_forever(&self, tasks: &Tasks) {
+    pub async fn check_forever(&self) {
         let stop = CancellationToken::new();
         // with this future the probes end that are under way: nobody waits for a slow instance
         let _ends_probes = stop.clone().drop_guard();
-        let probes = Probes { group: tasks.group("health checks"), places: Arc::new(Semaphore::new(PROBES)), stop };
+        let probes =
+            Probes { group: self.0.tasks.group("health checks"), places: Arc::new(Semaphore::new(PROBES)), stop };
         loop {
             self.look(&probes).await;
             tokio::time::sleep(GRAIN).await;

@@ -7,7 +7,8 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use holm_registry::discovery::directory::{Directory, Owner};
+use holm_registry::discovery::directory::Directory;
+use holm_registry::discovery::instance::Owner;
 use holm_registry::discovery::record::{self, InstanceRecord};
 use holm_registry::discovery::registration::{InstanceId, Registration};
 use holm_registry::store::{Effects, Store, StoreError};

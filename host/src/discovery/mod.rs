@@ -40,6 +40,7 @@ use holm_registry::discovery::settings::DiscoverySettings;
 use holm_registry::store::{CommitError, Store, StoreError};
 use tokio::sync::{Notify, watch};
 
+use crate::shutdown::Tasks;
 use crate::telemetry::now_ms;
 use probe::Prober;
 
@@ -60,6 +61,7 @@ struct Shared {
     allow: AllowList,
     balance: Balance,
     prober: Prober,
+    tasks: Tasks,
 }
 
 struct State {
@@ -83,6 +85,9 @@ pub enum RegisterError {
     /// It cannot be written as JSON.
     #[error("the registration cannot be written: {0}")]
     Encode(#[from] serde_json::Error),
+    /// The host is about to end.
+    #[error("the host stopped in the middle of it; see whether it happened")]
+    Stopped,
 }
 
 impl Discovery {
@@ -90,7 +95,7 @@ impl Discovery {
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub fn load(store: Store, settings: &DiscoverySettings) -> Result<Self, StoreError> {
+    pub fn load(store: Store, settings: &DiscoverySettings, tasks: Tasks) -> Result<Self, StoreError> {
         // later than any index of an earlier run: that would take a change in every millisecond of it
         let mut directory = Directory::new(now_ms());
         keep::restore(&store, &mut directory)?;
@@ -104,6 +109,7 @@ impl Discovery {
             allow: settings.allow.clone(),
             balance: settings.balance.clone(),
             prober: Prober::new(settings.allow.clone()),
+            tasks,
         })))
     }
 
@@ -117,6 +123,11 @@ impl Discovery {
     /// # Errors
     /// Why it is not registered; nothing has changed then.
     pub async fn register(&self, registration: Registration) -> Result<(), RegisterError> {
+        let this = self.clone();
+        self.finish_even_alone("registration", async move { this.register_now(registration).await }).await
+    }
+
+    async fn register_now(&self, registration: Registration) -> Result<(), RegisterError> {
         let _turn = self.0.writing.lock().await;
         self.read(|directory| directory.may_register(&registration))?;
         self.keep_registration(&registration).await?;
@@ -134,10 +145,25 @@ impl Discovery {
     /// # Errors
     /// When nothing of that id was registered, or the removal cannot be kept.
     pub async fn deregister(&self, id: &str) -> Result<(), RegisterError> {
+        let (this, id) = (self.clone(), id.to_owned());
+        self.finish_even_alone("deregistration", async move { this.deregister_now(&id).await }).await
+    }
+
+    async fn deregister_now(&self, id: &str) -> Result<(), RegisterError> {
         let _turn = self.0.writing.lock().await;
         let id = self.read(|directory| directory.may_deregister(id))?;
         self.forget(&id).await?;
         Ok(self.change(|directory| directory.deregister(id.as_str()))?)
+    }
+
+    /// A change, once begun, is finished, whether its client waits or has left: the store and the
+    /// directory say the same afterwards.
+    async fn finish_even_alone(
+        &self,
+        name: &'static str,
+        change: impl Future<Output = Result<(), RegisterError>> + Send + 'static,
+    ) -> Result<(), RegisterError> {
+        self.0.tasks.spawn(name, change).await.unwrap_or(Err(RegisterError::Stopped))
     }
 
     /// What an instance says about itself through a TTL check.

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use holm_registry::discovery::balance::Balance;
 use holm_registry::discovery::check::Status;
-use holm_registry::discovery::directory::{Instance, Owner};
+use holm_registry::discovery::instance::{Instance, Owner};
 use holm_registry::discovery::pool::Outcome;
 use holm_registry::discovery::registration::InstanceId;
 use http::{HeaderMap, StatusCode};

@@ -8,10 +8,10 @@ use std::error::Error as StdError;
 use std::time::Duration;
 
 use bytes::Bytes;
-use holm_registry::discovery::check::How;
-use holm_registry::discovery::check::{HttpCheck, MAX_OUTPUT, Status, TcpAddress};
+use holm_registry::discovery::check::{How, HttpCheck, MAX_OUTPUT, Status};
 use holm_registry::discovery::due::Question;
 use holm_registry::discovery::ranges::AllowList;
+use holm_registry::discovery::url::TcpAddress;
 use http::{Method, Request, StatusCode, header};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use holm_registry::discovery::directory::{Instance, Owner};
+use holm_registry::discovery::instance::{Instance, Owner};
 
 use super::{Discovery, now};
 

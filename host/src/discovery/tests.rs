@@ -15,7 +15,7 @@ fn store() -> Store {
 
 fn discovery(store: &Store, balance: &str) -> Discovery {
     let settings = DiscoverySettings { balance: balance.parse().unwrap(), ..DiscoverySettings::default() };
-    Discovery::load(store.clone(), &settings).unwrap()
+    Discovery::load(store.clone(), &settings, Tasks::new()).unwrap()
 }
 
 fn users(id: &str, address: &str) -> Registration {

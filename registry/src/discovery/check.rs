@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::url::{HttpUrl, is_port};
+use super::url::{HttpUrl, TcpAddress};
 use crate::units::duration_text;
 
 /// Shorter intervals are raised to this, as Consul's agent does: a probe is a connection each time.
@@ -96,15 +96,6 @@ pub struct HttpCheck {
     pub body: String,
 }
 
-/// `host:port`, where the host is a name or an address.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TcpAddress {
-    /// A name, or an address without brackets.
-    pub host: String,
-    /// From 1 on.
-    pub port: u16,
-}
-
 /// When something is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pace {
@@ -144,9 +135,6 @@ pub enum CheckError {
         /// The upper bound.
         most: Duration,
     },
-    /// No `host:port`.
-    #[error("{0:?} is no host:port, as in 127.0.0.1:3000")]
-    Address(String),
     /// A method or header that HTTP does not have.
     #[error("{0:?} cannot stand in an HTTP request")]
     Http(String),
@@ -217,35 +205,6 @@ impl Pace {
 
 fn bounded(what: &'static str, time: Duration, most: Duration) -> Result<(), CheckError> {
     if time.is_zero() || time > most { Err(CheckError::Time { what, most }) } else { Ok(()) }
-}
-
-impl FromStr for TcpAddress {
-    type Err = CheckError;
-
-    fn from_str(text: &str) -> Result<Self, CheckError> {
-        let wrong = || CheckError::Address(text.chars().take(60).collect());
-        let (host, port) = text.rsplit_once(':').ok_or_else(wrong)?;
-        let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
-        let host = bare.unwrap_or(host);
-        let is_name = host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
-        let is_host =
-            !host.is_empty() && if bare.is_some() { host.parse::<std::net::Ipv6Addr>().is_ok() } else { is_name };
-        if !is_host || !is_port(port) {
-            return Err(wrong());
-        }
-        Ok(Self { host: host.to_owned(), port: port.parse().map_err(|_| wrong())? })
-    }
-}
-
-impl fmt::Display for TcpAddress {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&authority(&self.host, self.port))
-    }
-}
-
-/// Host and port as they stand in a URL.
-pub fn authority(host: &str, port: u16) -> String {
-    if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
 }
 
 impl Status {
@@ -329,16 +288,6 @@ mod tests {
         }
         let bad = HttpCheck { method: "GET / HTTP/1.1".to_owned(), ..request };
         assert!(matches!(bad.check(), Err(CheckError::Http(_))));
-    }
-
-    #[test]
-    fn an_address_is_read_wrongly() {
-        for text in ["127.0.0.1:80", "db:5432", "[::1]:80"] {
-            assert_eq!(text.parse::<TcpAddress>().unwrap().to_string(), text);
-        }
-        for text in ["", "80", ":80", "a:", "a:0", "a:65536", "::1:80", "[a]:80", "a b:80", "http://a:80"] {
-            assert!(text.parse::<TcpAddress>().is_err(), "{text}");
-        }
     }
 
     #[test]

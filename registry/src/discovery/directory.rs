@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use thiserror::Error;
 
 use super::check::{CheckSpec, Status};
+use super::instance::{Instance, Owner};
 use super::registration::{InstanceId, Registration, RegistrationError};
 use super::watched::Watched;
 
@@ -20,29 +21,6 @@ pub const MAX_INSTANCES: usize = 10_000;
 pub const OWN_PREFIX: &str = "holm:";
 /// The same, for manifests.
 pub const EXTERNAL_PREFIX: &str = "external:";
-
-/// Whose an instance is. In the order in which they go before each other.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Owner {
-    /// A service of this host.
-    Holm,
-    /// An `[[external]]` of this app.
-    App(String),
-    /// Registered through the API.
-    Client,
-}
-
-/// One instance with its checks.
-#[derive(Clone, Debug)]
-pub struct Instance {
-    pub(super) registration: Registration,
-    pub(super) owner: Owner,
-    pub(super) checks: Vec<Watched>,
-    pub(super) created: u64,
-    pub(super) modified: u64,
-    /// The index of its last registration: an answer to an older question does not count.
-    pub(super) registered: u64,
-}
 
 /// All instances.
 #[derive(Debug)]
@@ -323,36 +301,4 @@ pub struct Reported {
     pub instance: InstanceId,
     /// Whether its status is another now.
     pub moved: bool,
-}
-
-impl Instance {
-    /// What was registered.
-    pub fn registration(&self) -> &Registration {
-        &self.registration
-    }
-
-    /// Its service.
-    pub fn name(&self) -> &str {
-        &self.registration.name
-    }
-
-    /// Whose it is.
-    pub fn owner(&self) -> &Owner {
-        &self.owner
-    }
-
-    /// Its checks.
-    pub fn checks(&self) -> &[Watched] {
-        &self.checks
-    }
-
-    /// The worst of its checks; passing without any.
-    pub fn status(&self) -> Status {
-        self.checks.iter().map(Watched::status).max().unwrap_or(Status::Passing)
-    }
-
-    /// The index at which it came, and that of its latest change.
-    pub fn indexes(&self) -> (u64, u64) {
-        (self.created, self.modified)
-    }
 }

@@ -3,7 +3,8 @@
 use std::time::{Duration, Instant};
 
 use super::check::{How, Status};
-use super::directory::{Directory, Owner};
+use super::directory::Directory;
+use super::instance::Owner;
 use super::registration::InstanceId;
 use super::watched::Due;
 

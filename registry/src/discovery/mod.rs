@@ -9,7 +9,7 @@
 //! | [`registration`], [`check`], [`url`] | what does somebody register, and within which limits? |
 //! | [`external`] | what does a manifest's `[[external]]` say? |
 //! | [`watched`] | how does a check go from passing to critical and back? |
-//! | [`directory`], [`owned`] | which instances are there, and since which index? |
+//! | [`directory`], [`instance`], [`owned`] | which instances are there, and since which index? |
 //! | [`due`] | what is to be asked now, and what has run out? |
 //! | [`balance`], [`ejection`], [`pool`] | which instance is the next request for? |
 //! | [`record`] | what is kept over a restart? |
@@ -21,6 +21,7 @@ pub mod due;
 pub mod ejection;
 pub mod external;
 pub mod go_duration;
+pub mod instance;
 pub mod owned;
 pub mod pool;
 pub mod ranges;

@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 use super::check::{CheckSpec, How, Status, Thresholds};
-use super::directory::{Directory, OWN_PREFIX, Owner};
+use super::directory::{Directory, OWN_PREFIX};
 use super::external::External;
+use super::instance::{Instance, Owner};
 use super::registration::{InstanceId, Registration, Weights};
 use super::watched::Watched;
 use crate::name::ServiceName;
@@ -33,7 +34,7 @@ impl Directory {
         self.keep_only(&ids, |owner| *owner == Owner::Holm);
         for service in services {
             let (registration, status, output) = own(service);
-            let same = |old: &&super::directory::Instance| {
+            let same = |old: &&Instance| {
                 old.registration == registration
                     && old.status() == status
                     && old.checks.iter().all(|c| c.output() == output)

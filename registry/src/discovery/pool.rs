@@ -46,19 +46,26 @@ impl Pool {
         now: Instant,
     ) -> Option<InstanceId> {
         self.follow(instances);
-        let best = instances.iter().map(|(_, status)| *status).min().filter(|best| *best < Status::Critical)?;
-        let well: Vec<&InstanceId> = instances.iter().filter(|(_, status)| *status == best).map(|(id, _)| id).collect();
-        let is_in = |id: &&&InstanceId| self.members.get(**id).is_none_or(|member| !member.standing.is_ejected(now));
-        let rotation: Vec<&InstanceId> = well.iter().filter(is_in).copied().collect();
-        let candidates = if rotation.is_empty() { well } else { rotation };
-        let choice = |id: &&'_ InstanceId| self.members.get(*id).map_or(0, |member| member.in_flight);
+        let candidates = self.candidates(instances, now)?;
         let choices: Vec<Choice<'_>> =
-            candidates.iter().map(|id| Choice { id: id.as_str(), in_flight: choice(id) }).collect();
+            candidates.iter().map(|id| Choice { id: id.as_str(), in_flight: self.member(id).in_flight }).collect();
         let picked = (*candidates.get(balance.choose(&choices, key, self.turn)?)?).clone();
         self.turn = self.turn.wrapping_add(1);
         let member = self.members.entry(picked.clone()).or_default();
         member.in_flight = member.in_flight.saturating_add(1);
         Some(picked)
+    }
+
+    fn candidates<'a>(&self, instances: &'a [(InstanceId, Status)], now: Instant) -> Option<Vec<&'a InstanceId>> {
+        let best = instances.iter().map(|(_, status)| *status).min().filter(|best| *best < Status::Critical)?;
+        let well: Vec<&InstanceId> = instances.iter().filter(|(_, status)| *status == best).map(|(id, _)| id).collect();
+        let is_in = |id: &&&InstanceId| !self.member(id).standing.is_ejected(now);
+        let rotation: Vec<&InstanceId> = well.iter().filter(is_in).copied().collect();
+        Some(if rotation.is_empty() { well } else { rotation })
+    }
+
+    fn member(&self, id: &InstanceId) -> Member {
+        self.members.get(id).copied().unwrap_or_default()
     }
 
     /// Takes new instances in, and lets those go that have gone and have nothing under way.
@@ -89,7 +96,8 @@ impl Pool {
 
     /// Requests under way at an instance, and whether it is left out.
     pub fn load(&self, id: &InstanceId, now: Instant) -> (u32, bool) {
-        self.members.get(id).map_or((0, false), |member| (member.in_flight, member.standing.is_ejected(now)))
+        let Member { in_flight, standing } = self.member(id);
+        (in_flight, standing.is_ejected(now))
     }
 }
 

@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::check::Status;
-use super::directory::{Directory, Owner};
+use super::directory::Directory;
+use super::instance::Owner;
 use super::registration::{InstanceId, Registration};
 use crate::store::Key;
 

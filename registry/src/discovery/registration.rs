@@ -6,8 +6,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::check::{CheckError, CheckSpec, authority};
-use super::url::HttpUrl;
+use super::check::{CheckError, CheckSpec};
+use super::url::{HttpUrl, authority};
 
 /// Longest name, id, address and tag: each stands in every answer about the service.
 const MAX_TEXT: usize = 255;

@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 use proptest::prelude::*;
 
 use super::check::{CheckSpec, How, Status, Thresholds};
-use super::directory::{Directory, Owner};
+use super::directory::Directory;
 use super::external::External;
+use super::instance::Owner;
 use super::owned::OwnService;
 use super::registration::{InstanceId, Registration, Weights};
 
@@ -71,7 +72,7 @@ fn external(name: usize) -> (String, External) {
 
 /// What must not go unnoticed: whoever is shown under a name, where, and how they are.
 fn seen(directory: &Directory, name: &str) -> Vec<(String, u16, Status)> {
-    let one = |instance: &super::directory::Instance| {
+    let one = |instance: &super::instance::Instance| {
         let registration = instance.registration();
         (registration.id.to_string(), registration.port, instance.status())
     };

@@ -1,10 +1,12 @@
-//! The URL of an outside service or of a check: absolute, http or https, without credentials.
+//! Where an outside service or a check is: an absolute URL, http or https, without credentials, or
+//! `host:port`.
 
 use std::fmt;
 use std::str::FromStr;
 
 use http::Uri;
 use http::uri::PathAndQuery;
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::text::serde_as_text;
@@ -13,7 +15,7 @@ use crate::text::serde_as_text;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HttpUrl(Uri);
 
-/// Why a text is no such URL. Short, since Node's Consul client shows only short texts.
+/// Why a text is neither. Short, since Node's Consul client shows only short texts.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum UrlError {
     /// Not a URL, or without a host.
@@ -22,6 +24,9 @@ pub enum UrlError {
     /// Another scheme.
     #[error("{0:?} is neither an http:// nor an https:// URL")]
     Scheme(String),
+    /// No `host:port`.
+    #[error("{0:?} is no host:port, as in 127.0.0.1:3000")]
+    Address(String),
     /// A user or password in front of the host.
     #[error("the URL names a user or password; remove all up to the `@`")]
     Userinfo,
@@ -76,7 +81,7 @@ impl FromStr for HttpUrl {
 }
 
 /// Whether a text is a port that something can listen on.
-pub fn is_port(text: &str) -> bool {
+fn is_port(text: &str) -> bool {
     text.bytes().all(|byte| byte.is_ascii_digit()) && text.parse::<u16>().is_ok_and(|port| port > 0)
 }
 
@@ -87,6 +92,44 @@ impl fmt::Display for HttpUrl {
 }
 
 serde_as_text!(HttpUrl);
+
+/// `host:port`, where the host is a name or an address.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TcpAddress {
+    /// A name, or an address without brackets.
+    pub host: String,
+    /// From 1 on.
+    pub port: u16,
+}
+
+impl FromStr for TcpAddress {
+    type Err = UrlError;
+
+    fn from_str(text: &str) -> Result<Self, UrlError> {
+        let wrong = || UrlError::Address(text.chars().take(60).collect());
+        let (host, port) = text.rsplit_once(':').ok_or_else(wrong)?;
+        let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+        let host = bare.unwrap_or(host);
+        let is_name = host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
+        let is_host =
+            !host.is_empty() && if bare.is_some() { host.parse::<std::net::Ipv6Addr>().is_ok() } else { is_name };
+        if !is_host || !is_port(port) {
+            return Err(wrong());
+        }
+        Ok(Self { host: host.to_owned(), port: port.parse().map_err(|_| wrong())? })
+    }
+}
+
+impl fmt::Display for TcpAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&authority(&self.host, self.port))
+    }
+}
+
+/// Host and port as they stand in a URL.
+pub fn authority(host: &str, port: u16) -> String {
+    if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
+}
 
 #[cfg(test)]
 mod tests {
@@ -114,5 +157,15 @@ mod tests {
         }
         assert!(matches!("ftp://a/".parse::<HttpUrl>(), Err(UrlError::Scheme(_))));
         assert_eq!("http://me:pw@a/".parse::<HttpUrl>(), Err(UrlError::Userinfo));
+    }
+
+    #[test]
+    fn an_address_is_read_wrongly() {
+        for text in ["127.0.0.1:80", "db:5432", "[::1]:80"] {
+            assert_eq!(text.parse::<TcpAddress>().unwrap().to_string(), text);
+        }
+        for text in ["", "80", ":80", "a:", "a:0", "a:65536", "::1:80", "[a]:80", "a b:80", "http://a:80"] {
+            assert!(text.parse::<TcpAddress>().is_err(), "{text}");
+        }
     }
 }

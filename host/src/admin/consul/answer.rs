@@ -1,8 +1,9 @@
 //! How instances and checks look to clients of Consul.
 
 use holm_registry::discovery::check::{How, Pace};
-use holm_registry::discovery::directory::{Directory, Instance};
+use holm_registry::discovery::directory::Directory;
 use holm_registry::discovery::go_duration;
+use holm_registry::discovery::instance::Instance;
 use holm_registry::discovery::watched::Watched;
 use serde_json::{Map, Value, json};
 
