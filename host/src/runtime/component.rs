@@ -1,5 +1,7 @@
 //! A component made ready: checked against what the host provides, linked, its doors known.
 
+use std::sync::Arc;
+
 use holm_registry::nearest::nearest;
 use holm_registry::settings::{Isolation, Settings};
 use wasmtime::component::{Component, InstancePre, Linker};
@@ -8,11 +10,14 @@ use wasmtime_wasi_http::{p2, p3};
 use super::engine::pool;
 use super::guest::Guest;
 use super::linker::PROVIDED;
+use super::loaded::Loaded;
 
 /// A component that can be instantiated.
 pub struct Linked {
     /// Ready to instantiate.
     pub pre: InstancePre<Guest>,
+    /// Keeps the component among those that are in use.
+    _loaded: Arc<Loaded>,
     /// How HTTP requests enter.
     pub http: HttpDoor,
     /// How many slots of the pooling allocator one instance takes.
@@ -75,7 +80,8 @@ impl Linked {
     ///
     /// # Errors
     /// See [`LinkError`].
-    pub fn new(linker: &Linker<Guest>, component: &Component, settings: &Settings) -> Result<Self, LinkError> {
+    pub fn new(linker: &Linker<Guest>, loaded: &Arc<Loaded>, settings: &Settings) -> Result<Self, LinkError> {
+        let component = &loaded.component;
         let names = import_names(component);
         let missing = missing_imports(&names);
         if !missing.is_empty() {
@@ -87,7 +93,7 @@ impl Linked {
         let slots = slots_needed(component, settings)?;
         let uses_state = names.iter().any(|name| name.starts_with("wasi:keyvalue/"));
         let default_isolation = default_isolation(&exports);
-        Ok(Self { pre, http, slots, uses_state, default_isolation })
+        Ok(Self { pre, _loaded: loaded.clone(), http, slots, uses_state, default_isolation })
     }
 
     /// The isolation that holds under these settings.

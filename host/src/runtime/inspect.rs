@@ -64,8 +64,8 @@ impl Runtime {
     pub async fn inspect(&self, wasm: Bytes) -> Result<Inspection, LoadError> {
         let (size, hashed) = (wasm.len() as u64, wasm.clone());
         let digest = beside_requests(move || Digest::of(&hashed)).await?;
-        let component = self.component(digest, move || Ok(wasm)).await?;
-        Ok(describe(&component, digest, size))
+        let loaded = self.component(digest, move || Ok(wasm)).await?;
+        Ok(describe(&loaded.component, digest, size))
     }
 }
 

@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | `engine` | how code is compiled, where instances live, how often the clock ticks |
 //! | `compile` | bytes to compiled code, in a process of its own, and the cache of it |
+//! | `loaded` | which components are in use, each once |
 //! | `component` | does a component fit this host, and which doors has it |
 //! | `linker`, `capability` | what a guest may import |
 //! | `guest`, `invocation`, `limits`, `cpu` | what a store holds, whom it works for, what it may use |
@@ -31,6 +32,7 @@ mod invocation;
 mod limits;
 mod lineage;
 mod linker;
+mod loaded;
 mod log;
 mod outbound;
 mod pool;
@@ -57,11 +59,12 @@ use holm_registry::store::Store as Database;
 use holm_registry::{Digest, ServiceName};
 use semver::Version;
 use tokio::sync::Semaphore;
-use wasmtime::component::{Component, Linker};
+use wasmtime::component::Linker;
 
 use self::compile::{CompileCache, CompileError};
 use self::component::Linked;
 use self::guest::{Guest, Island};
+use self::loaded::{InUse, Loaded};
 use self::log::IslandLog;
 use self::slots::Slots;
 use crate::config::CompileLimits;
@@ -73,6 +76,7 @@ use crate::telemetry::Telemetry;
 pub struct Runtime {
     linker: Arc<Linker<Guest>>,
     cache: CompileCache,
+    in_use: InUse,
     compiler: Compiler,
     slots: Arc<Slots>,
     database: Database,
@@ -153,10 +157,11 @@ impl Runtime {
         let cache = CompileCache::open(cache, &engine, key)?;
         let compiler = Compiler::new(&engine, program, limits, telemetry.metrics.compile().clone());
         let slots = Slots::new(engine::pool::INSTANCES);
-        Ok(Self { linker, cache, compiler, slots, database, outbound, telemetry, tasks })
+        let in_use = InUse::default();
+        Ok(Self { linker, cache, in_use, compiler, slots, database, outbound, telemetry, tasks })
     }
 
-    /// The compiled component from the cache, or compiled from the bytes that `wasm` gives, in a
+    /// The component if it is in use, else its compiled form from the cache, or compiled from the bytes that `wasm` gives, in a
     /// process of its own and when it is its turn. What is cached waits for nobody's turn.
     ///
     /// # Errors
@@ -165,7 +170,7 @@ impl Runtime {
         &self,
         digest: Digest,
         wasm: impl FnOnce() -> Result<Bytes, String> + Send + 'static,
-    ) -> Result<Component, LoadError> {
+    ) -> Result<Arc<Loaded>, LoadError> {
         if let Some(component) = self.compiled(digest).await? {
             return Ok(component);
         }
@@ -175,17 +180,21 @@ impl Runtime {
         if let Some(component) = self.compiled(digest).await? {
             return Ok(component);
         }
-        let (cache, compiler) = (self.cache.clone(), self.compiler.clone());
-        let work = move || -> Result<Component, LoadError> {
+        let (cache, in_use, compiler) = (self.cache.clone(), self.in_use.clone(), self.compiler.clone());
+        let work = move || -> Result<Arc<Loaded>, LoadError> {
             let code = compiler.compile(&wasm, turn)?;
-            cache.keep(&digest, &code).map_err(|error| LoadError::Host(format!("{error:#}")))
+            let component = cache.keep(&digest, &code).map_err(|error| LoadError::Host(format!("{error:#}")))?;
+            Ok(in_use.share(digest, component))
         };
         beside_requests(work).await?
     }
 
-    async fn compiled(&self, digest: Digest) -> Result<Option<Component>, LoadError> {
-        let cache = self.cache.clone();
-        beside_requests(move || cache.load(&digest)).await
+    async fn compiled(&self, digest: Digest) -> Result<Option<Arc<Loaded>>, LoadError> {
+        if let Some(loaded) = self.in_use.get(&digest) {
+            return Ok(Some(loaded));
+        }
+        let (cache, in_use) = (self.cache.clone(), self.in_use.clone());
+        beside_requests(move || cache.load(&digest).map(|component| in_use.share(digest, component))).await
     }
 
     /// Ends a compilation that is under way, for a host that ends.
@@ -206,7 +215,7 @@ impl Runtime {
         &self,
         identity: Identity,
         settings: Settings,
-        component: &Component,
+        component: &Arc<Loaded>,
     ) -> Result<Revision, LoadError> {
         let linked =
             Linked::new(&self.linker, component, &settings).map_err(|error| LoadError::Rejected(error.to_string()))?;

@@ -217,7 +217,12 @@ fn arm(store: &mut Store<Guest>, settings: &Settings) {
     }
     store.set_epoch_deadline(1);
     store.epoch_deadline_callback(|store| {
-        if store.data().meter().is_exhausted() { Ok(UpdateDeadline::Interrupt) } else { Ok(UpdateDeadline::Yield(1)) }
+        if store.data().meter().is_exhausted() {
+            return Ok(UpdateDeadline::Interrupt);
+        }
+        // A guest that computes would be asked again before the sockets are looked at: they are every
+        // 61 polls, and each poll of such a guest is a tick. tokio's own yield lets them go first.
+        Ok(UpdateDeadline::YieldCustom(1, Box::pin(tokio::task::yield_now())))
     });
 }
 
