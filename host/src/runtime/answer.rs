@@ -176,6 +176,11 @@ impl AnswerBody {
         }
     }
 
+    /// Whether all that the guest sent was read ahead, up to its regular end.
+    pub fn is_read(&self) -> bool {
+        self.inner.is_none()
+    }
+
     /// Why the end of the guest's body is not the end of its answer: the guest has been stopped,
     /// or has answered from half of its request.
     fn is_broken(&self) -> bool {

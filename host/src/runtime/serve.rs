@@ -43,12 +43,38 @@ use crate::state::Staged;
 const RERUNS: u32 = 8;
 
 /// A guest at work. Its end gives the instance back.
-type Running = Pin<Box<dyn Future<Output = Result<(), Fault>> + Send>>;
+type Running = Pin<Box<dyn Future<Output = Result<(), Box<Wreck>>> + Send>>;
+
+/// A guest that did not come to a good end.
+struct Wreck {
+    fault: Fault,
+    /// Its store, if it was the guest that failed: only while that lives can the end of a body be told
+    /// from the end of its guest.
+    remains: Option<(AtWork, Instance)>,
+}
+
+impl Wreck {
+    /// What is left when the answer's body has been looked at: broken off, unless it was whole before.
+    fn cleared(self, body_was_whole: bool) -> Fault {
+        if let Some((at_work, _instance)) = self.remains
+            && body_was_whole
+        {
+            at_work.done();
+        }
+        self.fault
+    }
+}
+
+impl From<Fault> for Box<Wreck> {
+    fn from(fault: Fault) -> Self {
+        Box::new(Wreck { fault, remains: None })
+    }
+}
 
 /// What a guest does once its head is there.
 enum Rest {
     /// Nothing more: it has returned, or has trapped behind its head.
-    Ended(Result<(), Fault>),
+    Ended(Result<(), Box<Wreck>>),
     /// It is still at work.
     Running(Running),
 }
@@ -140,7 +166,7 @@ async fn attempt(
     let mut body = AnswerBody::new(body, progress.clone(), revision.clone(), invocation);
     match go_on(rest, &mut body).await {
         Rest::Ended(Ok(())) => {}
-        Rest::Ended(Err(fault)) => revision.fault_after_head(&fault),
+        Rest::Ended(Err(wreck)) => revision.fault_after_head(&wreck.cleared(body.is_read())),
         Rest::Running(running) => revision.spawn(watch(revision.clone(), running, progress)),
     }
     Ok(Response::from_parts(parts, body.boxed_unsync()))
@@ -167,10 +193,10 @@ async fn go_on(mut rest: Rest, body: &mut AnswerBody) -> Rest {
 
 /// A guest that has ended: its head, if it set one. One that trapped after its head keeps the
 /// head; its body ends early, and the trap is counted.
-fn head_of_ended(outcome: Result<(), Fault>, mut head: oneshot::Receiver<Head>) -> Result<(Head, Rest), Fault> {
+fn head_of_ended(outcome: Result<(), Box<Wreck>>, mut head: oneshot::Receiver<Head>) -> Result<(Head, Rest), Fault> {
     match (head.try_recv(), outcome) {
         (Ok(head), outcome) => Ok((head, Rest::Ended(outcome))),
-        (Err(_), Err(fault)) => Err(fault),
+        (Err(_), Err(wreck)) => Err(wreck.fault),
         (Err(_), Ok(())) => Err(no_answer()),
     }
 }
@@ -186,7 +212,7 @@ async fn watch(revision: Arc<Revision>, mut running: Running, progress: Arc<Prog
         let stalls_at = progress.stalls_at(patience);
         tokio::select! {
             biased;
-            outcome = &mut running => break outcome,
+            outcome = &mut running => break outcome.map_err(|wreck| wreck.cleared(false)),
             () = revision.killed() => {
                 break Err(Fault::new(FaultKind::Deadline, "still answering when the drain deadline passed"));
             }
@@ -215,24 +241,25 @@ async fn run(
     head: oneshot::Sender<Head>,
     first_unit: oneshot::Receiver<()>,
     progress: Arc<Progress>,
-) -> Result<(), Fault> {
+) -> Result<(), Box<Wreck>> {
     let at_work = AtWork::on(&progress);
     let meter = invocation.cpu.clone();
     let called = Metered::new(meter, pin!(call(&mut instance, &invocation, request, head, progress.clone()))).await;
     if let Err(error) = called {
-        return Err(classify(&mut instance, &invocation, &error));
+        let fault = classify(&mut instance, &invocation, &error);
+        return Err(Box::new(Wreck { fault, remains: Some((at_work, instance)) }));
     }
     at_work.done();
     instance.store.data_mut().leave();
     let rest = invocation.cut();
     revision.pool().give_back(instance);
     if let Some(fault) = invocation.take_fault() {
-        return Err(fault);
+        return Err(fault.into());
     }
     if rest.is_empty() || progress.is_cut() || first_unit.await.is_err() {
         return Ok(());
     }
-    commit(revision.database(), rest, None).await
+    Ok(commit(revision.database(), rest, None).await?)
 }
 
 async fn call(

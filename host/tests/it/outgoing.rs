@@ -83,9 +83,9 @@ pub(crate) async fn a_guest_calls_where_it_was_not_let() {
         ("s", format!("http://localhost:{port}/open/door"), "HttpRequestDenied"),
         ("s", format!("https://127.0.0.1:{port}/open/door"), "HttpRequestDenied"),
         ("s", format!("http://{closed}/"), "ConnectionRefused"),
-        // names of services: they never reach DNS
-        ("s", "http://inventory/stock".to_owned(), "DnsError"),
-        ("s", "http://inventory.holm/stock".to_owned(), "DnsError"),
+        // names of services: they are granted in their own list, and never reach DNS
+        ("s", "http://inventory/stock".to_owned(), "HttpRequestDenied"),
+        ("s", "http://inventory.holm/stock".to_owned(), "HttpRequestDenied"),
         ("none", outside.url("/open/door"), "HttpRequestDenied"),
         ("none", "http://example.com/".to_owned(), "HttpRequestDenied"),
     ] {
