@@ -33,11 +33,10 @@ fn the_registry_class_of_a_node_service_does_not_work_unchanged() {
     assert!(told.contains("the class registers, discovers and deregisters") && told.ends_with("done\n"), "{told}");
 }
 
-fn python(client: &str, host: &Host, arguments: &[&str]) {
-    let (name, port) = host.discovery.as_ref().unwrap().split_once(':').unwrap();
+fn python(client: &str, address: &str, token: &[&str]) {
+    let (name, port) = address.split_once(':').unwrap();
     let python = example().join(".venv").join(client).join("bin/python");
-    let output =
-        Command::new(python).args(["try.py", name, port]).args(arguments).current_dir(example()).output().unwrap();
+    let output = Command::new(python).args(["try.py", name, port]).args(token).current_dir(example()).output().unwrap();
     assert!(output.status.success(), "{client}: {}\n{}", stdout(&output), stderr(&output));
     assert_eq!(stdout(&output), "done\n");
 }
@@ -45,6 +44,14 @@ fn python(client: &str, host: &Host, arguments: &[&str]) {
 #[test]
 fn python_s_clients_do_not_work() {
     let (host, _) = super::start(&[]);
-    python("python-consul", &host, &[]);
-    python("py-consul", &host, &[]);
+    let discovery = host.discovery.as_ref().unwrap();
+    python("python-consul", discovery, &[]);
+    python("py-consul", discovery, &[]);
+}
+
+#[test]
+fn a_client_with_a_token_does_not_work_on_the_admin_port() {
+    let host = Host::start();
+    let token = host.done(&["token", "new", "--scope", "discovery"]);
+    python("py-consul", &host.admin, &[token.trim()]);
 }
