@@ -28,9 +28,15 @@ ensure_rust() {
     ensure cc build-essential
 }
 
-# build_host: $CARGO_TARGET_DIR/demo/holm, at full speed and without debug assertions. Only our own two crates
-# differ from what the tests build: the profile pins the dependencies, so that wasmtime is compiled once. The
-# first build shows its progress, since it takes long; later ones only what went wrong.
+# optimised CARGO-ARGUMENT...: cargo at full speed and without debug assertions for our own crates, too. Only they
+# differ from what the tests build: the profile pins the dependencies, so that wasmtime is compiled once.
+optimised() {
+    CARGO_PROFILE_DEV_OPT_LEVEL=3 CARGO_PROFILE_DEV_DEBUG_ASSERTIONS=false CARGO_PROFILE_DEV_INCREMENTAL=false \
+        cargo "$@"
+}
+
+# build_host: $CARGO_TARGET_DIR/demo/holm, optimised. The first build shows its progress, since it takes long; later
+# ones only what went wrong.
 build_host() {
     local quiet=--quiet
     ensure_rust
@@ -38,12 +44,16 @@ build_host() {
         echo "${0##*/}: building the host, about twenty minutes on two cores this first time" >&2
         quiet=
     fi
-    CARGO_PROFILE_DEV_OPT_LEVEL=3 CARGO_PROFILE_DEV_DEBUG_ASSERTIONS=false CARGO_PROFILE_DEV_INCREMENTAL=false \
-        cargo build ${quiet:+"$quiet"} --locked --package holm
+    optimised build ${quiet:+"$quiet"} --locked --package holm
+    keep holm
+}
+
+# keep PROGRAM: a copy in $CARGO_TARGET_DIR/demo, since the next build of the tests takes the place of debug/PROGRAM;
+# renamed into place, since one may be running.
+keep() {
     mkdir -p "$CARGO_TARGET_DIR/demo"
-    # a copy, since the next build of the tests takes the place of debug/holm; renamed, since one may be running
-    if ! cmp --silent "$CARGO_TARGET_DIR/debug/holm" "$CARGO_TARGET_DIR/demo/holm"; then
-        cp "$CARGO_TARGET_DIR/debug/holm" "$CARGO_TARGET_DIR/demo/holm.$$"
-        mv -f "$CARGO_TARGET_DIR/demo/holm.$$" "$CARGO_TARGET_DIR/demo/holm"
+    if ! cmp --silent "$CARGO_TARGET_DIR/debug/$1" "$CARGO_TARGET_DIR/demo/$1"; then
+        cp "$CARGO_TARGET_DIR/debug/$1" "$CARGO_TARGET_DIR/demo/$1.$$"
+        mv -f "$CARGO_TARGET_DIR/demo/$1.$$" "$CARGO_TARGET_DIR/demo/$1"
     fi
 }

@@ -5,9 +5,10 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::extract::DefaultBodyLimit;
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn_with_state, map_response};
+use axum::response::Response;
 use axum::{Json, Router};
-use http::StatusCode;
+use http::{HeaderValue, StatusCode, header};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use utoipa::openapi::OpenApi;
@@ -78,6 +79,16 @@ fn router(state: AdminState) -> Router {
         .merge(consul)
         .layer(guard)
         .layer(audit)
+        .layer(map_response(say_that_it_ends))
+}
+
+/// An answer to a body that was not read to its end is the last one on its connection: says so, or the
+/// client would send the next request into it.
+pub(super) async fn say_that_it_ends(mut response: Response) -> Response {
+    if response.status() == StatusCode::PAYLOAD_TOO_LARGE {
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
 }
 
 fn paths() -> OpenApiRouter<AdminState> {

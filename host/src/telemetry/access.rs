@@ -110,6 +110,17 @@ impl AccessLine<'_> {
     }
 }
 
+/// In quotes, as Rust's `Debug` has it. Nearly every text is plain, and then nothing is looked at twice.
+fn escaped(text: &str, out: &mut String) {
+    if text.bytes().all(|byte| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\')) {
+        out.push('"');
+        out.push_str(text);
+        out.push('"');
+    } else {
+        let _ = write!(out, "{text:?}");
+    }
+}
+
 fn quoted(text: &str, out: &mut String) {
     // a string always has a JSON form
     out.push_str(&serde_json::to_string(text).unwrap_or_default());

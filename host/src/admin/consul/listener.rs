@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
-use axum::middleware::{Next, from_fn_with_state};
+use axum::middleware::{Next, from_fn_with_state, map_response};
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use tokio::net::TcpListener;
@@ -17,6 +17,7 @@ use tokio::net::TcpListener;
 use super::refusal::{Refusal, no_such_path};
 use super::{ConsulState, router};
 use crate::admin::guard::{asked_host, consul_token, host_is_ours, without_port};
+use crate::admin::server::say_that_it_ends;
 use crate::admin::tokens::{Scope, Tokens};
 use holm_registry::settings::Secret;
 use subtle::ConstantTimeEq;
@@ -36,6 +37,7 @@ pub struct Listener {
 pub async fn serve(listener: TcpListener, access: Listener, state: ConsulState) -> io::Result<()> {
     let stop = state.stop.clone();
     let app = router(state).fallback(no_such_path).layer(from_fn_with_state(access, guard));
+    let app = app.layer(map_response(say_that_it_ends));
     axum::serve(listener, app).with_graceful_shutdown(stop.cancelled_owned()).await
 }
 
