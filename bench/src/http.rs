@@ -80,6 +80,7 @@ pub fn run(tools: &Tools) -> anyhow::Result<()> {
         "settings: all sides: the same components, wrk with one thread; reusing: {REUSE} uses an instance; timeout 3 s\n\
          Holm: access log, metrics, traces and all limits on; at most 64 instances; queue of 256"
     ));
+    line(format!("an idle host, its tick of 2 ms included, takes {} of processor a second", time(idle(&processes)?)));
     let mut means: Vec<(&str, Vec<f64>)> = Vec::new();
     for connections in CONNECTIONS {
         let figures = measure(&mut processes, &sides, connections)?;
@@ -102,6 +103,15 @@ pub fn run(tools: &Tools) -> anyhow::Result<()> {
         ratio(name, geometric_mean(&values));
     }
     Ok(())
+}
+
+/// What the last of the hosts takes of a processor in a second in which nobody asks it anything.
+fn idle(processes: &[Process]) -> anyhow::Result<Duration> {
+    const WATCHED: u32 = 5;
+    let host = processes.last().context("no process")?;
+    let before = host.cpu()?;
+    std::thread::sleep(Duration::from_secs(1) * WATCHED);
+    Ok(host.cpu()?.saturating_sub(before) / WATCHED)
 }
 
 const COMPARED: [(&str, &str, &str); 3] = [

@@ -64,6 +64,9 @@ impl Process {
 
     /// SIGTERM, and the end of the process.
     pub fn stop(&mut self) {
+        if matches!(self.child.try_wait(), Ok(Some(_))) {
+            return;
+        }
         // the standard library has only SIGKILL, with which a host could not close its store
         let _ = Command::new("kill").arg(self.child.id().to_string()).status();
         let _ = self.child.wait();

@@ -80,16 +80,16 @@ impl AccessLine<'_> {
         let time = humantime::format_rfc3339_micros(now);
         let Self { method, path, status, request_id, bytes, cut, .. } = self;
         // writing to a String cannot fail
-        let _ =
-            write!(out, "{dim}{time}{plain} {green} INFO{plain} {dim}{TARGET}{plain}: method={method} path={path:?}");
+        let _ = write!(out, "{dim}{time}{plain} {green} INFO{plain} {dim}{TARGET}{plain}: method={method} path=");
+        escaped(path, out);
         let _ = write!(out, " status={status}");
-        if let Some(route) = self.route {
-            let _ = write!(out, " route={route:?}");
+        for (name, value) in [("route", self.route), ("service", self.service), ("request_id", Some(*request_id))] {
+            if let Some(value) = value {
+                let _ = write!(out, " {name}=");
+                escaped(value, out);
+            }
         }
-        if let Some(service) = self.service {
-            let _ = write!(out, " service={service:?}");
-        }
-        let _ = write!(out, " request_id={request_id:?} trace_id={}", self.trace.trace_id_hex());
+        let _ = write!(out, " trace_id={}", self.trace.trace_id_hex());
         let _ = writeln!(out, " bytes={bytes} duration_us={} cut={cut}", self.duration.as_micros());
     }
 
