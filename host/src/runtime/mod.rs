@@ -12,6 +12,7 @@
 //! | `revision` | a component with its settings, ready to be entered |
 //! | `outbound` | the one way off an island |
 //! | `inspect` | what a component imports and exports |
+//! | `value` | what passes between services: types, JSON, bytes, sizes |
 
 mod answer;
 mod capability;
@@ -33,6 +34,7 @@ mod replay;
 mod revision;
 mod serve;
 mod slots;
+pub mod value;
 
 pub use inspect::{ImportLine, Inspection, inspect};
 pub use invocation::HttpEntry;
