@@ -9,9 +9,13 @@ use super::path::{Path, Step};
 /// validator of components allows 100. So whoever walks a value by recursion, along its shape, is safe.
 pub const MAX_DEPTH: usize = 60;
 
-/// How many parts a function's types may have together: types, fields and cases. A component of a few hundred bytes can
-/// name types that refer to each other twice at every level, whose tree has a million parts.
+/// How many parts a function's types may have together: types and names, of which long ones count as several. A
+/// component of a few hundred bytes can name types that refer to each other twice at every level, whose tree has a
+/// million parts.
 pub const MAX_PARTS: usize = 10_000;
+
+/// So many bytes of a name count as one part: names may have 100,000, and one may stand in the tree many times.
+const NAME_PART: usize = 64;
 
 /// The type of a value that may cross from island to island.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -174,26 +178,32 @@ impl ShapeReader {
         self.step(ty, step).map(Box::new)
     }
 
+    fn name(&mut self, name: &str) -> Result<String, Refusal> {
+        self.count(1 + name.len() / NAME_PART)?;
+        Ok(name.to_owned())
+    }
+
+    fn names<'a>(&mut self, names: impl Iterator<Item = &'a str>) -> Result<Vec<String>, Refusal> {
+        names.map(|name| self.name(name)).collect()
+    }
+
     fn fields(&mut self, record: &Record) -> Result<Vec<(String, Shape)>, Refusal> {
-        let field = |field: wasmtime::component::types::Field<'_>| {
-            let name = field.name.to_owned();
-            Ok((name.clone(), self.step(&field.ty, Step::Field(name))?))
-        };
-        record.fields().map(field).collect()
+        let mut fields = Vec::with_capacity(record.fields().len());
+        for field in record.fields() {
+            let name = self.name(field.name)?;
+            let shape = self.step(&field.ty, Step::Field(name.clone()))?;
+            fields.push((name, shape));
+        }
+        Ok(fields)
     }
 
     fn cases(&mut self, variant: &Variant) -> Result<Vec<(String, Option<Shape>)>, Refusal> {
-        self.count(variant.cases().len())?;
-        let case = |case: wasmtime::component::types::Case<'_>| {
-            let name = case.name.to_owned();
+        let mut cases = Vec::with_capacity(variant.cases().len());
+        for case in variant.cases() {
+            let name = self.name(case.name)?;
             let payload = case.ty.map(|ty| self.step(&ty, Step::Case(name.clone()))).transpose()?;
-            Ok((name, payload))
-        };
-        variant.cases().map(case).collect()
-    }
-
-    fn names<'a>(&mut self, names: impl ExactSizeIterator<Item = &'a str>) -> Result<Vec<String>, Refusal> {
-        self.count(names.len())?;
-        Ok(names.map(str::to_owned).collect())
+            cases.push((name, payload));
+        }
+        Ok(cases)
     }
 }
