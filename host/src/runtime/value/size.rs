@@ -7,14 +7,22 @@
 
 use wasmtime::component::Val;
 
+use super::budget::MAX_MEMORY;
+
 /// How many bytes the arguments of one call may take together, and its result: as much as one message of the bus
 /// carries by default. A value of many small elements takes forty times that in memory.
 pub const MAX_SIZE: usize = 1 << 20;
 
 /// Values that take more than they may.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the values of one call take more than {0} bytes; send them in parts, or keep them and pass their key")]
-pub struct TooLarge(pub usize);
+pub enum TooLarge {
+    /// More bytes than this.
+    #[error("the values of one call take more than {0} bytes; send them in parts, or keep them and pass their key")]
+    Bytes(usize),
+    /// Few bytes that stand for much.
+    #[error("the values of one call take more than {MAX_MEMORY} bytes of memory; send them in parts")]
+    Memory,
+}
 
 /// Bytes of one value.
 pub fn wire_size(value: &Val) -> usize {
@@ -33,7 +41,7 @@ pub fn check_size(values: &[Val], limit: usize) -> Result<usize, TooLarge> {
     let mut meter = Meter { left: limit };
     match values.iter().try_for_each(|value| meter.value(value)) {
         Some(()) => Ok(limit - meter.left),
-        None => Err(TooLarge(limit)),
+        None => Err(TooLarge::Bytes(limit)),
     }
 }
 
@@ -123,8 +131,8 @@ mod tests {
     #[test]
     fn a_call_with_a_byte_too_many_passes() {
         assert_eq!(check_size(&[bytes(96)], 100), Ok(100));
-        assert_eq!(check_size(&[bytes(97)], 100), Err(TooLarge(100)));
-        assert_eq!(check_size(&[bytes(50), bytes(50)], 100), Err(TooLarge(100)));
+        assert_eq!(check_size(&[bytes(97)], 100), Err(TooLarge::Bytes(100)));
+        assert_eq!(check_size(&[bytes(50), bytes(50)], 100), Err(TooLarge::Bytes(100)));
         assert_eq!(check_size(&[], 0), Ok(0));
     }
 }

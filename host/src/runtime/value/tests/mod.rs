@@ -5,7 +5,27 @@
 //! | `component` | a component with a function of any type |
 //! | `random` | any type, and any value of it |
 //! | `types` | is a shape what the engine knows, who is refused, how differences read |
+//! | `json` | what is refused, and in which words |
 
 mod component;
+mod json;
 mod random;
 mod types;
+
+use crate::runtime::value::Shape;
+
+fn record(fields: &[(&str, Shape)]) -> Shape {
+    Shape::Record(fields.iter().map(|(name, shape)| ((*name).to_owned(), shape.clone())).collect())
+}
+
+fn list(item: Shape) -> Shape {
+    Shape::List(Box::new(item))
+}
+
+fn option(inner: Shape) -> Shape {
+    Shape::Option(Box::new(inner))
+}
+
+fn words(names: &[&str]) -> Vec<String> {
+    names.iter().map(|name| (*name).to_owned()).collect()
+}

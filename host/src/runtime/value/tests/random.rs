@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use crate::runtime::value::{Shape, Signature};
+use crate::runtime::value::{Shape, Signature, Val};
 
 /// Distinct names as WIT has them.
 fn names(range: std::ops::RangeInclusive<usize>) -> impl Strategy<Value = Vec<String>> {
@@ -79,4 +79,72 @@ pub fn signature() -> impl Strategy<Value = Signature> {
         params,
         result,
     })
+}
+
+/// A type and a value of it.
+pub fn typed_value() -> impl Strategy<Value = (Shape, Val)> {
+    shape().prop_flat_map(|shape| {
+        let value = value(&shape);
+        (Just(shape), value)
+    })
+}
+
+/// Any value of a type.
+pub fn value(shape: &Shape) -> BoxedStrategy<Val> {
+    match shape {
+        Shape::Bool => any::<bool>().prop_map(Val::Bool).boxed(),
+        Shape::S8 => any::<i8>().prop_map(Val::S8).boxed(),
+        Shape::U8 => any::<u8>().prop_map(Val::U8).boxed(),
+        Shape::S16 => any::<i16>().prop_map(Val::S16).boxed(),
+        Shape::U16 => any::<u16>().prop_map(Val::U16).boxed(),
+        Shape::S32 => any::<i32>().prop_map(Val::S32).boxed(),
+        Shape::U32 => any::<u32>().prop_map(Val::U32).boxed(),
+        Shape::S64 => any::<i64>().prop_map(Val::S64).boxed(),
+        Shape::U64 => any::<u64>().prop_map(Val::U64).boxed(),
+        Shape::F32 => prop::num::f32::ANY.prop_map(Val::Float32).boxed(),
+        Shape::F64 => prop::num::f64::ANY.prop_map(Val::Float64).boxed(),
+        Shape::Char => any::<char>().prop_map(Val::Char).boxed(),
+        Shape::String => any::<String>().prop_map(Val::String).boxed(),
+        Shape::List(item) => prop::collection::vec(value(item), 0..5).prop_map(Val::List).boxed(),
+        Shape::FixedList(item, length) => {
+            prop::collection::vec(value(item), *length as usize).prop_map(Val::FixedLengthList).boxed()
+        }
+        Shape::Map(entry) => prop::collection::vec((value(&entry.0), value(&entry.1)), 0..4).prop_map(Val::Map).boxed(),
+        compound => compound_value(compound),
+    }
+}
+
+fn compound_value(shape: &Shape) -> BoxedStrategy<Val> {
+    match shape {
+        Shape::Record(fields) => {
+            let field = |(name, shape): &(String, Shape)| (Just(name.clone()), value(shape));
+            fields.iter().map(field).collect::<Vec<_>>().prop_map(Val::Record).boxed()
+        }
+        Shape::Tuple(shapes) => shapes.iter().map(value).collect::<Vec<_>>().prop_map(Val::Tuple).boxed(),
+        Shape::Variant(cases) => {
+            let case = |(name, shape): &(String, Option<Shape>)| {
+                let name = name.clone();
+                payload(shape.as_ref()).prop_map(move |payload| Val::Variant(name.clone(), payload)).boxed()
+            };
+            prop::strategy::Union::new(cases.iter().map(case)).boxed()
+        }
+        Shape::Enum(names) => prop::sample::select(names.clone()).prop_map(Val::Enum).boxed(),
+        Shape::Flags(names) => {
+            let count = names.len();
+            prop::sample::subsequence(names.clone(), 0..=count).prop_map(Val::Flags).boxed()
+        }
+        Shape::Option(inner) => prop_oneof![Just(None).boxed(), payload(Some(inner))].prop_map(Val::Option).boxed(),
+        Shape::Result { ok, err } => {
+            let (ok, err) = (payload(ok.as_deref()), payload(err.as_deref()));
+            prop_oneof![ok.prop_map(Ok), err.prop_map(Err)].prop_map(Val::Result).boxed()
+        }
+        scalar => unreachable!("{scalar} is a scalar"),
+    }
+}
+
+fn payload(shape: Option<&Shape>) -> BoxedStrategy<Option<Box<Val>>> {
+    match shape {
+        Some(shape) => value(shape).prop_map(|value| Some(Box::new(value))).boxed(),
+        None => Just(None).boxed(),
+    }
 }

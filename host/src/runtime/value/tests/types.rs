@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use wasm_encoder::PrimitiveValType;
 
 use super::component::{Side, Types, function};
-use super::random;
+use super::{list, option, random, record, words};
 use crate::runtime::value::{MAX_DEPTH, Shape, Signature};
 
 proptest! {
@@ -29,14 +29,6 @@ fn takes(param: &str, shape: Shape) -> Signature {
     Signature { name: "check-availability".into(), is_async: false, params: vec![(param.into(), shape)], result: None }
 }
 
-fn record(fields: &[(&str, Shape)]) -> Shape {
-    Shape::Record(fields.iter().map(|(name, shape)| ((*name).to_owned(), shape.clone())).collect())
-}
-
-fn words(names: &[&str]) -> Vec<String> {
-    names.iter().map(|name| (*name).to_owned()).collect()
-}
-
 fn difference(there: &Signature, here: &Signature) -> String {
     here.check_same(there).unwrap_err().to_string()
 }
@@ -48,10 +40,7 @@ fn a_function_cannot_be_read_in_a_message() {
     let signature = Signature {
         name: "reserve".into(),
         is_async: true,
-        params: vec![
-            ("lines".into(), Shape::List(Box::new(line))),
-            ("note".into(), Shape::Option(Box::new(Shape::Char))),
-        ],
+        params: vec![("lines".into(), list(line)), ("note".into(), option(Shape::Char))],
         result: Some(Shape::Result { ok: None, err: Some(Box::new(Shape::Variant(cases))) }),
     };
     assert_eq!(
@@ -86,6 +75,37 @@ fn a_difference_does_not_say_where_it_is() {
         difference(&gives, &first),
         "check-availability: is an async func there, a func here; result is bool there, nothing here"
     );
+}
+
+#[test]
+fn a_difference_deep_in_a_type_is_overlooked() {
+    let fixed = |length| Shape::FixedList(Box::new(Shape::U8), length);
+    let map = |value| Shape::Map(Box::new((Shape::String, value)));
+    let result = |err| Shape::Result { ok: Some(Box::new(Shape::Bool)), err };
+    let variant = |payload| Shape::Variant(vec![("none".into(), None), ("some-of".into(), payload)]);
+    let told = [
+        (fixed(2), fixed(3), "parameter x is list<u8, 2> there, list<u8, 3> here"),
+        (list(Shape::U8), fixed(3), "parameter x is list<u8> there, list<u8, 3> here"),
+        (map(Shape::U8), map(Shape::S8), "parameter x: value is u8 there, s8 here"),
+        (option(Shape::F32), option(Shape::F64), "parameter x: some is f32 there, f64 here"),
+        (result(None), result(Some(Box::new(Shape::Char))), "parameter x: err is nothing there, char here"),
+        (variant(None), variant(Some(Shape::U8)), "parameter x: case \"some-of\" is nothing there, u8 here"),
+        (
+            Shape::Tuple(vec![Shape::U8, Shape::Bool]),
+            Shape::Tuple(vec![Shape::U8, Shape::Char]),
+            "parameter x: element 2 is bool there, char here",
+        ),
+        (
+            Shape::Flags(words(&["r", "w"])),
+            Shape::Flags(words(&["r"])),
+            "parameter x has a flag \"w\" there, none here",
+        ),
+        (Shape::Tuple(vec![Shape::U8]), Shape::U8, "parameter x is tuple<u8> there, u8 here"),
+    ];
+    for (there, here, expected) in told {
+        let text = difference(&takes("x", there), &takes("x", here));
+        assert_eq!(text, format!("check-availability: {expected}"));
+    }
 }
 
 #[test]
@@ -155,5 +175,14 @@ fn a_small_component_names_a_type_that_fills_the_memory() {
         ty = types.plain(|encoder| encoder.tuple([ty, ty]));
     }
     let told = Signature::of("f", &types.function(false, &[("x", ty)], None)).unwrap_err().to_string();
+    assert!(told.contains("more than 10000 parts"), "{told}");
+}
+
+#[test]
+fn a_long_name_stands_in_memory_a_thousand_times() {
+    let mut types = Types::new(Side::Imports);
+    let named = types.define(&record(&[(&"x".repeat(10_000), Shape::Bool)]));
+    let many = types.plain(|encoder| encoder.tuple(vec![named; 1000]));
+    let told = Signature::of("f", &types.function(false, &[("x", many)], None)).unwrap_err().to_string();
     assert!(told.contains("more than 10000 parts"), "{told}");
 }
