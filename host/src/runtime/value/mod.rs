@@ -6,7 +6,7 @@
 //! | `signature` | what a function takes and gives |
 //! | `text` | how a type is written down |
 //! | `compare` | in what two functions differ, in words |
-//! | `json` | values to JSON, and back |
+//! | `json`, `binary` | values to JSON or to bytes, and back |
 //! | `size`, `budget` | how many bytes values take, and how much memory those of somebody else may |
 //! | `mismatch` | a value that is not of its type |
 //! | `path` | where in a value or a type something is |
@@ -15,6 +15,7 @@
 //! a handle into a component's tables that is counted up and down at every step into it. Whoever has a shape knows,
 //! too, that the type may cross, that it is not too deep to walk by recursion, and not too large to print.
 
+mod binary;
 mod budget;
 mod compare;
 mod json;
@@ -25,6 +26,7 @@ mod signature;
 mod size;
 mod text;
 
+pub use binary::{Damage, DecodeError, decode, encode};
 pub use budget::MAX_MEMORY;
 pub use compare::Difference;
 pub use json::{ArgumentError, Problem, arguments_from_json, from_json, result_to_json, to_json};

@@ -3,12 +3,17 @@
 //! | file | question it answers |
 //! | --- | --- |
 //! | `component` | a component with a function of any type |
+//! | `echo` | a guest that gives back what it takes |
 //! | `random` | any type, and any value of it |
 //! | `types` | is a shape what the engine knows, who is refused, how differences read |
-//! | `json` | what is refused, and in which words |
+//! | `paths` | does a value stay the same on every way that it may go |
+//! | `json`, `binary` | what is refused, and in which words |
 
+mod binary;
 mod component;
+mod echo;
 mod json;
+mod paths;
 mod random;
 mod types;
 
