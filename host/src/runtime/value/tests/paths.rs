@@ -7,8 +7,6 @@ use super::random;
 use crate::runtime::value::{Val, decode, encode, from_json, to_json, wire_size};
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(256))]
-
     #[test]
     fn a_value_changes_on_its_way_through_json((shape, value) in random::typed_value()) {
         let text = to_json(&value, &shape).unwrap().to_string();
