@@ -2,11 +2,12 @@
 //!
 //! | module | holds |
 //! | --- | --- |
-//! | [`name`], [`digest`], [`units`], [`host`] | values parsed once at the border and trusted behind it |
+//! | [`name`], [`wit`], [`digest`], [`units`], [`host`] | values parsed once at the border and trusted behind it |
 //! | [`grant`] | what a service may reach outside its island |
 //! | [`settings`] | everything that a revision was deployed with; every default, with its reason |
 //! | [`route`] | gateway rules as data: patterns, targets, rewrites, which of two is more specific |
 //! | [`manifest`] | `holm.toml`: what the user wrote, checked, with diagnostics that point at it |
+//! | [`template`] | JSON with references: what stands in for an answer, and what is made of several |
 //! | [`artifact`] | component bytes by digest, verified on every read |
 //! | [`catalog`] | services and their revisions, kept in the store, with history |
 //! | [`table`] | the snapshot that every door reads to pick a revision |
@@ -32,8 +33,10 @@ pub mod route;
 pub mod settings;
 pub mod store;
 pub mod table;
+pub mod template;
 mod text;
 pub mod units;
+pub mod wit;
 
 pub use digest::Digest;
 pub use name::ServiceName;
