@@ -13,9 +13,19 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::grant::UrlGrant;
+use crate::name::ServiceName;
 use crate::units::{ByteSize, duration_text};
 
 pub mod bounds;
+mod call_bounds;
+mod call_target;
+mod calls;
+mod fallback;
+
+pub use call_target::{CallTarget, CallTargetError};
+pub use calls::{BreakerSettings, BulkheadSettings, CallRules, CallSettings, RetrySettings};
+pub(crate) use fallback::Keys as FallbackKeys;
+pub use fallback::{Fallback, NoFallback};
 
 /// How long an instance lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -86,6 +96,12 @@ pub struct Settings {
     pub config: BTreeMap<String, String>,
     /// What the service may do outside its island. Nothing by default.
     pub grants: Grants,
+    /// When its calls leave a failing target alone, unless `calls` says otherwise for it.
+    pub breaker: BreakerSettings,
+    /// How often its calls are tried again, unless `calls` says otherwise for a target.
+    pub retry: RetrySettings,
+    /// What it says about its calls, by target.
+    pub calls: BTreeMap<CallTarget, CallSettings>,
 }
 
 impl Default for Settings {
@@ -99,6 +115,9 @@ impl Default for Settings {
             health: None,
             config: BTreeMap::new(),
             grants: Grants::default(),
+            breaker: BreakerSettings::default(),
+            retry: RetrySettings::default(),
+            calls: BTreeMap::new(),
         }
     }
 }
@@ -204,6 +223,8 @@ impl Health {
 pub struct Grants {
     /// URL prefixes that outgoing HTTP may reach: `https://api.example.com/v1/`.
     pub http: Vec<UrlGrant>,
+    /// Services that it may reach by HTTP under their name: `http://inventory/`.
+    pub services: Vec<ServiceName>,
     /// Secrets by name. They are read like config, and never listed, shown or logged.
     pub secrets: BTreeMap<String, Secret>,
 }

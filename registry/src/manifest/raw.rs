@@ -12,6 +12,7 @@ use semver::Version;
 use toml::Spanned;
 
 use super::ComponentSource;
+use super::calls::{RawAllCalls, RawCall, call};
 use super::section::Section;
 use crate::host::HostPattern;
 use crate::name::{NameError, ServiceName};
@@ -40,6 +41,7 @@ pub(super) struct RawManifest {
 pub(super) struct RawDefaults {
     pub(super) timeout: Option<Duration>,
     pub(super) limits: RawLimits,
+    pub(super) all_calls: RawAllCalls,
 }
 
 /// `[service.X]`
@@ -58,6 +60,8 @@ pub(super) struct RawService {
     pub(super) config: BTreeMap<String, String>,
     pub(super) limits: RawLimits,
     pub(super) grants: Grants,
+    pub(super) all_calls: RawAllCalls,
+    pub(super) calls: Vec<RawCall>,
 }
 
 /// `instances = { … }`
@@ -128,8 +132,12 @@ fn parse_address(text: &str) -> Result<SocketAddr, String> {
 }
 
 fn defaults(mut section: Section<'_>) -> RawDefaults {
-    let found = RawDefaults { timeout: section.duration("timeout"), limits: limits_in(&mut section) };
-    section.finish(&["breaker", "retry"]);
+    let found = RawDefaults {
+        timeout: section.duration("timeout"),
+        limits: limits_in(&mut section),
+        all_calls: RawAllCalls::read(&mut section),
+    };
+    section.finish(&[]);
     found
 }
 
@@ -156,9 +164,16 @@ fn service(name: Spanned<&str>, mut section: Section<'_>) -> RawService {
             .section("grants", "{ http = [\"https://api.example.com/v1/\"] }")
             .map(grants)
             .unwrap_or_default(),
+        all_calls: RawAllCalls::read(&mut section),
+        calls: calls(&mut section),
     };
-    section.finish(&["grpc", "calls", "subscribe", "breaker", "retry"]);
+    section.finish(&["grpc", "subscribe"]);
     found
+}
+
+fn calls(section: &mut Section<'_>) -> Vec<RawCall> {
+    let found = section.named_sections("calls", "{ inventory = { timeout = \"2s\" } }");
+    found.into_iter().filter_map(|(name, section)| call(name, section)).collect()
 }
 
 /// A path is resolved later, against the manifest's folder.
@@ -219,10 +234,12 @@ fn limits(mut section: Section<'_>) -> RawLimits {
 
 fn grants(mut section: Section<'_>) -> Grants {
     let http = section.list("http", "[\"https://api.example.com/v1/\"]", str::parse).unwrap_or_default();
+    let services = section.list("services", "[\"inventory\"]", str::parse).unwrap_or_default();
     let secrets = section.texts("secrets", "{ DB_TOKEN = \"${DB_TOKEN}\" }");
     section.empty_list("files", "components have no files; keep data in wasi:keyvalue");
-    section.finish(&["services", "publish"]);
-    Grants { http, secrets: secrets.into_iter().map(|(name, value)| (name, Secret::new(value))).collect() }
+    section.finish(&["publish"]);
+    let secrets = secrets.into_iter().map(|(name, value)| (name, Secret::new(value))).collect();
+    Grants { http, services, secrets }
 }
 
 fn gateway(mut section: Section<'_>) -> (Option<ByteSize>, Vec<RawRoute>) {

@@ -41,7 +41,7 @@ holm.toml:5:1: unknown key `timeouts` in `service.users`
   help: did you mean `timeout`?
 holm.toml:6:1: unknown key `colour` in `service.users`
   help: the keys in `service.users` are `component`, `version`, `isolation`, `reuse`, `instances`, `timeout`, \
-`health`, `config`, `limits`, `grants`
+`health`, `config`, `limits`, `grants`, `breaker`, `retry`, `calls`
 holm.toml:8:1: unknown key `listen_on` in `host`
   help: did you mean `listen`?"
     );
@@ -226,15 +226,11 @@ const LATER: &str = r#"[nats]
 [[external]]
 [deploy]
 require_signature = ["ed25519:x"]
-[defaults]
-breaker = { error_threshold = 50 }
-retry = { attempts = 2 }
 [service.users]
 component = "users.wasm"
 version = "1.0.0"
-grants = { services = ["inventory"], publish = ["users.*"] }
+grants = { publish = ["users.*"] }
 [service.users.grpc]
-[service.users.calls."shop:inventory/stock"]
 [[service.users.subscribe]]
 [gateway.tls]
 [gateway.auth.jwt]
@@ -268,20 +264,16 @@ fn a_key_that_does_nothing_yet_is_accepted() {
             "2 `discovery`",
             "3 `external`",
             "5 `deploy.require_signature`",
-            "7 `defaults.breaker`",
-            "8 `defaults.retry`",
-            "12 `service.users.grants.services`",
-            "12 `service.users.grants.publish`",
-            "13 `service.users.grpc`",
-            "14 `service.users.calls`",
-            "15 `service.users.subscribe`",
-            "16 `gateway.tls`",
-            "17 `gateway.auth`",
-            "19 `gateway.rate`",
-            "22 `gateway.route.auth`",
-            "23 `gateway.route.rate`",
-            "24 `gateway.route.function`",
-            "27 `gateway.route.compose`",
+            "9 `service.users.grants.publish`",
+            "10 `service.users.grpc`",
+            "11 `service.users.subscribe`",
+            "12 `gateway.tls`",
+            "13 `gateway.auth`",
+            "15 `gateway.rate`",
+            "18 `gateway.route.auth`",
+            "19 `gateway.route.rate`",
+            "20 `gateway.route.function`",
+            "23 `gateway.route.compose`",
         ]
     );
 }
