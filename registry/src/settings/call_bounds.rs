@@ -13,8 +13,6 @@ const SHARE: RangeInclusive<f64> = 0.0..=1.0;
 const HOUR: Duration = Duration::from_secs(60 * 60);
 const WINDOW: RangeInclusive<Duration> = Duration::from_millis(100)..=HOUR;
 const RESET: RangeInclusive<Duration> = Duration::from_millis(1)..=HOUR;
-/// The longest pause between two attempts, and the longest that it may begin with.
-pub(super) const LONGEST_BACKOFF: Duration = Duration::from_secs(1);
 
 impl Settings {
     pub(super) fn check_calls(&self) -> Vec<OutOfBounds> {
@@ -105,7 +103,7 @@ fn retry(section: &str, retry: &RetrySettings) -> Vec<OutOfBounds> {
         time(
             &key("backoff"),
             retry.backoff,
-            Duration::ZERO..=LONGEST_BACKOFF,
+            Duration::ZERO..=RetrySettings::LONGEST_BACKOFF,
             "the pauses come out of the caller's own time; zero tries again at once",
         ),
         within(

@@ -62,6 +62,12 @@ pub struct RetrySettings {
     pub budget: f64,
 }
 
+impl RetrySettings {
+    /// The longest pause between two attempts, and the longest that it may begin with: a third
+    /// of the three seconds that a call has by default.
+    pub const LONGEST_BACKOFF: Duration = Duration::from_secs(1);
+}
+
 impl Default for RetrySettings {
     fn default() -> Self {
         Self { attempts: 2, backoff: Duration::from_millis(50), budget: 0.2 }
