@@ -83,6 +83,14 @@ async fn a_target_that_does_not_answer_holds_its_caller() {
 }
 
 #[tokio::test]
+async fn a_caller_without_time_opens_the_breaker() {
+    let policy = policy(|rules| rules.breaker.volume_threshold = 1);
+    let result = policy.run(Instant::now(), Repeat::Safe, endless, |failure| *failure).await;
+    assert_eq!(result, Err(PolicyError::Timeout));
+    assert_eq!(policy.snapshot().breaker, BreakerState::Closed);
+}
+
+#[tokio::test]
 async fn the_breaker_stays_open_when_the_target_is_back() {
     let policy = policy(|rules| {
         rules.breaker.volume_threshold = 1;
