@@ -2,13 +2,14 @@
 //!
 //! | module | holds |
 //! | --- | --- |
-//! | [`name`], [`digest`], [`units`], [`host`] | values parsed once at the border and trusted behind it |
+//! | [`name`], [`wit`], [`digest`], [`units`], [`host`] | values parsed once at the border and trusted behind it |
 //! | [`grant`], [`address`] | what a service may reach outside its island, and what is not outside |
 //! | [`subject`] | names of events, and patterns of them |
 //! | [`signature`] | who vouches for a component: keys and signatures as text |
 //! | [`settings`] | everything that a revision was deployed with; every default, with its reason |
 //! | [`route`] | gateway rules as data: patterns, targets, rewrites, which of two is more specific |
 //! | [`manifest`] | `holm.toml`: what the user wrote, checked, with diagnostics that point at it |
+//! | [`template`] | JSON with references: what stands in for an answer, and what is made of several |
 //! | [`artifact`] | component bytes by digest, verified on every read |
 //! | [`catalog`] | services and their revisions, kept in the store, with history |
 //! | [`discovery`] | outside services: instances, checks, balancing, ejection (pure) |
@@ -40,8 +41,10 @@ pub mod signature;
 pub mod store;
 pub mod subject;
 pub mod table;
+pub mod template;
 mod text;
 pub mod units;
+pub mod wit;
 
 pub use digest::Digest;
 pub use name::ServiceName;

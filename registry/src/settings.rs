@@ -17,8 +17,16 @@ use crate::name::ServiceName;
 use crate::units::{ByteSize, duration_text};
 
 pub mod bounds;
+mod call_bounds;
+mod call_target;
+mod calls;
+mod fallback;
 mod limit;
 
+pub use call_target::{CallTarget, CallTargetError};
+pub use calls::{BreakerSettings, BulkheadSettings, CallRules, CallSettings, RetrySettings};
+pub(crate) use fallback::Keys as FallbackKeys;
+pub use fallback::{Fallback, NoFallback};
 pub use limit::Limit;
 
 /// How long an instance lives.
@@ -90,6 +98,12 @@ pub struct Settings {
     pub config: BTreeMap<String, String>,
     /// What the service may do outside its island. Nothing by default.
     pub grants: Grants,
+    /// When its calls leave a failing target alone, unless `calls` says otherwise for it.
+    pub breaker: BreakerSettings,
+    /// How often its calls are tried again, unless `calls` says otherwise for a target.
+    pub retry: RetrySettings,
+    /// What it says about its calls, by target.
+    pub calls: BTreeMap<CallTarget, CallSettings>,
 }
 
 impl Default for Settings {
@@ -103,6 +117,9 @@ impl Default for Settings {
             health: None,
             config: BTreeMap::new(),
             grants: Grants::default(),
+            breaker: BreakerSettings::default(),
+            retry: RetrySettings::default(),
+            calls: BTreeMap::new(),
         }
     }
 }
@@ -256,7 +273,7 @@ pub struct Grants {
     /// `GET,POST https://*.example.com/`. A name reaches what is inside (private, loopback, …)
     /// only at addresses that are granted as such: `http://10.0.0.5:8080/`.
     pub http: Vec<UrlGrant>,
-    /// Services that may be asked by name: `http://inventory/`.
+    /// Services that it may reach by HTTP under their name: `http://inventory/`.
     pub services: Vec<ServiceName>,
     /// Secrets by name. They are read like config, and never listed, shown or logged.
     pub secrets: BTreeMap<String, Secret>,

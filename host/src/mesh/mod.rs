@@ -4,9 +4,11 @@
 //! | --- | --- |
 //! | `inside` | how does a request reach another service of this host |
 //! | `outgoing` | how does a granted HTTP request reach the outside |
+//! | [`policy`] | is a call made, how long, how often, and what is learnt of its target |
 
 mod inside;
 mod outgoing;
+pub mod policy;
 
 use std::sync::Arc;
 

@@ -15,6 +15,7 @@
 //! | `outbound` | the one way off an island |
 //! | `explain` | which limits are in force, and why |
 //! | `inspect` | what a component imports and exports |
+//! | `value` | what passes between services: types, JSON, bytes, sizes |
 
 mod answer;
 mod bulkhead;
@@ -40,6 +41,7 @@ mod replay;
 mod revision;
 mod serve;
 mod slots;
+pub mod value;
 
 pub use compile::{CacheKey, Compiler, work as compile_worker};
 pub use explain::LimitLine;

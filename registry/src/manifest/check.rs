@@ -41,11 +41,12 @@ impl Checker<'_> {
 
     /// A bad default is wrong also while no service takes it over.
     fn check_defaults(&self, defaults: &RawDefaults) {
-        let settings = Settings {
+        let mut settings = Settings {
             timeout: defaults.timeout.unwrap_or(Settings::default().timeout),
             limits: merge_limits(&RawLimits::default(), &defaults.limits),
             ..Settings::default()
         };
+        defaults.all_calls.apply(&mut settings);
         self.check_settings(&settings, "defaults", &(0..0));
     }
 
@@ -146,7 +147,7 @@ impl Checker<'_> {
 
 /// Where the value of a dotted path stands.
 fn find(table: &DeTable<'_>, path: &str) -> Option<Range<usize>> {
-    let (key, rest) = path.split_once('.').map_or((path, None), |(key, rest)| (key, Some(rest)));
+    let (key, rest) = first_key(path);
     let value = table.get(key)?;
     match (rest, value.get_ref()) {
         (None, _) => Some(value.span()),
@@ -155,10 +156,18 @@ fn find(table: &DeTable<'_>, path: &str) -> Option<Range<usize>> {
     }
 }
 
+/// The first key of a dotted path and what follows it. A key that has dots itself is in quotes.
+fn first_key(path: &str) -> (&str, Option<&str>) {
+    if let Some((key, rest)) = path.strip_prefix('"').and_then(|path| path.split_once('"')) {
+        return (key, rest.strip_prefix('.'));
+    }
+    path.split_once('.').map_or((path, None), |(key, rest)| (key, Some(rest)))
+}
+
 /// A service's own values, else those of `[defaults]`, else those of [`Settings::default`].
 fn settings(raw: &RawService, defaults: &RawDefaults) -> Settings {
     let base = Settings::default();
-    Settings {
+    let mut settings = Settings {
         isolation: raw.isolation,
         reuse: raw.reuse.unwrap_or(base.reuse),
         instances: instances(&raw.instances),
@@ -167,7 +176,12 @@ fn settings(raw: &RawService, defaults: &RawDefaults) -> Settings {
         health: raw.health.clone(),
         config: raw.config.clone(),
         grants: raw.grants.clone(),
-    }
+        ..base
+    };
+    defaults.all_calls.apply(&mut settings);
+    raw.all_calls.apply(&mut settings);
+    raw.calls.iter().for_each(|call| call.apply(&mut settings));
+    settings
 }
 
 /// Asking for few instances asks for few warm ones: the default of `warm` gives way to `max`,

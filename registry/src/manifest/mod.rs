@@ -5,7 +5,7 @@
 //! | module | step |
 //! | --- | --- |
 //! | `section`, `env` | text to tables, key by key, with `${NAME}` filled in |
-//! | `raw`, `outside` | tables to what the user wrote, every value parsed |
+//! | `raw`, `calls`, `outside` | tables to what the user wrote, every value parsed |
 //! | `check` | what the user wrote to a [`Manifest`], defaults filled in |
 //! | `diagnostic` | what is wrong, where, and what to do |
 //!
@@ -27,6 +27,7 @@ use crate::settings::Settings;
 use crate::signature::PublicKey;
 use crate::units::ByteSize;
 
+mod calls;
 mod check;
 mod diagnostic;
 mod env;

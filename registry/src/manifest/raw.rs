@@ -12,6 +12,7 @@ use semver::Version;
 use toml::Spanned;
 
 use super::ComponentSource;
+use super::calls::{RawAllCalls, RawCall, call};
 use super::outside::{self, RawExternal};
 use super::section::Section;
 use crate::discovery::settings::DiscoverySettings;
@@ -46,6 +47,7 @@ pub(super) struct RawManifest {
 pub(super) struct RawDefaults {
     pub(super) timeout: Option<Duration>,
     pub(super) limits: RawLimits,
+    pub(super) all_calls: RawAllCalls,
 }
 
 /// `[service.X]`
@@ -64,6 +66,8 @@ pub(super) struct RawService {
     pub(super) config: BTreeMap<String, String>,
     pub(super) limits: RawLimits,
     pub(super) grants: Grants,
+    pub(super) all_calls: RawAllCalls,
+    pub(super) calls: Vec<RawCall>,
 }
 
 /// `instances = { … }`
@@ -164,8 +168,12 @@ pub(super) fn parse_address(text: &str) -> Result<SocketAddr, String> {
 }
 
 fn defaults(mut section: Section<'_>) -> RawDefaults {
-    let found = RawDefaults { timeout: section.duration("timeout"), limits: limits_in(&mut section) };
-    section.finish(&["breaker", "retry"]);
+    let found = RawDefaults {
+        timeout: section.duration("timeout"),
+        limits: limits_in(&mut section),
+        all_calls: RawAllCalls::read(&mut section),
+    };
+    section.finish(&[]);
     found
 }
 
@@ -192,9 +200,16 @@ fn service(name: Spanned<&str>, mut section: Section<'_>) -> RawService {
             .section("grants", "{ http = [\"https://api.example.com/v1/\"] }")
             .map(grants)
             .unwrap_or_default(),
+        all_calls: RawAllCalls::read(&mut section),
+        calls: calls(&mut section),
     };
-    section.finish(&["grpc", "calls", "subscribe", "breaker", "retry"]);
+    section.finish(&["grpc", "subscribe"]);
     found
+}
+
+fn calls(section: &mut Section<'_>) -> Vec<RawCall> {
+    let found = section.named_sections("calls", "{ inventory = { timeout = \"2s\" } }");
+    found.into_iter().filter_map(|(name, section)| call(name, section)).collect()
 }
 
 /// A path is resolved later, against the manifest's folder.
@@ -274,7 +289,8 @@ fn grants(mut section: Section<'_>) -> Grants {
     let secrets = section.texts("secrets", "{ DB_TOKEN = \"${DB_TOKEN}\" }");
     section.empty_list("files", "components have no files; keep data in wasi:keyvalue");
     section.finish(&["publish"]);
-    Grants { http, services, secrets: secrets.into_iter().map(|(name, value)| (name, Secret::new(value))).collect() }
+    let secrets = secrets.into_iter().map(|(name, value)| (name, Secret::new(value))).collect();
+    Grants { http, services, secrets }
 }
 
 fn gateway(mut section: Section<'_>) -> (Option<ByteSize>, Vec<RawRoute>) {

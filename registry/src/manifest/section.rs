@@ -18,6 +18,8 @@ use super::env::{EnvError, expand};
 use crate::nearest::nearest;
 use crate::units::{ByteSize, parse_duration};
 
+mod either;
+
 type Value<'a> = Spanned<DeValue<'a>>;
 
 /// What all sections of one manifest share.
@@ -123,6 +125,11 @@ impl<'a> Section<'a> {
     /// Notes a problem.
     pub(super) fn report(&self, span: Range<usize>, message: String, help: String) {
         self.reader.report(span, message, help);
+    }
+
+    /// Notes a problem of the section as a whole.
+    pub(super) fn report_here(&self, message: String, help: String) {
+        self.reader.report(self.span.clone(), message, help);
     }
 
     /// A string that `parse` understands.

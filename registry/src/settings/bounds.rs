@@ -16,8 +16,8 @@ const MEMORY: RangeInclusive<ByteSize> = ByteSize::kib(64)..=ByteSize::mib(4096)
 pub(crate) const TIME: RangeInclusive<Duration> = Duration::from_millis(1)..=DAY;
 const PROBE_INTERVAL: RangeInclusive<Duration> = Duration::from_millis(100)..=DAY;
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
-const COUNT: RangeInclusive<u32> = 1..=MANY;
-const QUEUE: RangeInclusive<u32> = 0..=MANY;
+pub(super) const COUNT: RangeInclusive<u32> = 1..=MANY;
+pub(super) const QUEUE: RangeInclusive<u32> = 0..=MANY;
 const MANY: u32 = 65_536;
 const REUSE: RangeInclusive<u32> = 1..=1_000_000;
 const VALUE: RangeInclusive<ByteSize> = ByteSize::bytes(1)..=ByteSize::mib(64);
@@ -38,8 +38,8 @@ const CONFIG: usize = 1 << 20;
 /// One setting that makes no sense.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OutOfBounds {
-    /// The key as in `holm.toml`, below the service: `limits.memory`.
-    pub field: &'static str,
+    /// The key as in `holm.toml`, below the service: `limits.memory`, `calls."shop:inventory/stock".timeout`.
+    pub field: String,
     /// What is wrong.
     pub message: String,
     /// Why there is a bound, and what to do.
@@ -69,10 +69,9 @@ impl Settings {
     /// # Errors
     /// [`SettingsError`], with one entry for each bad setting.
     pub fn check(&self) -> Result<(), SettingsError> {
-        let problems: Vec<_> = [self.check_instances(), self.check_limits(), self.check_health(), self.check_config()]
-            .into_iter()
-            .flatten()
-            .collect();
+        let checks =
+            [self.check_instances(), self.check_limits(), self.check_health(), self.check_config(), self.check_calls()];
+        let problems: Vec<_> = checks.into_iter().flatten().collect();
         if problems.is_empty() { Ok(()) } else { Err(SettingsError { problems }) }
     }
 
@@ -201,7 +200,7 @@ impl Settings {
         let secrets = self.grants.secrets.iter().map(|(name, value)| name.len() + value.reveal().len());
         let total: usize = config.chain(secrets).sum();
         let problem = || OutOfBounds {
-            field: "config",
+            field: "config".to_owned(),
             message: format!("`config` and `grants.secrets` hold {total} bytes, but may hold {CONFIG}"),
             help: "settings stay in the host's memory; keep data in wasi:keyvalue".to_owned(),
         };
@@ -213,7 +212,7 @@ impl Settings {
     fn check_names(&self) -> Vec<OutOfBounds> {
         let both = self.grants.secrets.keys().filter(|name| self.config.contains_key(*name));
         let problem = |name: &String| OutOfBounds {
-            field: "grants.secrets",
+            field: "grants.secrets".to_owned(),
             message: format!("`{name}` is both a secret and a config key"),
             help: "the guest reads both by name in one place; rename one of them".to_owned(),
         };
@@ -221,20 +220,20 @@ impl Settings {
     }
 }
 
-fn number(field: &'static str, value: u32, range: RangeInclusive<u32>, reason: &str) -> Option<OutOfBounds> {
+pub(super) fn number(field: &str, value: u32, range: RangeInclusive<u32>, reason: &str) -> Option<OutOfBounds> {
     within(field, value, &range, |value| value.to_string(), reason)
 }
 
-fn size(field: &'static str, value: ByteSize, range: RangeInclusive<ByteSize>, reason: &str) -> Option<OutOfBounds> {
+fn size(field: &str, value: ByteSize, range: RangeInclusive<ByteSize>, reason: &str) -> Option<OutOfBounds> {
     within(field, value, &range, |value| value.to_string(), reason)
 }
 
-fn time(field: &'static str, value: Duration, range: RangeInclusive<Duration>, reason: &str) -> Option<OutOfBounds> {
+pub(super) fn time(field: &str, value: Duration, range: RangeInclusive<Duration>, reason: &str) -> Option<OutOfBounds> {
     within(field, value, &range, format_duration, reason)
 }
 
-fn within<T: PartialOrd + Copy>(
-    field: &'static str,
+pub(super) fn within<T: PartialOrd + Copy>(
+    field: &str,
     value: T,
     range: &RangeInclusive<T>,
     show: impl Fn(T) -> String,
@@ -242,7 +241,7 @@ fn within<T: PartialOrd + Copy>(
 ) -> Option<OutOfBounds> {
     let (low, high) = (show(*range.start()), show(*range.end()));
     let problem = || OutOfBounds {
-        field,
+        field: field.to_owned(),
         message: format!("`{field}` is {}, but must be from {low} to {high}", show(value)),
         help: reason.to_owned(),
     };
@@ -252,7 +251,7 @@ fn within<T: PartialOrd + Copy>(
 fn probe_path(health: &Health) -> Option<OutOfBounds> {
     let valid = health.path.starts_with('/') && health.path.parse::<PathAndQuery>().is_ok();
     let problem = || OutOfBounds {
-        field: "health.path",
+        field: "health.path".to_owned(),
         message: format!("`health.path` is `{}`, which is no path of the service", health.path),
         help: "the host asks its own service; write a path, as in `/health`".to_owned(),
     };

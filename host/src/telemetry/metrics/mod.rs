@@ -3,6 +3,7 @@
 //! | file | question it answers |
 //! | --- | --- |
 //! | `revision` | what happened inside the services, by revision? |
+//! | `calls` | what became of the calls from service to service? |
 //! | `route` | what did clients outside see, by route? |
 //! | `outgoing` | what were services denied on their way to the outside? |
 //! | `compile` | what did compiling take, and what was refused? |
@@ -13,6 +14,7 @@
 //! user or anything else that a client can make up, and the series of a revision that is
 //! forgotten disappear.
 
+mod calls;
 mod compile;
 mod outgoing;
 mod process;
@@ -28,6 +30,7 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::registry::Registry;
 
+pub use calls::{CallMetrics, CallOutcome};
 pub use compile::CompileMetrics;
 pub use revision::RevisionMetrics;
 pub use route::RouteMetrics;
@@ -43,9 +46,12 @@ pub struct Metrics {
     process: process::Process,
     revisions: revision::Families,
     routes: route::Series,
+    calls: calls::Families,
     swaps: Family<ServiceLabel, Counter>,
     live: Mutex<HashMap<(ServiceName, u32), Arc<RevisionMetrics>>>,
     published: Mutex<HashMap<Rule, Arc<RouteMetrics>>>,
+    /// By caller and target.
+    called: Mutex<HashMap<(ServiceName, String), Arc<CallMetrics>>>,
 }
 
 /// A pattern and the service that it leads to.
@@ -64,10 +70,11 @@ impl Metrics {
         let process = process::Process::register(&mut registry);
         let revisions = revision::Families::register(&mut registry);
         let routes = route::Series::register(&mut registry);
+        let calls = calls::Families::register(&mut registry);
         let swaps = Family::default();
         registry.register("holm_swaps", "Revisions that went live in place of another", swaps.clone());
-        let (live, published) = (Mutex::default(), Mutex::default());
-        Self { registry, compile, process, revisions, routes, swaps, live, published }
+        let (live, published, called) = Default::default();
+        Self { registry, compile, process, revisions, routes, calls, swaps, live, published, called }
     }
 
     /// The numbers of one revision. Fetch them once, when the revision is made.
@@ -90,12 +97,20 @@ impl Metrics {
         published.entry((pattern.to_owned(), service.cloned())).or_insert_with(new).clone()
     }
 
+    /// The numbers of the calls from one service to one target. Fetch them once, when a revision
+    /// of the caller is linked.
+    pub fn calls(&self, caller: &ServiceName, target: &str) -> Arc<CallMetrics> {
+        let mut called = lock(&self.called);
+        let new = || Arc::new(self.calls.resolve(caller, target));
+        called.entry((caller.clone(), target.to_owned())).or_insert_with(new).clone()
+    }
+
     /// A revision of this service took the place of another.
     pub fn swapped(&self, service: &ServiceName) {
         self.swaps.get_or_create(&service_label(service)).inc();
     }
 
-    /// Drops the series of a revision that is gone, and of rules that nobody holds any more.
+    /// Drops the series of a revision that is gone, and of rules and calls that nobody holds any more.
     pub fn forget(&self, service: &ServiceName, revision: u32) {
         if let Some(gone) = lock(&self.live).remove(&(service.clone(), revision)) {
             self.revisions.forget(&gone);
@@ -106,6 +121,17 @@ impl Metrics {
             }
             Arc::strong_count(route) > 1 || !route.is_unused()
         });
+        self.forget_calls(|caller, calls| caller == service && Arc::strong_count(calls) == 1);
+    }
+
+    fn forget_calls(&self, is_gone: impl Fn(&ServiceName, &Arc<CallMetrics>) -> bool) {
+        lock(&self.called).retain(|(caller, _), calls| {
+            let gone = is_gone(caller, calls);
+            if gone {
+                self.calls.forget(calls);
+            }
+            !gone
+        });
     }
 
     /// Drops every series of a service that was removed.
@@ -115,6 +141,7 @@ impl Metrics {
         for revision in revisions {
             self.forget(service, revision);
         }
+        self.forget_calls(|caller, _| caller == service);
         self.swaps.remove(&service_label(service));
     }
 

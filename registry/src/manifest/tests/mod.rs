@@ -3,6 +3,7 @@
 use super::*;
 
 mod accepted;
+mod calls;
 mod refused;
 
 const SHOP: &str = r#"

@@ -41,7 +41,7 @@ holm.toml:5:1: unknown key `timeouts` in `service.users`
   help: did you mean `timeout`?
 holm.toml:6:1: unknown key `colour` in `service.users`
   help: the keys in `service.users` are `component`, `version`, `isolation`, `reuse`, `instances`, `timeout`, \
-`health`, `config`, `limits`, `grants`
+`health`, `config`, `limits`, `grants`, `breaker`, `retry`, `calls`
 holm.toml:8:1: unknown key `listen_on` in `host`
   help: did you mean `listen`?"
     );
@@ -264,19 +264,11 @@ holm.toml:2:1: `require_signature` is empty, which would let every component in
 
 /// Keys of the format that are still to come, each with the line that it stands on.
 const LATER: &str = r#"[nats]
-[discovery]
-
-[deploy]
-
-[defaults]
-breaker = { error_threshold = 50 }
-retry = { attempts = 2 }
 [service.users]
 component = "users.wasm"
 version = "1.0.0"
 grants = { publish = ["users.*"] }
 [service.users.grpc]
-[service.users.calls."shop:inventory/stock"]
 [[service.users.subscribe]]
 [gateway.tls]
 [gateway.auth.jwt]
@@ -307,19 +299,16 @@ fn a_key_that_does_nothing_yet_is_accepted() {
         found,
         [
             "1 `nats`",
-            "7 `defaults.breaker`",
-            "8 `defaults.retry`",
-            "12 `service.users.grants.publish`",
-            "13 `service.users.grpc`",
-            "14 `service.users.calls`",
-            "15 `service.users.subscribe`",
-            "16 `gateway.tls`",
-            "17 `gateway.auth`",
-            "19 `gateway.rate`",
-            "22 `gateway.route.auth`",
-            "23 `gateway.route.rate`",
-            "24 `gateway.route.function`",
-            "27 `gateway.route.compose`",
+            "5 `service.users.grants.publish`",
+            "6 `service.users.grpc`",
+            "7 `service.users.subscribe`",
+            "8 `gateway.tls`",
+            "9 `gateway.auth`",
+            "11 `gateway.rate`",
+            "14 `gateway.route.auth`",
+            "15 `gateway.route.rate`",
+            "16 `gateway.route.function`",
+            "19 `gateway.route.compose`",
         ]
     );
 }

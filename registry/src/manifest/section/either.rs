@@ -1,0 +1,90 @@
+//! Keys whose value may have one of several types.
+
+use serde_json::{Map, Number, Value as Json};
+use toml::Spanned;
+use toml::de::{DeArray, DeFloat, DeInteger, DeTable, DeValue};
+
+use super::{Reader, Section, Value};
+
+impl<'a> Section<'a> {
+    /// A share of a whole: a number, with or without a fraction.
+    pub(in super::super) fn share(&mut self, key: &'static str) -> Option<f64> {
+        let value = self.value(key)?;
+        let number = match value.get_ref() {
+            DeValue::Integer(number) => number.as_str().parse().ok(),
+            DeValue::Float(number) => number.as_str().parse().ok(),
+            _ => None,
+        };
+        if number.is_none() {
+            self.reader.wrong_type(key, "a number from 0 to 1", "0.2", value);
+        }
+        number
+    }
+
+    /// One section, or an array of them.
+    pub(in super::super) fn section_or_sections(&mut self, key: &'static str, example: &str) -> Vec<Self> {
+        match self.table.get(key).map(Spanned::get_ref) {
+            Some(DeValue::Array(_)) => self.sections(key, example),
+            _ => self.section(key, example).into_iter().collect(),
+        }
+    }
+
+    /// Any value, as JSON. Strings have their variables filled in.
+    pub(in super::super) fn json(&mut self, key: &'static str) -> Option<Spanned<Json>> {
+        let value = self.value(key)?;
+        Some(Spanned::new(value.span(), self.reader.json(key, value)?))
+    }
+}
+
+impl Reader<'_> {
+    fn json(&self, key: &str, value: &Value<'_>) -> Option<Json> {
+        Some(match value.get_ref() {
+            DeValue::String(_) => Json::String(self.text(key, "\"text\"", value)?.into_inner()),
+            DeValue::Integer(number) => match integer(number) {
+                Some(number) => Json::Number(number),
+                None => {
+                    self.wrong_type(key, "a number of at most 64 bits", "7", value);
+                    return None;
+                }
+            },
+            DeValue::Float(number) => float(number),
+            DeValue::Boolean(truth) => Json::Bool(*truth),
+            DeValue::Datetime(time) => Json::String(time.to_string()),
+            DeValue::Array(items) => Json::Array(self.json_items(key, items)?),
+            DeValue::Table(table) => Json::Object(self.json_fields(table)?),
+        })
+    }
+
+    /// Every problem in it is reported, not only the first.
+    fn json_items(&self, key: &str, items: &DeArray<'_>) -> Option<Vec<Json>> {
+        let read: Vec<Option<Json>> = items.iter().map(|item| self.json(key, item)).collect();
+        read.into_iter().collect()
+    }
+
+    fn json_fields(&self, table: &DeTable<'_>) -> Option<Map<String, Json>> {
+        let field = |(key, value): (&Spanned<std::borrow::Cow<'_, str>>, &Value<'_>)| {
+            Some((key.get_ref().to_string(), self.json(key.get_ref(), value)?))
+        };
+        let read: Vec<Option<(String, Json)>> = table.iter().map(field).collect();
+        read.into_iter().collect()
+    }
+}
+
+fn integer(number: &DeInteger<'_>) -> Option<Number> {
+    let (text, radix) = (number.as_str(), number.radix());
+    i64::from_str_radix(text, radix)
+        .map(Number::from)
+        .ok()
+        .or_else(|| u64::from_str_radix(text, radix).map(Number::from).ok())
+}
+
+/// JSON has no infinities and no NaN: they are strings, as everywhere between JSON and WIT.
+fn float(number: &DeFloat<'_>) -> Json {
+    let number: f64 = number.as_str().parse().unwrap_or(f64::NAN);
+    let text = || match number {
+        f64::INFINITY => "Infinity",
+        f64::NEG_INFINITY => "-Infinity",
+        _ => "NaN",
+    };
+    Number::from_f64(number).map_or_else(|| Json::String(text().to_owned()), Json::Number)
+}
