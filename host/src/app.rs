@@ -87,7 +87,7 @@ impl App {
         let tasks = Tasks::new();
         let opened = open(&data, &config, token, &tasks).await?;
         let table = Arc::new(TableCell::new());
-        let mesh = Mesh::new(Arc::clone(&table), system_lookup());
+        let mesh = Mesh::new(Arc::clone(&table), system_lookup(), telemetry.metrics.clone());
         let runtime = runtime(&data, config.compile, opened.store.clone(), mesh, &telemetry, &tasks)?;
         let gateway = gateway(&config, &telemetry);
         let doors = Doors { gateway: Arc::clone(&gateway), discovery: opened.discovery.clone(), table };

@@ -43,6 +43,8 @@ pub enum FaultKind {
     Conflict,
     /// No service of that name is live.
     NoService,
+    /// A service that this one called has failed.
+    Dependency,
     /// The store refuses writes for want of disk space.
     DiskFull,
     /// The host failed.
@@ -62,6 +64,7 @@ impl FaultKind {
             Self::BodyTimeout => "body-timeout",
             Self::Conflict => "conflict",
             Self::NoService => "no-service",
+            Self::Dependency => "dependency",
             Self::DiskFull => "disk-full",
             Self::Host => "host",
         }
@@ -70,7 +73,7 @@ impl FaultKind {
     /// The status a client sees.
     pub fn status(self) -> StatusCode {
         match self {
-            Self::Trap | Self::Limit => StatusCode::BAD_GATEWAY,
+            Self::Trap | Self::Limit | Self::Dependency => StatusCode::BAD_GATEWAY,
             Self::Deadline => StatusCode::GATEWAY_TIMEOUT,
             Self::Overload | Self::NoService => StatusCode::SERVICE_UNAVAILABLE,
             Self::BadRequest => StatusCode::BAD_REQUEST,
@@ -94,6 +97,7 @@ impl FaultKind {
             Self::BodyTimeout => "The request's body came too slowly.",
             Self::Conflict => "The data changed while the request was handled; try again.",
             Self::NoService => "The service is not running.",
+            Self::Dependency => "A service that this one needs has failed.",
             Self::DiskFull => "The host has no space left to store the change.",
             Self::Host => "The host failed.",
         }
@@ -102,7 +106,7 @@ impl FaultKind {
     /// Whose fault it was.
     pub fn blame(self) -> Blame {
         match self {
-            Self::Trap | Self::Limit | Self::Deadline => Blame::Guest,
+            Self::Trap | Self::Limit | Self::Deadline | Self::Dependency => Blame::Guest,
             Self::BadRequest | Self::BodyTooLarge | Self::BodyTimeout | Self::Conflict => Blame::Caller,
             Self::Overload => Blame::Overload,
             Self::NoService | Self::DiskFull | Self::Host => Blame::Host,

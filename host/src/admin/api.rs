@@ -111,6 +111,9 @@ pub struct Plan {
     #[serde(default)]
     #[schema(value_type = Vec<Object>)]
     pub externals: Vec<External>,
+    /// Also when it takes from a live service what that calls.
+    #[serde(default)]
+    pub force: bool,
 }
 
 /// One service of a [`Plan`].

@@ -31,6 +31,18 @@ pub(super) struct WhichVersion {
     version: String,
     /// Who vouches for it: `ed25519:KEY:SIGNATURE`, as `holm keys sign` writes it.
     signature: Option<String>,
+    /// Also when it takes from a live service what that calls.
+    #[serde(default)]
+    force: bool,
+}
+
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Insists {
+    /// Also when live services call it.
+    #[serde(default)]
+    force: bool,
 }
 
 /// Deploy one component: the body is the Wasm, or a multipart form with the parts `component`
@@ -56,7 +68,7 @@ pub(super) async fn put_service(
         Upload::Parts(parts) => component_and_settings(parts, state.component_limit).await?,
     };
     let one = DeployOne { name, version, component: DeployComponent::Bytes(component), settings, signature };
-    let deployed = deploy(&state, &notes, DeploySet { services: vec![one], app: None }).await?;
+    let deployed = deploy(&state, &notes, DeploySet { services: vec![one], app: None, force: query.force }).await?;
     let first = deployed.into_iter().next();
     first.map(|deployed| Json(deployed.into())).ok_or_else(|| nothing_came_back("deployment"))
 }
@@ -104,11 +116,15 @@ pub(super) async fn rollback(
 /// Take a service away: its revisions and its rules. Its data stays, for a service of that name.
 #[utoipa::path(
     delete, path = "/api/services/{name}", tag = "deploy",
-    params(("name" = String, Path, description = "Service name")),
-    responses((status = 204), (status = 404, body = Problem))
+    params(("name" = String, Path, description = "Service name"), Insists),
+    responses((status = 204), (status = 404, body = Problem), (status = 422, body = Problem))
 )]
-pub(super) async fn remove(State(state): State<AdminState>, Named(name): Named) -> Result<StatusCode, Problem> {
-    state.services.remove(&name).await?;
+pub(super) async fn remove(
+    State(state): State<AdminState>,
+    Named(name): Named,
+    Asked(query): Asked<Insists>,
+) -> Result<StatusCode, Problem> {
+    state.services.remove(&name, query.force).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -175,7 +191,7 @@ fn deploy_set(
     let services = plan.services.into_iter().map(join).collect::<Result<_, _>>()?;
     let (routes, externals) = (plan.routes, plan.externals);
     check_externals(&externals)?;
-    Ok(DeploySet { services, app: plan.app.map(|name| AppSet { name, routes, externals }) })
+    Ok(DeploySet { services, app: plan.app.map(|name| AppSet { name, routes, externals }), force: plan.force })
 }
 
 fn check_externals(externals: &[External]) -> Result<(), Problem> {
@@ -225,7 +241,13 @@ mod tests {
             settings: Settings::default(),
             signature: None,
         };
-        Plan { app: Some("shop".to_owned()), services: vec![service], routes: Vec::new(), externals: Vec::new() }
+        Plan {
+            app: Some("shop".to_owned()),
+            services: vec![service],
+            routes: Vec::new(),
+            externals: Vec::new(),
+            force: false,
+        }
     }
 
     #[test]

@@ -39,6 +39,9 @@ pub(super) struct Args {
     /// Signature of the component [default: COMPONENT.sig, where there is one]
     #[arg(long, value_name = "FILE")]
     signature: Option<PathBuf>,
+    /// Also when it takes from a live service what that calls
+    #[arg(long)]
+    force: bool,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -71,7 +74,7 @@ impl Args {
         } else {
             self.plan_of_component(&client).await?
         };
-        let deployed = upload(context, &client, plan).await?;
+        let deployed = upload(context, &client, plan, self.force).await?;
         show(context, &deployed, self.json)
     }
 
@@ -129,10 +132,11 @@ async fn live(client: &Client) -> anyhow::Result<Vec<ServiceName>> {
 }
 
 /// Sends what the host does not have, and waits until it is live.
-async fn upload(context: &Context, client: &Client, plan: Plan) -> anyhow::Result<Vec<Deployed>> {
+async fn upload(context: &Context, client: &Client, plan: Plan, force: bool) -> anyhow::Result<Vec<Deployed>> {
     let names: Vec<_> = plan.services.iter().map(|part| part.name.to_string()).collect();
     let progress = context.output.progress(format!("asking what the host has of {}", names.join(", ")));
-    let (plan, components) = plan.into_upload();
+    let (mut plan, components) = plan.into_upload();
+    plan.force = force;
     let missing = missing(client, components).await?;
     let bytes: usize = missing.iter().map(|(_, bytes)| bytes.len()).sum();
     let sent = size(u64::try_from(bytes).unwrap_or(u64::MAX));

@@ -99,7 +99,7 @@ impl Plan {
                 signature: part.signature,
             }
         };
-        DeploySet { services: self.services.into_iter().map(one).collect(), app: self.app }
+        DeploySet { services: self.services.into_iter().map(one).collect(), app: self.app, force: false }
     }
 
     /// For the admin API: the plan, and the components by digest, each once.
@@ -114,7 +114,7 @@ impl Plan {
         if let Some(set) = self.app {
             (app, routes, externals) = (Some(set.name), set.routes, set.externals);
         }
-        (api::Plan { app, services, routes, externals }, components)
+        (api::Plan { app, services, routes, externals, force: false }, components)
     }
 }
 

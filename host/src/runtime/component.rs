@@ -1,5 +1,6 @@
 //! A component made ready: checked against what the host provides, linked, its doors known.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use holm_registry::nearest::nearest;
@@ -7,10 +8,12 @@ use holm_registry::settings::{Isolation, Settings};
 use wasmtime::component::{Component, InstancePre, Linker};
 use wasmtime_wasi_http::{p2, p3};
 
+use super::call::{self, Links, Offer, compatible};
 use super::engine::pool;
 use super::guest::Guest;
 use super::linker::PROVIDED;
 use super::loaded::Loaded;
+use super::value::CannotCross;
 
 /// A component that can be instantiated.
 pub struct Linked {
@@ -18,8 +21,10 @@ pub struct Linked {
     pub pre: InstancePre<Guest>,
     /// Keeps the component among those that are in use.
     _loaded: Arc<Loaded>,
-    /// How HTTP requests enter.
-    pub http: HttpDoor,
+    /// How HTTP requests enter, if they do.
+    pub http: Option<HttpDoor>,
+    /// What other services may call.
+    pub offer: Arc<Offer>,
     /// How many slots of the pooling allocator one instance takes.
     pub slots: u32,
     /// Whether it can read or write state.
@@ -47,9 +52,12 @@ pub enum LinkError {
     Unfit(String),
     /// Nothing could reach the service.
     #[error(
-        "the component exports neither wasi:http/incoming-handler (0.2) nor wasi:http/handler (0.3), so nothing can reach it; it exports: {0}"
+        "the component exports neither wasi:http/incoming-handler (0.2) nor wasi:http/handler (0.3) nor an interface of its own, so nothing can reach it; it exports: {0}"
     )]
     NoDoor(String),
+    /// A function that it imports of another service takes or gives what cannot leave an island.
+    #[error("a call from service to service passes values only: {0}")]
+    CannotCross(#[from] CannotCross),
     /// It asks for more than its settings or the host allow.
     #[error("{0}")]
     TooLarge(String),
@@ -80,20 +88,35 @@ impl Linked {
     ///
     /// # Errors
     /// See [`LinkError`].
-    pub fn new(linker: &Linker<Guest>, loaded: &Arc<Loaded>, settings: &Settings) -> Result<Self, LinkError> {
+    pub fn new(
+        linker: &Linker<Guest>,
+        loaded: &Arc<Loaded>,
+        settings: &Settings,
+        links: &Links,
+    ) -> Result<Self, LinkError> {
         let component = &loaded.component;
         let names = import_names(component);
-        let missing = missing_imports(&names);
+        let missing = missing_imports(&names, links);
         if !missing.is_empty() {
             return Err(LinkError::Missing(missing));
         }
-        let pre = linker.instantiate_pre(component).map_err(|error| LinkError::Unfit(format!("{error:#}")))?;
+        let unfit = |error: wasmtime::Error| LinkError::Unfit(format!("{error:#}"));
+        let mut own = Cow::Borrowed(linker);
+        for interface in call::imported(component)? {
+            if let Some(line) = links.get(&interface.name) {
+                call::define(own.to_mut(), &interface, line).map_err(unfit)?;
+            }
+        }
+        let pre = own.instantiate_pre(component).map_err(unfit)?;
         let exports = export_names(component);
-        let http = HttpDoor::find(&pre).ok_or_else(|| LinkError::NoDoor(exports.join(", ")))?;
+        let (http, offer) = (HttpDoor::find(&pre), Arc::new(call::offered(component)));
+        if http.is_none() && offer.is_empty() {
+            return Err(LinkError::NoDoor(exports.join(", ")));
+        }
         let slots = slots_needed(component, settings)?;
         let uses_state = names.iter().any(|name| name.starts_with("wasi:keyvalue/"));
         let default_isolation = default_isolation(&exports);
-        Ok(Self { pre, _loaded: loaded.clone(), http, slots, uses_state, default_isolation })
+        Ok(Self { pre, _loaded: loaded.clone(), http, offer, slots, uses_state, default_isolation })
     }
 
     /// The isolation that holds under these settings.
@@ -132,40 +155,18 @@ pub fn export_names(component: &Component) -> Vec<String> {
     component.component_type().exports(component.engine()).map(|(name, _)| name.to_owned()).collect()
 }
 
-/// Those of the imports that the host does not provide.
-pub fn missing_imports(names: &[String]) -> Vec<MissingImport> {
+/// Those of the imports that neither the host provides nor a service.
+pub fn missing_imports(names: &[String], links: &Links) -> Vec<MissingImport> {
     names
         .iter()
-        .filter(|name| !is_provided(name))
+        .filter(|name| !is_provided(name) && !links.contains_key(*name))
         .map(|name| MissingImport { name: name.clone(), nearest: nearest(name, PROVIDED.iter().copied()) })
         .collect()
 }
 
 /// Whether the host provides an interface of this name, in a version that fits.
 pub fn is_provided(name: &str) -> bool {
-    PROVIDED.iter().any(|provided| fits(provided, name))
-}
-
-/// Same package and interface, and a version of the same compatibility track: `0.2.6` fits
-/// `0.2.12`, a pre-release fits only itself (as wasmtime's linker has it).
-fn fits(provided: &str, wanted: &str) -> bool {
-    if provided == wanted {
-        return true;
-    }
-    let (Some((have, have_version)), Some((want, want_version))) = (provided.split_once('@'), wanted.split_once('@'))
-    else {
-        return false;
-    };
-    have == want && track(have_version).is_some_and(|track_of| Some(track_of) == track(want_version))
-}
-
-/// The part of a version within which releases are compatible; `None` for pre-releases.
-fn track(version: &str) -> Option<(u64, u64)> {
-    let version = semver::Version::parse(version).ok().filter(|version| version.pre.is_empty())?;
-    match version.major {
-        0 => Some((0, version.minor)),
-        major => Some((major, 0)),
-    }
+    PROVIDED.iter().any(|provided| compatible(provided, name))
 }
 
 /// How many of the allocator's places one instance takes: nearly always one.
@@ -213,7 +214,10 @@ mod tests {
 
     #[test]
     fn a_missing_import_is_told_with_the_nearest_that_exists() {
-        let missing = missing_imports(&["wasi:keyvalue/store@0.2.0-draft3".into(), "acme:billing/ledger@1.0.0".into()]);
+        let missing = missing_imports(
+            &["wasi:keyvalue/store@0.2.0-draft3".into(), "acme:billing/ledger@1.0.0".into()],
+            &Links::new(),
+        );
         let text = LinkError::Missing(missing).to_string();
         assert!(
             text.contains("wasi:keyvalue/store@0.2.0-draft3 (the nearest that exists: wasi:keyvalue/store@0.2.0-draft"),

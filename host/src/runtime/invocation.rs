@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use holm_registry::ServiceName;
 
+use super::call::CallEntry;
 use super::cpu::CpuMeter;
 use super::lineage::Lineage;
 use crate::fault::Fault;
@@ -52,10 +53,19 @@ pub struct Invocation {
 impl Invocation {
     /// A new invocation with an empty unit of work.
     pub fn new(entry: &HttpEntry, deadline: Instant, cpu: CpuMeter) -> Self {
+        Self::of(entry.request_id.clone(), entry.trace, entry.lineage.clone(), deadline, cpu)
+    }
+
+    /// A new invocation for a typed call, with an empty unit of work.
+    pub fn for_call(entry: &CallEntry, deadline: Instant, cpu: CpuMeter) -> Self {
+        Self::of(entry.request_id.clone(), entry.trace, entry.lineage.clone(), deadline, cpu)
+    }
+
+    fn of(request_id: String, trace: TraceContext, lineage: Lineage, deadline: Instant, cpu: CpuMeter) -> Self {
         Self {
-            request_id: entry.request_id.clone(),
-            trace: entry.trace,
-            lineage: entry.lineage.clone(),
+            request_id,
+            trace,
+            lineage,
             deadline,
             cpu: Arc::new(cpu),
             unit: Mutex::new(UnitOfWork::default()),

@@ -12,6 +12,7 @@
 //! | `slots`, `pool` | with which instance |
 //! | `serve`, `intake`, `answer`, `replay`, `commit` | a request's way through a guest, and the end of its unit of work |
 //! | `revision` | a component with its settings, ready to be entered |
+//! | `call`, `value` | typed calls, and the values that they pass |
 //! | `outbound` | the one way off an island |
 //! | `explain` | which limits are in force, and why |
 //! | `inspect` | what a component imports and exports |
@@ -19,6 +20,7 @@
 
 mod answer;
 mod bulkhead;
+mod call;
 mod capability;
 mod commit;
 mod compile;
@@ -43,26 +45,28 @@ mod serve;
 mod slots;
 pub mod value;
 
+pub use call::{CallEntry, Ends, Interface, Line, Offer, Returned, Returning};
 pub use compile::{CacheKey, Compiler, work as compile_worker};
 pub use explain::LimitLine;
 pub use inspect::{ImportLine, Inspection, inspect};
 pub use invocation::HttpEntry;
 pub use lineage::Lineage;
 pub use outbound::{Answer, Outbound, OutboundError, Terms};
-pub use revision::Revision;
+pub use revision::{Bound, Revision};
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use holm_registry::settings::Settings;
+use holm_registry::settings::{CallTarget, CallTargetError, Settings};
 use holm_registry::store::Store as Database;
 use holm_registry::{Digest, ServiceName};
 use semver::Version;
 use tokio::sync::Semaphore;
 use wasmtime::component::Linker;
 
+use self::call::Links;
 use self::compile::{CompileCache, CompileError};
 use self::component::Linked;
 use self::guest::{Guest, Island};
@@ -218,10 +222,12 @@ impl Runtime {
         identity: Identity,
         settings: Settings,
         component: &Arc<Loaded>,
+        calls: Vec<Bound>,
     ) -> Result<Revision, LoadError> {
-        let linked =
-            Linked::new(&self.linker, component, &settings).map_err(|error| LoadError::Rejected(error.to_string()))?;
         let Identity { service, revision, version, digest } = identity;
+        let links = self.links(&service, &settings, &calls)?;
+        let linked = Linked::new(&self.linker, component, &settings, &links)
+            .map_err(|error| LoadError::Rejected(error.to_string()))?;
         let limit = settings.limits.log_rate.as_u64();
         let metrics = self.telemetry.metrics.revision(&service, revision);
         let island = Island {
@@ -234,6 +240,31 @@ impl Runtime {
             database: self.database.clone(),
             outbound: self.outbound.clone(),
         };
-        Ok(Revision::new(version, digest, linked, island, self.slots.clone(), self.tasks.clone()))
+        Ok(Revision::new(version, digest, linked, calls, island, self.slots.clone(), self.tasks.clone()))
     }
+
+    fn links(&self, service: &ServiceName, settings: &Settings, calls: &[Bound]) -> Result<Links, LoadError> {
+        let mut links = Links::new();
+        for Bound { interface, service: to } in calls {
+            let target: CallTarget =
+                interface.name.parse().map_err(|error: CallTargetError| LoadError::Rejected(error.to_string()))?;
+            let ends = Ends { caller: service.clone(), service: to.clone(), interface: interface.name.clone() };
+            links.insert(interface.name.clone(), self.outbound.line(ends, settings.call_rules(&target)));
+        }
+        Ok(links)
+    }
+}
+
+/// The interfaces that a component imports of other services.
+///
+/// # Errors
+/// When a function of them takes or gives what cannot leave its island.
+pub fn wanted(loaded: &Loaded) -> Result<Vec<Interface>, LoadError> {
+    call::imported(&loaded.component)
+        .map_err(|error| LoadError::Rejected(format!("a call from service to service passes values only: {error}")))
+}
+
+/// What a component offers to other services.
+pub fn offered(loaded: &Loaded) -> Offer {
+    call::offered(&loaded.component)
 }

@@ -3,11 +3,14 @@
 use std::future::Future;
 use std::net::IpAddr;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use holm_registry::ServiceName;
+use holm_registry::settings::CallRules;
 use http::{Request, Response};
 
+use super::call::{Ends, Line};
 use super::lineage::Lineage;
 use crate::body::Body;
 use crate::telemetry::trace::TraceContext;
@@ -20,6 +23,9 @@ pub type Answer = Pin<Box<dyn Future<Output = Result<Response<Body>, OutboundErr
 pub trait Outbound: Send + Sync {
     /// Sends an HTTP request to another service or to the outside.
     fn http(&self, request: Request<Body>, terms: Terms) -> Answer;
+
+    /// A line to another service, for as long as a revision lives.
+    fn line(&self, ends: Ends, rules: CallRules) -> Arc<dyn Line>;
 }
 
 /// Under which terms a request leaves.

@@ -11,6 +11,7 @@ use wasmtime::{Store, UpdateDeadline};
 use wasmtime_wasi_http::{p2, p3};
 
 use super::bulkhead::{Bulkhead, Permit};
+use super::call::Offer;
 use super::component::{HttpDoor, Linked};
 use super::cpu::{CpuMeter, Metered};
 use super::guest::{Guest, Island};
@@ -24,8 +25,10 @@ use crate::fault::{Fault, FaultKind};
 pub struct Instance {
     /// The store, with nobody's invocation in it while the instance is idle.
     pub store: Store<Guest>,
-    /// How HTTP requests enter.
-    pub http: HttpEntrance,
+    /// How HTTP requests enter, if they do.
+    pub http: Option<HttpEntrance>,
+    /// Where calls find their functions.
+    pub exports: wasmtime::component::Instance,
     uses: u32,
     idle_since: StdInstant,
     _alive: Alive,
@@ -81,6 +84,21 @@ impl Pool {
     /// The isolation in force.
     pub fn isolation(&self) -> Isolation {
         self.isolation
+    }
+
+    /// What other services may call.
+    pub fn offer(&self) -> &Offer {
+        &self.linked.offer
+    }
+
+    /// The same, to keep.
+    pub fn shared_offer(&self) -> Arc<Offer> {
+        self.linked.offer.clone()
+    }
+
+    /// Whether HTTP requests can enter.
+    pub fn takes_http(&self) -> bool {
+        self.linked.http.is_some()
     }
 
     /// Whether the component can read or write state.
@@ -184,8 +202,8 @@ impl Pool {
         let mut store = Store::new(self.linked.pre.engine(), Guest::new(self.island.clone(), meter.clone()));
         arm(&mut store, &self.island.settings);
         let making = Metered::new(meter, Box::pin(self.instantiate(&mut store)));
-        let http = match timeout_at(deadline, making).await {
-            Ok(Ok(http)) => http,
+        let (exports, http) = match timeout_at(deadline, making).await {
+            Ok(Ok(made)) => made,
             Ok(Err(error)) => return Err(start_fault(&mut store, &error)),
             Err(_) => {
                 return Err(Fault::new(FaultKind::Deadline, "the instance did not start in time").at(Limit::Timeout));
@@ -194,15 +212,20 @@ impl Pool {
         store.data_mut().limiter.made();
         self.island.metrics.instance_made();
         let alive = Alive(self.island.clone());
-        Ok(Instance { store, http, uses: 0, idle_since: StdInstant::now(), _alive: alive, _slots: slots })
+        Ok(Instance { store, http, exports, uses: 0, idle_since: StdInstant::now(), _alive: alive, _slots: slots })
     }
 
-    async fn instantiate(&self, store: &mut Store<Guest>) -> wasmtime::Result<HttpEntrance> {
+    async fn instantiate(
+        &self,
+        store: &mut Store<Guest>,
+    ) -> wasmtime::Result<(wasmtime::component::Instance, Option<HttpEntrance>)> {
         let instance = self.linked.pre.instantiate_async(&mut *store).await?;
-        Ok(match &self.linked.http {
-            HttpDoor::P2(indices) => HttpEntrance::P2(indices.load(&mut *store, &instance)?),
-            HttpDoor::P3(indices) => HttpEntrance::P3(indices.load(&mut *store, &instance)?),
-        })
+        let http = match &self.linked.http {
+            Some(HttpDoor::P2(indices)) => Some(HttpEntrance::P2(indices.load(&mut *store, &instance)?)),
+            Some(HttpDoor::P3(indices)) => Some(HttpEntrance::P3(indices.load(&mut *store, &instance)?)),
+            None => None,
+        };
+        Ok((instance, http))
     }
 }
 

@@ -13,6 +13,7 @@ use tokio::sync::{Notify, OwnedMutexGuard};
 use tokio::time::timeout_at;
 use tokio_util::sync::CancellationToken;
 
+use super::call::{self, CallEntry, Interface, Offer, Returned};
 use super::component::Linked;
 use super::explain::{self, LimitLine};
 use super::guest::Island;
@@ -20,6 +21,7 @@ use super::invocation::HttpEntry;
 use super::pool::Pool;
 use super::serve;
 use super::slots::Slots;
+use super::value::{Signature, Val};
 use crate::body::Body;
 use crate::fault::{Fault, FaultKind};
 use crate::shutdown::Tasks;
@@ -39,6 +41,16 @@ pub struct Revision {
     kill: CancellationToken,
     reruns: Arc<tokio::sync::Mutex<()>>,
     health: Mutex<Health>,
+    calls: Vec<Bound>,
+}
+
+/// An imported interface, and the service that it is bound to.
+#[derive(Clone, Debug)]
+pub struct Bound {
+    /// What is imported.
+    pub interface: Interface,
+    /// Whose it is.
+    pub service: ServiceName,
 }
 
 /// The right to run again after a conflict. One invocation of a service has it at a time: if all
@@ -90,6 +102,7 @@ impl Revision {
         version: Version,
         digest: Digest,
         linked: Linked,
+        calls: Vec<Bound>,
         island: Island,
         slots: Arc<Slots>,
         tasks: Tasks,
@@ -108,6 +121,7 @@ impl Revision {
             kill: CancellationToken::new(),
             reruns: Arc::default(),
             health: Mutex::default(),
+            calls,
         }
     }
 
@@ -148,6 +162,41 @@ impl Revision {
     /// A fault, counted and logged here.
     pub async fn http(self: &Arc<Self>, entry: &HttpEntry, request: Request<Body>) -> Result<Response<Body>, Fault> {
         serve::serve(self, entry, request).await.inspect_err(|fault| self.count(fault))
+    }
+
+    /// Enters with a typed call.
+    ///
+    /// # Errors
+    /// A fault, counted and logged here.
+    pub async fn call(
+        self: &Arc<Self>,
+        entry: &CallEntry,
+        interface: &str,
+        function: &Signature,
+        arguments: &[Val],
+    ) -> Result<Returned, Fault> {
+        let returned = call::enter(self, entry, interface, function, arguments).await;
+        returned.inspect_err(|fault| self.count(fault))
+    }
+
+    /// What other services may call.
+    pub fn offer(&self) -> &Offer {
+        self.pool.offer()
+    }
+
+    /// The same, to keep.
+    pub fn shared_offer(&self) -> Arc<Offer> {
+        self.pool.shared_offer()
+    }
+
+    /// Whether HTTP requests can enter.
+    pub fn takes_http(&self) -> bool {
+        self.pool.takes_http()
+    }
+
+    /// What it calls of other services.
+    pub fn calls(&self) -> &[Bound] {
+        &self.calls
     }
 
     /// Makes the instances that wait warm.

@@ -40,7 +40,7 @@ use crate::state::Staged;
 /// How often an invocation is run again after a conflict before the client is told. Those that run
 /// again take turns, so only first runs get in their way; with even chances each time, one in 256
 /// needs more.
-const RERUNS: u32 = 8;
+pub const RERUNS: u32 = 8;
 
 /// A guest at work. Its end gives the instance back.
 type Running = Pin<Box<dyn Future<Output = Result<(), Box<Wreck>>> + Send>>;
@@ -91,6 +91,10 @@ pub async fn serve(
     entry: &HttpEntry,
     request: Request<Body>,
 ) -> Result<Response<Body>, Fault> {
+    if !revision.takes_http() {
+        let detail = format!("{} exports no HTTP handler; it can only be called", revision.service());
+        return Err(Fault::new(FaultKind::NoService, detail));
+    }
     let settings = revision.settings();
     check_announced(request.body(), settings.limits.request_body.as_u64())?;
     let deadline = entry.deadline.min(std::time::Instant::now() + settings.timeout);
@@ -275,8 +279,9 @@ async fn call(
     let limit = store.data().island().settings.limits.request_body.as_u64();
     let request = request.map(|body| IntakeBody::new(body, invocation.clone(), limit));
     match http {
-        HttpEntrance::P2(proxy) => call_p2(store, proxy, invocation, request, head).await,
-        HttpEntrance::P3(service) => call_p3(store, service, invocation, request, head, progress).await,
+        Some(HttpEntrance::P2(proxy)) => call_p2(store, proxy, invocation, request, head).await,
+        Some(HttpEntrance::P3(service)) => call_p3(store, service, invocation, request, head, progress).await,
+        None => Err(wasmtime::Error::msg("the component has no HTTP handler")),
     }
 }
 
@@ -335,7 +340,7 @@ async fn call_p3(
 }
 
 /// Whose fault it was that the guest did not return.
-fn classify(instance: &mut Instance, invocation: &Invocation, error: &wasmtime::Error) -> Fault {
+pub fn classify(instance: &mut Instance, invocation: &Invocation, error: &wasmtime::Error) -> Fault {
     if let Some(fault) = invocation.take_fault() {
         return fault;
     }

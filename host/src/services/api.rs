@@ -44,6 +44,8 @@ pub struct DeploySet {
     /// What replaces all that this app had. `None`: no app changes, and a service without any
     /// rule gets its default one.
     pub app: Option<AppSet>,
+    /// Also when it takes from a live caller what it calls.
+    pub force: bool,
 }
 
 /// What a manifest says beside its services.

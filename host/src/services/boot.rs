@@ -1,14 +1,17 @@
 //! How a restarted host brings every service back as it was, from its data directory.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-use holm_registry::Digest;
 use holm_registry::catalog::{RevisionRecord, ServiceRecord};
 use holm_registry::route::RouteSpec;
+use holm_registry::{Digest, ServiceName};
 
 use super::externals::externals;
+use super::link::Offers;
 use super::publish::{Records, records};
 use super::{Services, lock};
+use crate::runtime::Offer;
 
 impl Services {
     /// Loads every service's live revision and publishes the first table. A service that
@@ -24,15 +27,29 @@ impl Services {
         }
         let routes: Vec<RouteSpec> = catalog.apps().flat_map(|app| app.routes.clone()).collect();
         let mut fresh = Vec::with_capacity(records.len());
+        let offers = Offers::new(&self.table(), self.live_offers(&records).await);
         for record in records.values() {
             let Some(live) = record.live_revision() else { continue };
             self.warn_of_unsigned(record, live);
-            match self.load(record, live, None).await {
+            match self.load(record, live, None, &offers).await {
                 Ok(revision) => fresh.push(revision),
                 Err(error) => self.not_back(record, &error.to_string()),
             }
         }
         self.swap(records, fresh, &[], routes, externals(&catalog));
+    }
+
+    /// What the services will offer that are to come back. One that cannot offers nothing, and those
+    /// that call it are told so.
+    async fn live_offers(&self, records: &Records) -> BTreeMap<ServiceName, Arc<Offer>> {
+        let mut offers = BTreeMap::new();
+        for record in records.values() {
+            let Some(live) = record.live_revision() else { continue };
+            if let Ok(offer) = self.offer(live.digest, None).await {
+                offers.insert(record.name.clone(), offer);
+            }
+        }
+        offers
     }
 
     /// Makes the warm instances of all services, after the host serves.

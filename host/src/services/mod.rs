@@ -5,6 +5,7 @@
 //! | `api` | what the doors and the admin API may ask for, and what they get |
 //! | `externals` | which names lead to services that are not Wasm (pure) |
 //! | `lifecycle` | what a deployment, a rollback or a removal changes (pure) |
+//! | `link` | which service answers an import, and whom a change would break |
 //! | `prepare` | is a new revision fit to serve: compiled, linked, warm, well |
 //! | `vouch` | who vouches for a component, and is that enough here (pure) |
 //! | `publish` | the one place that changes the catalog and swaps the table |
@@ -27,6 +28,7 @@ mod boot;
 mod externals;
 mod health;
 mod lifecycle;
+mod link;
 mod prepare;
 mod publish;
 mod vouch;

@@ -1,5 +1,6 @@
 //! Is a new revision fit to serve? Compiled, linked, warm and well, all beside the request path.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -11,10 +12,11 @@ use holm_registry::settings::Health;
 use holm_registry::signature::Signature;
 use http::{Request, StatusCode, header};
 
+use super::link::Offers;
 use super::publish::Records;
 use super::{DeployComponent, DeployError, DeployOne, HttpEntry, Services, lock};
 use crate::body;
-use crate::runtime::{Identity, Lineage, Revision, beside_requests};
+use crate::runtime::{self, Identity, Lineage, Offer, Revision, beside_requests};
 use crate::telemetry::now_ms;
 use crate::telemetry::trace::TraceContext;
 
@@ -35,7 +37,7 @@ pub(super) enum Outcome {
 
 impl Services {
     /// Prepares one service of a deployment. Nothing that serves is touched.
-    pub(super) async fn prepare(&self, one: DeployOne) -> Result<Outcome, DeployError> {
+    pub(super) async fn prepare(&self, one: DeployOne, offers: &Offers) -> Result<Outcome, DeployError> {
         let began = Instant::now();
         one.settings.check().map_err(|error| DeployError::Rejected(error.to_string()))?;
         let digest = self.digest(&one.component).await?;
@@ -52,7 +54,7 @@ impl Services {
             Plan::Unchanged(number) => old.revision(number).cloned().ok_or_else(|| super::no_service(&one.name))?,
             Plan::New(record) => *record,
         };
-        let revision = self.load(&old, &record, Some(one.component)).await?;
+        let revision = self.load(&old, &record, Some(one.component), offers).await?;
         self.make_ready(&revision).await?;
         Ok(Outcome::Ready(Box::new(Prepared { record, revision, took: began.elapsed() })))
     }
@@ -66,7 +68,8 @@ impl Services {
         let began = Instant::now();
         let what = format!("{} {}", service.name, record.version);
         self.0.required.check_kept(&what, &record.digest, record.signature)?;
-        let revision = self.load(service, &record, None).await?;
+        let offers = Offers::new(&self.table(), BTreeMap::new());
+        let revision = self.load(service, &record, None, &offers).await?;
         self.make_ready(&revision).await?;
         Ok(Prepared { record, revision, took: began.elapsed() })
     }
@@ -78,30 +81,58 @@ impl Services {
         service: &ServiceRecord,
         record: &RevisionRecord,
         upload: Option<DeployComponent>,
+        offers: &Offers,
     ) -> Result<Arc<Revision>, DeployError> {
         let uploaded = match upload {
             Some(DeployComponent::Bytes(bytes)) => Some(bytes),
             _ => None,
         };
-        let (digest, source) = (record.digest, uploaded.clone());
-        let artifacts = self.0.artifacts.clone();
-        let wasm = move || match source {
-            Some(bytes) => Ok(bytes),
-            None => artifacts.get(&digest).map(Bytes::from).map_err(|error| error.to_string()),
-        };
-        let component = self.0.runtime.component(digest, wasm).await?;
+        let component = self.0.runtime.component(record.digest, self.source(record.digest, uploaded.clone())).await?;
+        let calls = offers.bind(&service.name, runtime::wanted(&component)?, &record.settings)?;
         let identity = Identity {
             service: service.name.clone(),
             revision: record.number,
             version: record.version.clone(),
-            digest,
+            digest: record.digest,
         };
-        let revision = self.0.runtime.revision(identity, record.settings.clone(), &component)?;
+        let revision = self.0.runtime.revision(identity, record.settings.clone(), &component, calls)?;
         if let Some(bytes) = uploaded {
             let artifacts = self.0.artifacts.clone();
             beside_requests(move || artifacts.put(&bytes)).await?.map_err(artifact_error)?;
         }
         Ok(Arc::new(revision))
+    }
+
+    /// What a service of a set will offer, before anything of the set is linked. Nothing is compiled that
+    /// nobody vouches for.
+    pub(super) async fn will_offer(&self, one: &DeployOne) -> Result<Arc<Offer>, DeployError> {
+        let digest = self.digest(&one.component).await?;
+        let (what, records) = (format!("{} {}", one.name, one.version), self.0.records.load_full());
+        self.0.required.vouched(&what, &digest, one.signature, kept_signatures(&records, digest))?;
+        let uploaded = match &one.component {
+            DeployComponent::Bytes(bytes) => Some(bytes.clone()),
+            DeployComponent::Stored(_) => None,
+        };
+        self.offer(digest, uploaded).await
+    }
+
+    /// What a component offers to other services.
+    pub(super) async fn offer(&self, digest: Digest, uploaded: Option<Bytes>) -> Result<Arc<Offer>, DeployError> {
+        let loaded = self.0.runtime.component(digest, self.source(digest, uploaded)).await?;
+        Ok(Arc::new(runtime::offered(&loaded)))
+    }
+
+    /// A component's bytes: those that were uploaded, else from the artifact store.
+    fn source(
+        &self,
+        digest: Digest,
+        uploaded: Option<Bytes>,
+    ) -> impl FnOnce() -> Result<Bytes, String> + Send + 'static {
+        let artifacts = self.0.artifacts.clone();
+        move || match uploaded {
+            Some(bytes) => Ok(bytes),
+            None => artifacts.get(&digest).map(Bytes::from).map_err(|error| error.to_string()),
+        }
     }
 
     async fn make_ready(&self, revision: &Arc<Revision>) -> Result<(), DeployError> {

@@ -16,6 +16,7 @@ use holm_registry::store::CommitError;
 
 use super::externals::externals;
 use super::lifecycle::{deploy_routes, leads_to, remove_routes};
+use super::link::{Offers, broken_callers};
 use super::prepare::{Outcome, Prepared};
 use super::{DeployError, DeploySet, Deployed, Services, Table, lock, no_service};
 use crate::runtime::Revision;
@@ -48,9 +49,9 @@ impl Services {
     ///
     /// # Errors
     /// When there is no such service.
-    pub async fn remove(&self, service: &ServiceName) -> Result<(), DeployError> {
+    pub async fn remove(&self, service: &ServiceName, force: bool) -> Result<(), DeployError> {
         let (this, service) = (self.clone(), service.clone());
-        self.finish_even_alone("removal", async move { this.remove_now(&service).await }).await
+        self.finish_even_alone("removal", async move { this.remove_now(&service, force).await }).await
     }
 
     async fn finish_even_alone<T: Send + 'static>(
@@ -66,11 +67,15 @@ impl Services {
         let names: Vec<ServiceName> = set.services.iter().map(|one| one.name.clone()).collect();
         no_duplicates(&names)?;
         let _turns = self.take_turns(&names.iter().collect::<Vec<_>>()).await;
+        let offers = self.offers(&set).await?;
         let mut outcomes = Vec::with_capacity(names.len());
         for one in set.services {
-            outcomes.push((one.name.clone(), self.prepare(one).await?));
+            outcomes.push((one.name.clone(), self.prepare(one, &offers).await?));
         }
         let mut catalog = self.0.catalog.lock().await;
+        if !set.force {
+            self.check_callers(&outcomes, &names)?;
+        }
         let apps: Vec<AppRecord> = catalog.apps().cloned().collect();
         let change = deploy_routes(&apps, &names, set.app, |name| catalog.service(name).is_some())?;
         let mut steps = change.steps;
@@ -91,6 +96,28 @@ impl Services {
         Ok(self.with_routes(deployed))
     }
 
+    /// What everybody offers once the set is live: its services may call each other.
+    async fn offers(&self, set: &DeploySet) -> Result<Offers, DeployError> {
+        let mut offered = BTreeMap::new();
+        // one alone can only call those that are live, and itself
+        for one in set.services.iter().filter(|_| set.services.len() > 1) {
+            offered.insert(one.name.clone(), self.will_offer(one).await?);
+        }
+        Ok(Offers::new(&self.table(), offered))
+    }
+
+    /// Refuses a set that takes from a live caller what it calls.
+    fn check_callers(&self, outcomes: &[(ServiceName, Outcome)], names: &[ServiceName]) -> Result<(), DeployError> {
+        let table = self.table();
+        let broken = outcomes.iter().flat_map(|(name, outcome)| match outcome {
+            Outcome::Unchanged(_) => Vec::new(),
+            Outcome::Ready(prepared) => {
+                broken_callers(&table, name, Some(prepared.revision.offer()), |caller| names.contains(caller))
+            }
+        });
+        would_break(&broken.collect::<Vec<_>>())
+    }
+
     async fn rollback_now(&self, service: &ServiceName, to: Option<u32>) -> Result<Deployed, DeployError> {
         let _turns = self.take_turns(&[service]).await;
         let records = self.0.records.load_full();
@@ -99,6 +126,7 @@ impl Services {
         let kept = record.revision(number).cloned().ok_or_else(|| no_service(service))?;
         let prepared = self.prepare_kept(record, kept).await?;
         let deployed = describe(&prepared.revision, prepared.took, true);
+        would_break(&broken_callers(&self.table(), service, Some(prepared.revision.offer()), |_| false))?;
         let mut catalog = self.0.catalog.lock().await;
         let steps = vec![Step::Rollback(service.clone(), number)];
         let routes = self.table().routes.as_ref().clone();
@@ -106,11 +134,14 @@ impl Services {
         self.with_routes(vec![deployed]).pop().ok_or_else(|| no_service(service))
     }
 
-    async fn remove_now(&self, service: &ServiceName) -> Result<(), DeployError> {
+    async fn remove_now(&self, service: &ServiceName, force: bool) -> Result<(), DeployError> {
         let _turns = self.take_turns(&[service]).await;
         let mut catalog = self.0.catalog.lock().await;
         if catalog.service(service).is_none() {
             return Err(no_service(service));
+        }
+        if !force {
+            would_break(&broken_callers(&self.table(), service, None, |_| false))?;
         }
         let apps: Vec<AppRecord> = catalog.apps().cloned().collect();
         let mut change = remove_routes(&apps, service);
@@ -224,6 +255,16 @@ fn in_order(mut routes: Vec<RouteSpec>) -> Vec<RouteSpec> {
     routes.sort_by_cached_key(|rule| rule.path.to_string());
     sort_by_specificity(&mut routes);
     routes
+}
+
+fn would_break(broken: &[String]) -> Result<(), DeployError> {
+    match broken {
+        [] => Ok(()),
+        broken => Err(DeployError::Rejected(format!(
+            "this would break services that are live: {}; deploy them together with it, or insist with --force",
+            broken.join("; ")
+        ))),
+    }
 }
 
 fn no_duplicates(names: &[ServiceName]) -> Result<(), DeployError> {

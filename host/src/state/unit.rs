@@ -166,6 +166,11 @@ impl UnitOfWork {
         Ok(Page { keys, next: page.next })
     }
 
+    /// Notes a commit that what this unit does is built upon: what a called service has made or seen.
+    pub fn depends_on(&mut self, sequence: Sequence) {
+        self.highest = self.highest.max(sequence);
+    }
+
     /// Ends this unit and begins the next one.
     pub fn cut(&mut self) -> Staged {
         let ended = std::mem::take(self);

@@ -143,8 +143,8 @@ impl Client {
     }
 
     /// Takes a service away.
-    pub async fn remove(&self, service: &ServiceName) -> Result<(), ClientError> {
-        self.ask(Method::DELETE, &format!("/api/services/{service}"), None).await.map(drop)
+    pub async fn remove(&self, service: &ServiceName, force: bool) -> Result<(), ClientError> {
+        self.ask(Method::DELETE, &format!("/api/services/{service}?force={force}"), None).await.map(drop)
     }
 
     /// Asks about a component that need not be deployed.

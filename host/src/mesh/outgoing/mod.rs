@@ -27,7 +27,7 @@ use http::Request;
 use self::lanes::Lanes;
 pub use self::resolve::{Lookup, system_lookup};
 use crate::body::Body;
-use crate::runtime::{Answer, Outbound, Terms};
+use crate::runtime::{Answer, Terms};
 
 /// Sends granted requests to the outside.
 pub struct OutgoingHttp {
@@ -39,10 +39,9 @@ impl OutgoingHttp {
     pub fn new(lookup: Lookup) -> Self {
         Self { lanes: Lanes::new(lookup) }
     }
-}
 
-impl Outbound for OutgoingHttp {
-    fn http(&self, request: Request<Body>, terms: Terms) -> Answer {
+    /// Sends a request whose text was granted.
+    pub fn http(&self, request: Request<Body>, terms: Terms) -> Answer {
         let client = self.lanes.client(&terms);
         Box::pin(send::send(client, request, terms))
     }

@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 
 use super::{Lookup, OutgoingHttp};
 use crate::body::{self, Body};
-use crate::runtime::{Lineage, Outbound, OutboundError, Terms};
+use crate::runtime::{Lineage, OutboundError, Terms};
 use crate::telemetry::trace::TraceContext;
 
 const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);

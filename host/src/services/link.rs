@@ -1,0 +1,113 @@
+//! Which service answers an import of another, and who would lose what by a change.
+//!
+//! A link is by service: the provider may be swapped under its callers, as long as what they call is
+//! still there with the same types.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use holm_registry::ServiceName;
+use holm_registry::settings::{CallTarget, Settings};
+
+use super::{DeployError, Table};
+use crate::runtime::{Bound, Interface, Offer, Revision};
+
+/// What services offer: those of the set that is being deployed, and those that are live.
+pub(super) struct Offers(BTreeMap<ServiceName, Arc<Offer>>);
+
+impl Offers {
+    /// The live ones, and over them those of a set.
+    pub(super) fn new(table: &Table, set: BTreeMap<ServiceName, Arc<Offer>>) -> Self {
+        let live = table.services.iter().map(|(name, revision)| (name.clone(), revision.shared_offer()));
+        let mut all: BTreeMap<ServiceName, Arc<Offer>> = live.collect();
+        all.extend(set);
+        Self(all)
+    }
+
+    /// Binds what a service imports of others.
+    ///
+    /// # Errors
+    /// When several export an interface, or the one that does has other functions or types. An
+    /// interface that nobody exports is left out: linking names it with all else that is missing.
+    pub(super) fn bind(
+        &self,
+        service: &ServiceName,
+        wanted: Vec<Interface>,
+        settings: &Settings,
+    ) -> Result<Vec<Bound>, DeployError> {
+        let mut bound = Vec::with_capacity(wanted.len());
+        for interface in wanted {
+            let Some(provider) = self.provider(service, &interface, settings)? else { continue };
+            if let Err(problems) = self.0.get(&provider).map_or(Ok(()), |offer| offer.check(&interface)) {
+                return Err(DeployError::Rejected(format!(
+                    "{service} imports {}, which {provider} exports differently: {}; build both against the same WIT",
+                    interface.name,
+                    problems.join("; ")
+                )));
+            }
+            bound.push(Bound { interface, service: provider });
+        }
+        Ok(bound)
+    }
+
+    fn provider(
+        &self,
+        service: &ServiceName,
+        interface: &Interface,
+        settings: &Settings,
+    ) -> Result<Option<ServiceName>, DeployError> {
+        let rules = interface.name.parse::<CallTarget>().ok().map(|target| settings.call_rules(&target));
+        let candidates: Vec<&ServiceName> =
+            self.0.iter().filter(|(_, offer)| offer.has(&interface.name)).map(|(name, _)| name).collect();
+        if let Some(named) = rules.and_then(|rules| rules.service) {
+            return match candidates.contains(&&named) {
+                true => Ok(Some(named)),
+                false => Err(DeployError::Rejected(format!(
+                    "{service} is to call {named} for {}, which {named} does not export{}",
+                    interface.name,
+                    among(&candidates)
+                ))),
+            };
+        }
+        match candidates.as_slice() {
+            [] => Ok(None),
+            [only] => Ok(Some((*only).clone())),
+            several => Err(DeployError::Rejected(format!(
+                "{service} imports {}, which several services export{}; say which one: [service.{service}.calls.\"{}\"] service = \"{}\"",
+                interface.name,
+                among(several),
+                interface.name,
+                several.first().map_or("", |name| name.as_str())
+            ))),
+        }
+    }
+}
+
+fn among(candidates: &[&ServiceName]) -> String {
+    let names: Vec<&str> = candidates.iter().map(|name| name.as_str()).collect();
+    if names.is_empty() { String::new() } else { format!(" ({} do)", names.join(", ")) }
+}
+
+/// Whom of the live callers a change would break: those of `changed`, which offers what it offers then, or
+/// nothing any more. Callers that are replaced at the same time are not asked.
+pub(super) fn broken_callers<'a>(
+    table: &Table,
+    changed: &ServiceName,
+    offer: Option<&Offer>,
+    replaced: impl Fn(&ServiceName) -> bool,
+) -> Vec<String> {
+    let callers =
+        table.services.values().filter(|revision| revision.service() != changed && !replaced(revision.service()));
+    let bound =
+        callers.flat_map(|revision: &Arc<Revision>| revision.calls().iter().map(move |bound| (revision, bound)));
+    bound
+        .filter(|(_, bound)| bound.service == *changed)
+        .filter_map(|(revision, bound)| {
+            let problems = match offer {
+                Some(offer) => offer.check(&bound.interface).err()?.join("; "),
+                None => "it would have nobody to call".to_owned(),
+            };
+            Some(format!("{} calls {}: {problems}", revision.service(), bound.interface.name))
+        })
+        .collect()
+}
