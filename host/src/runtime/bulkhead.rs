@@ -164,11 +164,12 @@ impl Reserve {
         result
     }
 
-    /// One more is kept: a free one now, else the next one that is given back.
+    /// One more is kept: a free one now, else the next one that is given back. Until that has come, nothing
+    /// more is owed: a crowd that is turned away in one moment would take everything from outside.
     fn grow(&self, outside: &Semaphore) {
         self.with(|state| {
             state.changed = Instant::now();
-            if state.kept + state.owed >= self.most {
+            if state.owed > 0 || state.kept >= self.most {
                 return;
             }
             match outside.forget_permits(1) {
@@ -265,11 +266,17 @@ mod tests {
         for _ in 0..4 {
             held.push(enter(&bulkhead, Standing::Outside).await.unwrap());
         }
-        // turned away at once, and remembered
-        assert_eq!(enter(&bulkhead, Standing::Again).await.err().unwrap().kind, FaultKind::Overload);
-        assert_eq!(enter(&bulkhead, Standing::Again).await.err().unwrap().kind, FaultKind::Overload);
-        held.truncate(1);
-        // three are free, two of them for nested calls alone
+        // turned away at once, and remembered: once for as long as nobody has given a permit back
+        for _ in 0..2 {
+            assert_eq!(enter(&bulkhead, Standing::Again).await.err().unwrap().kind, FaultKind::Overload);
+            assert_eq!(enter(&bulkhead, Standing::Again).await.err().unwrap().kind, FaultKind::Overload);
+            held.pop();
+            held.insert(0, enter(&bulkhead, Standing::Again).await.unwrap());
+        }
+        assert_eq!(bulkhead.reserve.any.load(Ordering::Acquire), 2);
+        held.truncate(0);
+        held.push(enter(&bulkhead, Standing::Outside).await.unwrap());
+        // two of the four are for nested calls alone
         held.push(enter(&bulkhead, Standing::Outside).await.unwrap());
         assert!(enter(&bulkhead, Standing::Outside).await.is_err());
         held.push(enter(&bulkhead, Standing::Again).await.unwrap());
@@ -279,11 +286,9 @@ mod tests {
     #[tokio::test]
     async fn a_reserve_that_nobody_needs_is_kept_for_ever() {
         let bulkhead = Bulkhead::new(&settings(4));
-        let held = enter(&bulkhead, Standing::Outside).await.unwrap();
         for _ in 0..9 {
             bulkhead.reserve.grow(&bulkhead.outside);
         }
-        drop(held);
         assert_eq!(bulkhead.reserve.any.load(Ordering::Acquire), 3);
         for _ in 0..4 {
             bulkhead.reserve.with(|state| state.changed -= DECAY);
