@@ -42,6 +42,8 @@ use crate::services::Services;
 
 /// Every path of this API begins so.
 pub(super) const PREFIX: &str = "/v1/";
+/// What needs no token in Consul either, so that clients send none: it tells an address.
+const OPEN: [&str; 2] = ["/v1/status/leader", "/v1/status/peers"];
 /// Bytes of one registration: sixteen checks with some headers fit, and ten thousand of the largest
 /// are less than a gigabyte in the store.
 const BODY_LIMIT: usize = 64 << 10;
@@ -57,6 +59,11 @@ pub struct ConsulState {
     gateway: SocketAddr,
     waiters: Arc<Semaphore>,
     stop: CancellationToken,
+}
+
+/// Whether a path needs no token.
+pub(super) fn is_open(path: &str) -> bool {
+    OPEN.contains(&path)
 }
 
 impl ConsulState {

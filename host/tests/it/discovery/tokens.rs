@@ -63,13 +63,15 @@ async fn the_token_of_the_discovery_listener_is_not_asked_for() {
         .unwrap();
     let host = Host::start_in(dir, &["--manifest", "holm.toml"]);
     let client = Client::new(host.discovery.as_ref().unwrap());
-    let leader = "/v1/status/leader";
-    assert_eq!(status(&client, Method::GET, leader, ("accept", "*/*")).await, 403);
-    assert_eq!(status(&client, Method::GET, leader, ("x-consul-token", "wrong")).await, 403);
-    assert_eq!(status(&client, Method::GET, leader, ("x-consul-token", "open-sesame")).await, 200);
+    let names = "/v1/catalog/services";
+    assert_eq!(status(&client, Method::GET, names, ("accept", "*/*")).await, 403);
+    assert_eq!(status(&client, Method::GET, names, ("x-consul-token", "wrong")).await, 403);
+    assert_eq!(status(&client, Method::GET, names, ("x-consul-token", "open-sesame")).await, 200);
     let scoped = make(&host, "discovery");
-    assert_eq!(status(&client, Method::GET, leader, ("x-consul-token", &scoped)).await, 200);
-    assert_eq!(status(&client, Method::GET, leader, ("x-consul-token", &make(&host, "deploy"))).await, 403);
+    assert_eq!(status(&client, Method::GET, names, ("x-consul-token", &scoped)).await, 200);
+    assert_eq!(status(&client, Method::GET, names, ("x-consul-token", &make(&host, "deploy"))).await, 403);
+    // as in Consul, where clients send none with it
+    assert_eq!(status(&client, Method::GET, "/v1/status/leader", ("accept", "*/*")).await, 200);
     let (_host, open) = start(&[]);
-    assert_eq!(status(&open.http, Method::GET, leader, ("accept", "*/*")).await, 200);
+    assert_eq!(status(&open.http, Method::GET, names, ("accept", "*/*")).await, 200);
 }
