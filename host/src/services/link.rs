@@ -90,7 +90,7 @@ fn among(candidates: &[&ServiceName]) -> String {
 
 /// Whom of the live callers a change would break: those of `changed`, which offers what it offers then, or
 /// nothing any more. Callers that are replaced at the same time are not asked.
-pub(super) fn broken_callers<'a>(
+pub(super) fn broken_callers(
     table: &Table,
     changed: &ServiceName,
     offer: Option<&Offer>,
