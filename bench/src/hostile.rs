@@ -113,7 +113,7 @@ pub async fn run(tools: &Tools) -> anyhow::Result<()> {
         }
     }
     line(rows);
-    if tools.only.is_none() {
+    if tools.only.as_deref().is_none_or(|only| "circle".contains(only)) {
         call_back(tools).await?;
     }
     line(format!("{} of {} as aimed for; not: {failed:?}", ATTACKS.len() - failed.len(), ATTACKS.len()));
