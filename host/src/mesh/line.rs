@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use holm_registry::ServiceName;
-use holm_registry::settings::{CallRules, CallTarget, Fallback};
+use holm_registry::settings::{CallRules, Fallback};
 use holm_registry::store::Sequence;
 use holm_registry::table::TableCell;
 use holm_registry::template::Template;
@@ -26,9 +26,7 @@ pub(super) struct ServiceLine {
 impl ServiceLine {
     /// A line under the policy that its caller has for its target.
     pub(super) fn new(table: Arc<TableCell<Revision>>, policies: &Policies, ends: Ends, rules: CallRules) -> Self {
-        // an interface's name was parsed when the caller was linked; a service's name is a target, too
-        let target = ends.interface.parse().unwrap_or_else(|_| CallTarget::Upstream(ends.service.clone()));
-        let policy = policies.get(&ends.caller, &target, rules);
+        let policy = policies.get(&ends.caller, &ends.target, rules);
         Self { table, ends, policy }
     }
 

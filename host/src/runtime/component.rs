@@ -8,23 +8,20 @@ use holm_registry::settings::{Isolation, Settings};
 use wasmtime::component::{Component, InstancePre, Linker};
 use wasmtime_wasi_http::{p2, p3};
 
-use super::call::{self, Links, Offer, compatible};
+use super::call::{self, Link, compatible};
 use super::engine::pool;
 use super::guest::Guest;
 use super::linker::PROVIDED;
 use super::loaded::Loaded;
-use super::value::CannotCross;
 
 /// A component that can be instantiated.
 pub struct Linked {
     /// Ready to instantiate.
     pub pre: InstancePre<Guest>,
-    /// Keeps the component among those that are in use.
-    _loaded: Arc<Loaded>,
+    /// The component, which stays among those that are in use.
+    pub loaded: Arc<Loaded>,
     /// How HTTP requests enter, if they do.
     pub http: Option<HttpDoor>,
-    /// What other services may call.
-    pub offer: Arc<Offer>,
     /// How many slots of the pooling allocator one instance takes.
     pub slots: u32,
     /// Whether it can read or write state.
@@ -55,9 +52,6 @@ pub enum LinkError {
         "the component exports neither wasi:http/incoming-handler (0.2) nor wasi:http/handler (0.3) nor an interface of its own, so nothing can reach it; it exports: {0}"
     )]
     NoDoor(String),
-    /// A function that it imports of another service takes or gives what cannot leave an island.
-    #[error("a call from service to service passes values only: {0}")]
-    CannotCross(#[from] CannotCross),
     /// It asks for more than its settings or the host allow.
     #[error("{0}")]
     TooLarge(String),
@@ -92,7 +86,7 @@ impl Linked {
         linker: &Linker<Guest>,
         loaded: &Arc<Loaded>,
         settings: &Settings,
-        links: &Links,
+        links: &[Link],
     ) -> Result<Self, LinkError> {
         let component = &loaded.component;
         let names = import_names(component);
@@ -102,21 +96,19 @@ impl Linked {
         }
         let unfit = |error: wasmtime::Error| LinkError::Unfit(format!("{error:#}"));
         let mut own = Cow::Borrowed(linker);
-        for interface in call::imported(component)? {
-            if let Some(line) = links.get(&interface.name) {
-                call::define(own.to_mut(), &interface, line).map_err(unfit)?;
-            }
+        for link in links {
+            call::define(own.to_mut(), link).map_err(unfit)?;
         }
         let pre = own.instantiate_pre(component).map_err(unfit)?;
         let exports = export_names(component);
-        let (http, offer) = (HttpDoor::find(&pre), Arc::new(call::offered(component)));
-        if http.is_none() && offer.is_empty() {
+        let http = HttpDoor::find(&pre);
+        if http.is_none() && loaded.offer().is_empty() {
             return Err(LinkError::NoDoor(exports.join(", ")));
         }
         let slots = slots_needed(component, settings)?;
         let uses_state = names.iter().any(|name| name.starts_with("wasi:keyvalue/"));
         let default_isolation = default_isolation(&exports);
-        Ok(Self { pre, _loaded: loaded.clone(), http, offer, slots, uses_state, default_isolation })
+        Ok(Self { pre, loaded: loaded.clone(), http, slots, uses_state, default_isolation })
     }
 
     /// The isolation that holds under these settings.
@@ -156,10 +148,10 @@ pub fn export_names(component: &Component) -> Vec<String> {
 }
 
 /// Those of the imports that neither the host provides nor a service.
-pub fn missing_imports(names: &[String], links: &Links) -> Vec<MissingImport> {
+pub fn missing_imports(names: &[String], links: &[Link]) -> Vec<MissingImport> {
     names
         .iter()
-        .filter(|name| !is_provided(name) && !links.contains_key(*name))
+        .filter(|name| !is_provided(name) && !links.iter().any(|link| link.interface.name == **name))
         .map(|name| MissingImport { name: name.clone(), nearest: nearest(name, PROVIDED.iter().copied()) })
         .collect()
 }
@@ -214,10 +206,8 @@ mod tests {
 
     #[test]
     fn a_missing_import_is_told_with_the_nearest_that_exists() {
-        let missing = missing_imports(
-            &["wasi:keyvalue/store@0.2.0-draft3".into(), "acme:billing/ledger@1.0.0".into()],
-            &Links::new(),
-        );
+        let missing =
+            missing_imports(&["wasi:keyvalue/store@0.2.0-draft3".into(), "acme:billing/ledger@1.0.0".into()], &[]);
         let text = LinkError::Missing(missing).to_string();
         assert!(
             text.contains("wasi:keyvalue/store@0.2.0-draft3 (the nearest that exists: wasi:keyvalue/store@0.2.0-draft"),

@@ -7,10 +7,20 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use holm_registry::Digest;
 use wasmtime::component::Component;
 
+use super::call::{self, Offer};
+
 /// A component that is loaded for as long as somebody holds this.
 pub struct Loaded {
     /// The component.
-    pub component: Component,
+    pub(super) component: Component,
+    offer: Offer,
+}
+
+impl Loaded {
+    /// What it offers to other services; read once.
+    pub fn offer(&self) -> &Offer {
+        &self.offer
+    }
 }
 
 /// What is loaded, by digest.
@@ -30,7 +40,7 @@ impl InUse {
         if let Some(first) = known.get(&digest).and_then(Weak::upgrade) {
             return first;
         }
-        let loaded = Arc::new(Loaded { component });
+        let loaded = Arc::new(Loaded { offer: call::offered(&component), component });
         known.insert(digest, Arc::downgrade(&loaded));
         loaded
     }

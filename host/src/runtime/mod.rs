@@ -16,7 +16,6 @@
 //! | `outbound` | the one way off an island |
 //! | `explain` | which limits are in force, and why |
 //! | `inspect` | what a component imports and exports |
-//! | `value` | what passes between services: types, JSON, bytes, sizes |
 
 mod answer;
 mod bulkhead;
@@ -51,6 +50,7 @@ pub use explain::LimitLine;
 pub use inspect::{ImportLine, Inspection, inspect};
 pub use invocation::HttpEntry;
 pub use lineage::Lineage;
+pub use loaded::Loaded;
 pub use outbound::{Answer, Outbound, OutboundError, Terms};
 pub use revision::{Bound, Revision};
 
@@ -66,11 +66,11 @@ use semver::Version;
 use tokio::sync::Semaphore;
 use wasmtime::component::Linker;
 
-use self::call::Links;
+use self::call::Link;
 use self::compile::{CompileCache, CompileError};
 use self::component::Linked;
 use self::guest::{Guest, Island};
-use self::loaded::{InUse, Loaded};
+use self::loaded::InUse;
 use self::log::IslandLog;
 use self::slots::Slots;
 use crate::config::CompileLimits;
@@ -167,8 +167,9 @@ impl Runtime {
         Ok(Self { linker, cache, in_use, compiler, slots, database, outbound, telemetry, tasks })
     }
 
-    /// The component if it is in use, else its compiled form from the cache, or compiled from the bytes that `wasm` gives, in a
-    /// process of its own and when it is its turn. What is cached waits for nobody's turn.
+    /// The component if it is in use, else its compiled form from the cache, else compiled from the
+    /// bytes that `wasm` gives, in a process of its own and when it is its turn. What is cached waits
+    /// for nobody's turn.
     ///
     /// # Errors
     /// When the bytes are no component, take too much to compile, or cannot be had.
@@ -243,15 +244,15 @@ impl Runtime {
         Ok(Revision::new(version, digest, linked, calls, island, self.slots.clone(), self.tasks.clone()))
     }
 
-    fn links(&self, service: &ServiceName, settings: &Settings, calls: &[Bound]) -> Result<Links, LoadError> {
-        let mut links = Links::new();
-        for Bound { interface, service: to } in calls {
+    fn links(&self, service: &ServiceName, settings: &Settings, calls: &[Bound]) -> Result<Vec<Link>, LoadError> {
+        let link = |Bound { interface, service: to }: &Bound| {
             let target: CallTarget =
                 interface.name.parse().map_err(|error: CallTargetError| LoadError::Rejected(error.to_string()))?;
-            let ends = Ends { caller: service.clone(), service: to.clone(), interface: interface.name.clone() };
-            links.insert(interface.name.clone(), self.outbound.line(ends, settings.call_rules(&target)));
-        }
-        Ok(links)
+            let rules = settings.call_rules(&target);
+            let ends = Ends { caller: service.clone(), service: to.clone(), interface: interface.name.clone(), target };
+            Ok(Link { interface: interface.clone(), line: self.outbound.line(ends, rules) })
+        };
+        calls.iter().map(link).collect()
     }
 }
 
@@ -262,9 +263,4 @@ impl Runtime {
 pub fn wanted(loaded: &Loaded) -> Result<Vec<Interface>, LoadError> {
     call::imported(&loaded.component)
         .map_err(|error| LoadError::Rejected(format!("a call from service to service passes values only: {error}")))
-}
-
-/// What a component offers to other services.
-pub fn offered(loaded: &Loaded) -> Offer {
-    call::offered(&loaded.component)
 }

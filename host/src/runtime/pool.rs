@@ -18,6 +18,7 @@ use super::guest::{Guest, Island};
 use super::invocation::Invocation;
 use super::limits::fault_of;
 use super::lineage::Standing;
+use super::loaded::Loaded;
 use super::slots::Slots;
 use crate::fault::{Fault, FaultKind};
 
@@ -88,12 +89,12 @@ impl Pool {
 
     /// What other services may call.
     pub fn offer(&self) -> &Offer {
-        &self.linked.offer
+        self.linked.loaded.offer()
     }
 
-    /// The same, to keep.
-    pub fn shared_offer(&self) -> Arc<Offer> {
-        self.linked.offer.clone()
+    /// Its component.
+    pub fn loaded(&self) -> &Arc<Loaded> {
+        &self.linked.loaded
     }
 
     /// Whether HTTP requests can enter.

@@ -18,6 +18,7 @@ use super::component::Linked;
 use super::explain::{self, LimitLine};
 use super::guest::Island;
 use super::invocation::HttpEntry;
+use super::loaded::Loaded;
 use super::pool::Pool;
 use super::serve;
 use super::slots::Slots;
@@ -184,9 +185,9 @@ impl Revision {
         self.pool.offer()
     }
 
-    /// The same, to keep.
-    pub fn shared_offer(&self) -> Arc<Offer> {
-        self.pool.shared_offer()
+    /// Its component, which stays loaded for as long as somebody holds it.
+    pub fn loaded(&self) -> &Arc<Loaded> {
+        self.pool.loaded()
     }
 
     /// Whether HTTP requests can enter.

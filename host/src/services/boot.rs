@@ -11,7 +11,7 @@ use super::externals::externals;
 use super::link::Offers;
 use super::publish::{Records, records};
 use super::{Services, lock};
-use crate::runtime::Offer;
+use crate::runtime::Loaded;
 
 impl Services {
     /// Loads every service's live revision and publishes the first table. A service that
@@ -27,7 +27,7 @@ impl Services {
         }
         let routes: Vec<RouteSpec> = catalog.apps().flat_map(|app| app.routes.clone()).collect();
         let mut fresh = Vec::with_capacity(records.len());
-        let offers = Offers::new(&self.table(), self.live_offers(&records).await);
+        let offers = Offers::new(&self.table(), self.live_components(&records).await);
         for record in records.values() {
             let Some(live) = record.live_revision() else { continue };
             self.warn_of_unsigned(record, live);
@@ -39,17 +39,17 @@ impl Services {
         self.swap(records, fresh, &[], routes, externals(&catalog));
     }
 
-    /// What the services will offer that are to come back. One that cannot offers nothing, and those
+    /// The components of the services that are to come back, for what they offer. One that cannot offers nothing, and those
     /// that call it are told so.
-    async fn live_offers(&self, records: &Records) -> BTreeMap<ServiceName, Arc<Offer>> {
-        let mut offers = BTreeMap::new();
+    async fn live_components(&self, records: &Records) -> BTreeMap<ServiceName, Arc<Loaded>> {
+        let mut live_ones = BTreeMap::new();
         for record in records.values() {
             let Some(live) = record.live_revision() else { continue };
-            if let Ok(offer) = self.offer(live.digest, None).await {
-                offers.insert(record.name.clone(), offer);
+            if let Ok(loaded) = self.component(live.digest, None).await {
+                live_ones.insert(record.name.clone(), loaded);
             }
         }
-        offers
+        live_ones
     }
 
     /// Makes the warm instances of all services, after the host serves.

@@ -10,16 +10,17 @@ use holm_registry::ServiceName;
 use holm_registry::settings::{CallTarget, Settings};
 
 use super::{DeployError, Table};
-use crate::runtime::{Bound, Interface, Offer, Revision};
+use crate::runtime::{Bound, Interface, Loaded, Offer, Revision};
 
-/// What services offer: those of the set that is being deployed, and those that are live.
-pub(super) struct Offers(BTreeMap<ServiceName, Arc<Offer>>);
+/// What services offer: those of the set that is being deployed, and those that are live. Holding it keeps
+/// their components loaded, so that linking them loads nothing again.
+pub(super) struct Offers(BTreeMap<ServiceName, Arc<Loaded>>);
 
 impl Offers {
     /// The live ones, and over them those of a set.
-    pub(super) fn new(table: &Table, set: BTreeMap<ServiceName, Arc<Offer>>) -> Self {
-        let live = table.services.iter().map(|(name, revision)| (name.clone(), revision.shared_offer()));
-        let mut all: BTreeMap<ServiceName, Arc<Offer>> = live.collect();
+    pub(super) fn new(table: &Table, set: BTreeMap<ServiceName, Arc<Loaded>>) -> Self {
+        let live = table.services.iter().map(|(name, revision)| (name.clone(), revision.loaded().clone()));
+        let mut all: BTreeMap<ServiceName, Arc<Loaded>> = live.collect();
         all.extend(set);
         Self(all)
     }
@@ -38,7 +39,7 @@ impl Offers {
         let mut bound = Vec::with_capacity(wanted.len());
         for interface in wanted {
             let Some(provider) = self.provider(service, &interface, settings)? else { continue };
-            if let Err(problems) = self.0.get(&provider).map_or(Ok(()), |offer| offer.check(&interface)) {
+            if let Err(problems) = self.0.get(&provider).map_or(Ok(()), |loaded| loaded.offer().check(&interface)) {
                 return Err(DeployError::Rejected(format!(
                     "{service} imports {}, which {provider} exports differently: {}; build both against the same WIT",
                     interface.name,
@@ -58,7 +59,7 @@ impl Offers {
     ) -> Result<Option<ServiceName>, DeployError> {
         let rules = interface.name.parse::<CallTarget>().ok().map(|target| settings.call_rules(&target));
         let candidates: Vec<&ServiceName> =
-            self.0.iter().filter(|(_, offer)| offer.has(&interface.name)).map(|(name, _)| name).collect();
+            self.0.iter().filter(|(_, loaded)| loaded.offer().has(&interface.name)).map(|(name, _)| name).collect();
         if let Some(named) = rules.and_then(|rules| rules.service) {
             return match candidates.contains(&&named) {
                 true => Ok(Some(named)),

@@ -16,7 +16,7 @@ use super::link::Offers;
 use super::publish::Records;
 use super::{DeployComponent, DeployError, DeployOne, HttpEntry, Services, lock};
 use crate::body;
-use crate::runtime::{self, Identity, Lineage, Offer, Revision, beside_requests};
+use crate::runtime::{self, Identity, Lineage, Loaded, Revision, beside_requests};
 use crate::telemetry::now_ms;
 use crate::telemetry::trace::TraceContext;
 
@@ -87,7 +87,7 @@ impl Services {
             Some(DeployComponent::Bytes(bytes)) => Some(bytes),
             _ => None,
         };
-        let component = self.0.runtime.component(record.digest, self.source(record.digest, uploaded.clone())).await?;
+        let component = self.component(record.digest, uploaded.clone()).await?;
         let calls = offers.bind(&service.name, runtime::wanted(&component)?, &record.settings)?;
         let identity = Identity {
             service: service.name.clone(),
@@ -103,9 +103,9 @@ impl Services {
         Ok(Arc::new(revision))
     }
 
-    /// What a service of a set will offer, before anything of the set is linked. Nothing is compiled that
+    /// The component of a service of a set, before anything of the set is linked. Nothing is compiled that
     /// nobody vouches for.
-    pub(super) async fn will_offer(&self, one: &DeployOne) -> Result<Arc<Offer>, DeployError> {
+    pub(super) async fn loaded_of(&self, one: &DeployOne) -> Result<Arc<Loaded>, DeployError> {
         let digest = self.digest(&one.component).await?;
         let (what, records) = (format!("{} {}", one.name, one.version), self.0.records.load_full());
         self.0.required.vouched(&what, &digest, one.signature, kept_signatures(&records, digest))?;
@@ -113,26 +113,17 @@ impl Services {
             DeployComponent::Bytes(bytes) => Some(bytes.clone()),
             DeployComponent::Stored(_) => None,
         };
-        self.offer(digest, uploaded).await
+        self.component(digest, uploaded).await
     }
 
-    /// What a component offers to other services.
-    pub(super) async fn offer(&self, digest: Digest, uploaded: Option<Bytes>) -> Result<Arc<Offer>, DeployError> {
-        let loaded = self.0.runtime.component(digest, self.source(digest, uploaded)).await?;
-        Ok(Arc::new(runtime::offered(&loaded)))
-    }
-
-    /// A component's bytes: those that were uploaded, else from the artifact store.
-    fn source(
-        &self,
-        digest: Digest,
-        uploaded: Option<Bytes>,
-    ) -> impl FnOnce() -> Result<Bytes, String> + Send + 'static {
+    /// A component, of bytes that were uploaded, else from the artifact store.
+    pub(super) async fn component(&self, digest: Digest, uploaded: Option<Bytes>) -> Result<Arc<Loaded>, DeployError> {
         let artifacts = self.0.artifacts.clone();
-        move || match uploaded {
+        let wasm = move || match uploaded {
             Some(bytes) => Ok(bytes),
             None => artifacts.get(&digest).map(Bytes::from).map_err(|error| error.to_string()),
-        }
+        };
+        Ok(self.0.runtime.component(digest, wasm).await?)
     }
 
     async fn make_ready(&self, revision: &Arc<Revision>) -> Result<(), DeployError> {

@@ -101,7 +101,7 @@ impl Services {
         let mut offered = BTreeMap::new();
         // one alone can only call those that are live, and itself
         for one in set.services.iter().filter(|_| set.services.len() > 1) {
-            offered.insert(one.name.clone(), self.will_offer(one).await?);
+            offered.insert(one.name.clone(), self.loaded_of(one).await?);
         }
         Ok(Offers::new(&self.table(), offered))
     }

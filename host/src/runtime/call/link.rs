@@ -4,7 +4,6 @@
 //! a fallback of its policy is what spares it that. The types of the interface are the guests' own:
 //! an `err` of a result is theirs, and no fault.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use wasmtime::component::{Accessor, Linker, LinkerInstance, Val};
@@ -16,14 +15,20 @@ use crate::runtime::guest::Guest;
 use crate::runtime::invocation::Invocation;
 use crate::runtime::value::{MAX_SIZE, Signature, check_size};
 
-/// Lines by the name of the imported interface.
-pub type Links = BTreeMap<String, Arc<dyn Line>>;
+/// An imported interface, and the line that it is bound to.
+pub struct Link {
+    /// What is imported.
+    pub interface: Interface,
+    /// Where it leads.
+    pub line: Arc<dyn Line>,
+}
 
 /// Binds the functions of an imported interface to a line.
 ///
 /// # Errors
 /// When the linker has an interface of this name already.
-pub fn define(linker: &mut Linker<Guest>, interface: &Interface, line: &Arc<dyn Line>) -> wasmtime::Result<()> {
+pub fn define(linker: &mut Linker<Guest>, link: &Link) -> wasmtime::Result<()> {
+    let Link { interface, line } = link;
     let mut instance = linker.instance(&interface.name)?;
     for function in &interface.functions {
         let bound = Bound { line: line.clone(), function: function.clone() };

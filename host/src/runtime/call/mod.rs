@@ -15,7 +15,7 @@ mod link;
 
 pub use enter::enter;
 pub use interface::{Interface, Offer, compatible, imported, offered};
-pub use link::{Links, define};
+pub use link::{Link, define};
 
 use std::future::Future;
 use std::pin::Pin;
@@ -23,6 +23,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use holm_registry::ServiceName;
+use holm_registry::settings::CallTarget;
 use holm_registry::store::Sequence;
 
 use super::lineage::Lineage;
@@ -74,4 +75,6 @@ pub struct Ends {
     pub service: ServiceName,
     /// Through which interface, as the caller imports it.
     pub interface: String,
+    /// The same, as policies are named.
+    pub target: CallTarget,
 }
