@@ -151,6 +151,12 @@ impl Fault {
         Self::new(FaultKind::Limit, format!("{} {how}", limit.name())).at(limit)
     }
 
+    /// For `retry-after`: in whole seconds, rounded up, since 0 would mean "at once".
+    pub fn retry_after_seconds(&self) -> Option<u64> {
+        let whole = |after: Duration| after.as_secs() + u64::from(after.subsec_nanos() > 0);
+        self.retry_after.map(|after| whole(after).max(1))
+    }
+
     /// The same fault, counted for a limit, too.
     pub fn at(self, limit: Limit) -> Self {
         Self { limit: Some(limit), ..self }

@@ -3,8 +3,6 @@
 //! The one table from fault to status is [`FaultKind::status`]; here it becomes a response.
 //! A fault's detail goes to the log alone.
 
-use std::time::Duration;
-
 use http::header::{self, HeaderValue};
 use http::{Method, Response, StatusCode};
 use serde::Serialize;
@@ -131,16 +129,16 @@ impl Problem {
         HeaderValue::try_from(names.join(", ")).ok()
     }
 
-    /// In whole seconds, rounded up: 0 would mean "at once".
     fn retry_after(&self) -> Option<u64> {
         let Self::Fault(fault) = self else { return None };
-        let whole = |after: Duration| after.as_secs() + u64::from(after.subsec_nanos() > 0);
-        fault.retry_after.map(|after| whole(after).max(1))
+        fault.retry_after_seconds()
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use http_body_util::BodyExt;
 
     use super::*;
