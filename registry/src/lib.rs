@@ -5,6 +5,7 @@
 //! | [`name`], [`wit`], [`digest`], [`units`], [`host`] | values parsed once at the border and trusted behind it |
 //! | [`grant`], [`address`] | what a service may reach outside its island, and what is not outside |
 //! | [`subject`] | names of events, and patterns of them |
+//! | [`event`] | events: what they say, and their form in the store |
 //! | [`signature`] | who vouches for a component: keys and signatures as text |
 //! | [`settings`] | everything that a revision was deployed with; every default, with its reason |
 //! | [`route`] | gateway rules as data: patterns, targets, rewrites, which of two is more specific |
@@ -28,6 +29,7 @@ pub mod data_dir;
 pub mod digest;
 pub mod discovery;
 mod disk;
+pub mod event;
 pub mod grant;
 mod hex;
 pub mod host;

@@ -71,7 +71,7 @@ pub struct Page {
 impl Staged {
     /// Whether there is nothing to write and nothing to validate.
     pub fn is_empty(&self) -> bool {
-        self.effects.writes.is_empty() && self.effects.reads.is_empty() && self.effects.keysets.is_empty()
+        self.effects.only_reads() && self.effects.reads.is_empty() && self.effects.keysets.is_empty()
     }
 }
 

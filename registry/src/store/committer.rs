@@ -97,7 +97,7 @@ impl Committer {
 
 fn admit(shared: &Shared, gauge: &mut Gauge, effects: &Effects) -> Result<(), CommitError> {
     shared.health()?;
-    if effects.writes.is_empty() {
+    if effects.only_reads() {
         return Ok(());
     }
     let full = |full: super::space::Full| CommitError::DiskFull { free: full.free, reserve: full.reserve };

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::key::{Key, Keyset};
+use super::log::Log;
 use super::usage::Quota;
 
 /// What a key costs beside its bytes: map nodes, the record's head, the log's frame.
@@ -51,6 +52,8 @@ pub struct Effects {
     pub writes: BTreeMap<Key, Option<Bytes>>,
     /// What each service that it writes for may keep; `None`: as much as it likes.
     pub quota: Option<Quota>,
+    /// What is appended to the logs, in this order: see [`Content::encode`](crate::event::Content::encode).
+    pub events: Vec<(Log, Bytes)>,
 }
 
 impl Effects {
@@ -59,7 +62,12 @@ impl Effects {
         let guards = self.reads.keys().map(|key| Self::size_of(key, None)).sum::<usize>()
             + self.keysets.keys().map(|set| set.prefix().len() + OVERHEAD).sum::<usize>();
         let writes: usize = self.writes.iter().map(|(key, new)| Self::size_of(key, new.as_ref())).sum();
-        guards + writes
+        guards + writes + self.events.iter().map(|(_, event)| event.len() + OVERHEAD).sum::<usize>()
+    }
+
+    /// Whether it changes nothing, whatever it has seen.
+    pub fn only_reads(&self) -> bool {
+        self.writes.is_empty() && self.events.is_empty()
     }
 
     /// What one key weighs in it: read, or written with this value.

@@ -10,6 +10,7 @@ use super::engine::Batch;
 use super::error::{CommitError, Stale, StoreError};
 use super::key::{Key, Keyset};
 use super::layout::{self, Head};
+use super::log::Position;
 use super::shared::Shared;
 use super::usage::{Usage, Usages};
 
@@ -50,7 +51,7 @@ impl<'a> Group<'a> {
         if let Some(stale) = self.stale(effects)? {
             return Err(CommitError::Conflict(stale));
         }
-        if effects.writes.is_empty() {
+        if effects.only_reads() {
             // it may have seen commits of this very group, so it waits for all of them
             return Ok(self.last);
         }
@@ -74,6 +75,10 @@ impl<'a> Group<'a> {
                 self.keysets.extend(key.keyset().map(|set| (set, sequence)));
             }
             self.heads.insert(key.clone(), head);
+        }
+        for (index, (log, event)) in (0..).zip(&effects.events) {
+            let key = Key::event(*log, Position { sequence, index });
+            layout::write(&mut self.batch, key.as_bytes(), sequence, event);
         }
         self.usages.extend(usages);
         self.last = sequence;

@@ -5,10 +5,9 @@
 //! | `0x01` | meta: what the store keeps about itself | name |
 //! | `0x02` | catalog | path, `service/orders` |
 //! | `0x10` | state of services | service, bucket, key |
-//! | `0x11` | outbox (reserved) | |
-//! | `0x12` | inbox (reserved) | |
+//! | `0x12` | inbox: what a subscription has handled | service, subscription, id of the event |
 //! | `0x13` | stored answers (reserved) | |
-//! | `0x14` | event log (reserved) | |
+//! | `0x14` | logs of events | log, sequence, index |
 //! | `0x7f` | chunks of large values, see [`super::layout`] | |
 //!
 //! A state key is `0x10 text(service) text(bucket) key`. `text` writes a zero byte as
@@ -17,19 +16,17 @@
 
 use std::fmt;
 
+use super::effects::Sequence;
+use super::log::{Log, Position};
 use crate::name::ServiceName;
 
 const META: u8 = 0x01;
 const CATALOG: u8 = 0x02;
 pub(super) const STATE: u8 = 0x10;
-/// Space of the events that wait to be sent. Nothing writes it yet.
-pub const OUTBOX: u8 = 0x11;
-/// Space of the marks of events that were handled. Nothing writes it yet.
-pub const INBOX: u8 = 0x12;
+const INBOX: u8 = 0x12;
 /// Space of answers stored by idempotency key. Nothing writes it yet.
 pub const ANSWERS: u8 = 0x13;
-/// Space of the embedded bus. Nothing writes it yet.
-pub const EVENT_LOG: u8 = 0x14;
+const EVENTS: u8 = 0x14;
 pub(super) const CHUNK: u8 = 0x7f;
 
 /// Ends a name. Sorts below the escape, so that `a` comes before `a\0b`.
@@ -57,6 +54,31 @@ impl Key {
     /// A record about the store itself or the host that owns it.
     pub fn meta(name: &str) -> Self {
         Self::plain(META, name)
+    }
+
+    /// The mark that a subscription of a service has handled an event.
+    pub fn inbox(service: &ServiceName, subscription: &str, event: &str) -> Self {
+        let mut bytes = vec![INBOX];
+        push_text(&mut bytes, service.as_str());
+        push_text(&mut bytes, subscription);
+        bytes.extend_from_slice(event.as_bytes());
+        Self(bytes.into())
+    }
+
+    /// An event in a log.
+    pub fn event(log: Log, at: Position) -> Self {
+        let mut bytes = vec![EVENTS, log.tag()];
+        bytes.extend_from_slice(&at.sequence.0.to_be_bytes());
+        bytes.extend_from_slice(&at.index.to_be_bytes());
+        Self(bytes.into())
+    }
+
+    /// Where in its log an event lies.
+    pub(super) fn position(&self) -> Option<Position> {
+        let (&EVENTS, rest) = self.0.split_first()? else { return None };
+        let (sequence, index) = rest.get(1..)?.split_first_chunk()?;
+        let index = u32::from_be_bytes(index.try_into().ok()?);
+        Some(Position { sequence: Sequence(u64::from_be_bytes(*sequence)), index })
     }
 
     /// What a service keeps, see [`super::usage`].

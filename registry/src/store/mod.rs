@@ -8,6 +8,7 @@
 //! | `committer`, `flusher` | the two threads: one makes commits visible, one durable |
 //! | `shared` | what both share with the readers: sequences, keysets, poison |
 //! | [`usage`](Usage) | what each service keeps, and what it may |
+//! | [`log`](Log) | events in the order of their commits |
 //! | `space` | refuses commits before the disk is full |
 //! | [`engine`] | what keeps the bytes: `sled` on disk, [`memory`] for tests |
 //!
@@ -35,6 +36,7 @@ mod flusher;
 mod group;
 mod key;
 mod layout;
+mod log;
 pub mod memory;
 mod open;
 mod read;
@@ -48,11 +50,12 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
 pub use self::effects::{Effects, KeyPage, Record, Sequence};
 pub use self::error::{CommitError, OpenError, Stale, StoreError};
-pub use self::key::{ANSWERS, EVENT_LOG, INBOX, Key, Keyset, OUTBOX};
+pub use self::key::{ANSWERS, Key, Keyset};
+pub use self::log::{Log, Logged, Position};
 pub use self::usage::{OverQuota, Quota, Usage};
 
 use self::committer::{Job, Message};
@@ -133,6 +136,16 @@ impl Store {
         read::scan(&self.0.shared, prefix)
     }
 
+    /// At most `limit` events of a log behind `after`, in order; `None`: from the first.
+    pub fn events(&self, log: Log, after: Option<Position>, limit: usize) -> Result<Vec<Logged>, StoreError> {
+        log::events(&self.0.shared, log, after, limit)
+    }
+
+    /// The sequence of the latest visible commit, to be followed: changes whenever a commit has become visible.
+    pub fn follow(&self) -> watch::Receiver<Sequence> {
+        self.0.shared.follow()
+    }
+
     /// Commits, and answers when the commit is visible, with the sequence to pass to
     /// [`Store::durable`]. The commit is handed over when the future is first polled and the
     /// queue has room; from then on it happens or conflicts even if the future is dropped.
@@ -141,7 +154,7 @@ impl Store {
     /// several are checked here unless commits keep coming between.
     pub async fn commit(&self, effects: Effects) -> Result<Sequence, CommitError> {
         self.health()?;
-        if effects.writes.is_empty()
+        if effects.only_reads()
             && let Some(outcome) = self.validate_here(&effects)?
         {
             return outcome;

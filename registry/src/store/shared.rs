@@ -29,6 +29,8 @@ pub(super) struct Shared {
     keysets: RwLock<Keysets>,
     usages: RwLock<Usages>,
     durable: watch::Sender<Sequence>,
+    /// As `applied`, for those who wait for it.
+    visible: watch::Sender<Sequence>,
     poison: OnceLock<String>,
     closed: AtomicBool,
 }
@@ -50,6 +52,7 @@ impl Shared {
             keysets: RwLock::new(Keysets { floor: last, raised: HashMap::new() }),
             usages: RwLock::new(usages),
             durable: watch::Sender::new(last),
+            visible: watch::Sender::new(last),
             poison: OnceLock::new(),
             closed: AtomicBool::new(false),
         }
@@ -76,6 +79,12 @@ impl Shared {
             self.keysets.write().unwrap_or_else(PoisonError::into_inner).raise(raised, last);
         }
         self.applied.store(last.0, SeqCst);
+        self.visible.send_replace(last);
+    }
+
+    /// Changes whenever commits have become visible.
+    pub(super) fn follow(&self) -> watch::Receiver<Sequence> {
+        self.visible.subscribe()
     }
 
     /// When a key of the set was last created or deleted, or something later.

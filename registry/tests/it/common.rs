@@ -8,8 +8,9 @@ use std::thread::Thread;
 
 use bytes::Bytes;
 use holm_registry::ServiceName;
+use holm_registry::event::Content;
 use holm_registry::store::memory::MemoryEngine;
-use holm_registry::store::{CommitError, Effects, Key, Keyset, Sequence, Store, StoreOptions};
+use holm_registry::store::{CommitError, Effects, Key, Keyset, Log, Sequence, Store, StoreOptions};
 use tempfile::TempDir;
 
 struct Unpark(Thread);
@@ -63,6 +64,23 @@ impl Unit {
     }
     pub(crate) fn delete(mut self, name: &str) -> Self {
         self.0.writes.insert(key(name), None);
+        self
+    }
+    /// Publishes an event whose source is `text`.
+    pub(crate) fn publish(mut self, text: &str) -> Self {
+        let content = Content {
+            subject: "orders.created".parse().unwrap(),
+            source: text.to_owned(),
+            kind: "orders.created".to_owned(),
+            time: 1,
+            content_type: None,
+            key: None,
+            correlation_id: "c".to_owned(),
+            traceparent: None,
+            headers: Vec::new(),
+            payload: Bytes::new(),
+        };
+        self.0.events.push((Log::Events, content.encode()));
         self
     }
     pub(crate) fn commit(self, store: &Store) -> Result<Sequence, CommitError> {

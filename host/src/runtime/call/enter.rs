@@ -103,7 +103,7 @@ async fn attempt(
     if matches!(results.first(), Some(Val::Result(Err(_)))) {
         return Ok(Returned { results, sequence: staged.highest, changed: left });
     }
-    let changed = left || !staged.effects.writes.is_empty();
+    let changed = left || !staged.effects.only_reads();
     let sequence = make_visible(revision.database(), staged, turn).await?;
     Ok(Returned { results, sequence, changed })
 }
