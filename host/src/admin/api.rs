@@ -1,9 +1,11 @@
 //! What travels between the admin API and its clients. Server and command line use the same
 //! types, so they cannot drift apart; times are RFC 3339 here and milliseconds inside.
 
+mod call;
 mod outside;
 mod token;
 
+pub use call::{Call, CallResult, Function};
 pub use outside::{OutsideCheck, OutsideInstance, OutsideService};
 pub use token::{MakeToken, NewToken, Token};
 

@@ -20,7 +20,7 @@ use super::consul;
 use super::extract::Asked;
 use super::server::AdminState;
 use crate::audit::{Action, Entry, Subject};
-use crate::services::{DeployComponent, DeploySet, Deployed};
+use crate::services::{Called, DeployComponent, DeploySet, Deployed, TypedCall};
 use crate::telemetry::random::{random_u128, write_hex};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -30,8 +30,11 @@ const MOST: usize = 10_000;
 const USUAL: usize = 100;
 
 /// What became known of a request on its way.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Notes(Arc<Mutex<Known>>);
+#[derive(Clone, Debug)]
+pub(super) struct Notes {
+    request: String,
+    known: Arc<Mutex<Known>>,
+}
 
 #[derive(Debug, Default)]
 struct Known {
@@ -44,6 +47,15 @@ struct Known {
 pub(super) struct Reason(pub(super) String);
 
 impl Notes {
+    fn new() -> Self {
+        Self { request: new_id(), known: Arc::default() }
+    }
+
+    /// The request's id, as in the log and in its answer.
+    pub(super) fn request(&self) -> &str {
+        &self.request
+    }
+
     /// Whose token it was.
     pub(super) fn by(&self, who: String) {
         self.known().who = Some(who);
@@ -65,13 +77,27 @@ impl Notes {
             let revision = Some(one.revision);
             match found {
                 Some(subject) => subject.revision = revision,
-                None => known.subjects.push(Subject { service: name, version, revision, digest, signed_by: None }),
+                None => known.subjects.push(Subject { service: name, version, revision, digest, ..Subject::default() }),
             }
         }
     }
 
+    /// What is to be called.
+    pub(super) fn calls(&self, call: &TypedCall) {
+        let (service, function) = (call.service.to_string(), format!("{} {}", call.interface, call.function));
+        let subject = Subject { service: Some(service), function: Some(function), ..Subject::default() };
+        self.known().subjects = vec![subject];
+    }
+
+    /// What has answered.
+    pub(super) fn called(&self, called: &Called) {
+        if let Some(subject) = self.known().subjects.first_mut() {
+            (subject.version, subject.revision) = (Some(called.version.to_string()), Some(called.revision));
+        }
+    }
+
     fn known(&self) -> std::sync::MutexGuard<'_, Known> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -85,12 +111,12 @@ fn subjects_now(set: &DeploySet) -> Vec<Subject> {
     let subject = |one: &crate::services::DeployOne| Subject {
         service: Some(one.name.to_string()),
         version: Some(one.version.to_string()),
-        revision: None,
         digest: match &one.component {
             DeployComponent::Stored(digest) => Some(digest.to_string()),
             DeployComponent::Bytes(bytes) => Some(holm_registry::Digest::of(bytes).to_string()),
         },
         signed_by: one.signature.map(|signature| signature.key.to_string()),
+        ..Subject::default()
     };
     set.services.iter().map(subject).collect()
 }
@@ -101,7 +127,8 @@ pub(super) async fn audit(State(state): State<AdminState>, mut request: Request,
     let Some((action, service)) = asked(request.method(), request.uri().path()) else {
         return next.run(request).await;
     };
-    let (notes, id) = (Notes::default(), new_id());
+    let notes = Notes::new();
+    let id = notes.request().to_owned();
     request.extensions_mut().insert(notes.clone());
     let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.to_string());
     let (log, tag) = (state.audit.clone(), id.clone());
@@ -139,6 +166,7 @@ fn asked(method: &Method, path: &str) -> Option<(Action, Option<String>)> {
     let action = match (method, kind, then) {
         (&Method::PUT, Some("services"), None) | (&Method::POST, Some("deployments"), None) => Action::Deploy,
         (&Method::POST, Some("services"), Some("rollback")) => Action::Rollback,
+        (&Method::POST, Some("services"), Some("call")) => Action::Call,
         (&Method::DELETE, Some("services"), None) => Action::Remove,
         _ => Action::Change,
     };
@@ -195,6 +223,7 @@ mod tests {
         assert_eq!(of(Method::PUT, "/api/services/users"), Some((Action::Deploy, users())));
         assert_eq!(of(Method::POST, "/api/deployments"), Some((Action::Deploy, None)));
         assert_eq!(of(Method::POST, "/api/services/users/rollback"), Some((Action::Rollback, users())));
+        assert_eq!(of(Method::POST, "/api/services/users/call"), Some((Action::Call, users())));
         assert_eq!(of(Method::DELETE, "/api/services/users"), Some((Action::Remove, users())));
         assert_eq!(of(Method::POST, "/anything/else"), Some((Action::Change, None)));
         assert_eq!(of(Method::PATCH, "/api/services/users"), Some((Action::Change, users())));

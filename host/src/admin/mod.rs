@@ -7,7 +7,7 @@
 //! | `token`, `tokens`, `guard` | who may ask at all, and for what? |
 //! | `audit` | who changed what? |
 //! | `extract`, `upload` | how does a request become checked values? |
-//! | `deploy`, `services`, `outside`, `components`, `logs`, `token_api`, `probes` | what does each path do? |
+//! | `deploy`, `call`, `services`, `outside`, `components`, `logs`, `token_api`, `probes` | what does each path do? |
 //! | `consul` | how do services that are not Wasm register, and find others? |
 //! | `document` | what is true of every path in the OpenAPI document? |
 //! | `server` | how do they become one router with its OpenAPI document, and a server? |
@@ -15,6 +15,7 @@
 
 pub mod api;
 mod audit;
+mod call;
 pub mod client;
 mod components;
 mod consul;

@@ -18,7 +18,7 @@ use utoipa_axum::routes;
 use super::api::Problem;
 use super::consul::{self, ConsulState};
 use super::tokens::Tokens;
-use super::{audit, components, deploy, document, guard, logs, outside, probes, services as look, token_api};
+use super::{audit, call, components, deploy, document, guard, logs, outside, probes, services as look, token_api};
 use crate::audit::AuditLog;
 use crate::discovery::Discovery;
 use crate::services::Services;
@@ -100,6 +100,8 @@ fn paths() -> OpenApiRouter<AdminState> {
         .routes(routes!(look::routes))
         .routes(routes!(deploy::rollback))
         .routes(routes!(deploy::post_deployment))
+        .routes(routes!(call::call))
+        .routes(routes!(call::functions))
         .routes(routes!(components::presence))
         .routes(routes!(components::inspect))
         .routes(routes!(logs::logs))
@@ -143,6 +145,8 @@ mod tests {
             ("/api/services/{name}/revisions", "get"),
             ("/api/services/{name}/rollback", "post"),
             ("/api/services/{name}/inspect", "get"),
+            ("/api/services/{name}/call", "post"),
+            ("/api/services/{name}/functions", "get"),
             ("/api/deployments", "post"),
             ("/api/components/{digest}", "get"),
             ("/api/inspect", "post"),

@@ -16,6 +16,7 @@
 mod ago;
 mod audit;
 mod build;
+mod call;
 mod check;
 mod compile_limits;
 mod compile_worker;
@@ -68,6 +69,7 @@ enum Command {
     Remove(remove::Args),
     Routes(routes::Args),
     Inspect(inspect::Args),
+    Call(call::Args),
     Logs(logs::Args),
     Audit(audit::Args),
     Token(token::Args),
@@ -123,6 +125,7 @@ fn run(command: Command, context: &Context) -> anyhow::Result<()> {
         Command::Remove(args) => client()?.block_on(args.run(context)),
         Command::Routes(args) => client()?.block_on(args.run(context)),
         Command::Inspect(args) => client()?.block_on(args.run(context)),
+        Command::Call(args) => client()?.block_on(args.run(context)),
         Command::Logs(args) => client()?.block_on(args.run(context)),
         Command::Audit(args) => client()?.block_on(args.run(context)),
         Command::Token(args) => client()?.block_on(args.run(context)),

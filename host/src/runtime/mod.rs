@@ -44,7 +44,7 @@ mod serve;
 mod slots;
 pub mod value;
 
-pub use call::{CallEntry, Ends, Interface, Line, Offer, Returned, Returning};
+pub use call::{CallEntry, Ends, Interface, Line, Offer, Offered, Returned, Returning, compatible};
 pub use compile::{CacheKey, Compiler, work as compile_worker};
 pub use explain::LimitLine;
 pub use inspect::{ImportLine, Inspection, inspect};

@@ -14,6 +14,7 @@ use tokio::time::timeout_at;
 use tokio_util::sync::CancellationToken;
 
 use super::call::{self, CallEntry, Interface, Offer, Returned};
+use super::commit::durable;
 use super::component::Linked;
 use super::explain::{self, LimitLine};
 use super::guest::Island;
@@ -178,6 +179,22 @@ impl Revision {
     ) -> Result<Returned, Fault> {
         let returned = call::enter(self, entry, interface, function, arguments).await;
         returned.inspect_err(|fault| self.count(fault))
+    }
+
+    /// Enters with a typed call from outside: what it saw and changed is durable when this returns.
+    ///
+    /// # Errors
+    /// A fault, counted and logged here.
+    pub async fn call_from_outside(
+        self: &Arc<Self>,
+        entry: &CallEntry,
+        interface: &str,
+        function: &Signature,
+        arguments: &[Val],
+    ) -> Result<Option<Val>, Fault> {
+        let Returned { results, sequence, .. } = self.call(entry, interface, function, arguments).await?;
+        durable(self.database(), sequence).await.inspect_err(|fault| self.count(fault))?;
+        Ok(results.into_iter().next())
     }
 
     /// What other services may call.

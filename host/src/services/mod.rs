@@ -3,6 +3,7 @@
 //! | file | question it answers |
 //! | --- | --- |
 //! | `api` | what the doors and the admin API may ask for, and what they get |
+//! | `call`, `lookup` | how does somebody outside call a function, and which one is meant |
 //! | `externals` | which names lead to services that are not Wasm (pure) |
 //! | `lifecycle` | what a deployment, a rollback or a removal changes (pure) |
 //! | `link` | which service answers an import, and whom a change would break |
@@ -25,10 +26,12 @@
 
 mod api;
 mod boot;
+mod call;
 mod externals;
 mod health;
 mod lifecycle;
 mod link;
+mod lookup;
 mod prepare;
 mod publish;
 mod vouch;
@@ -38,6 +41,8 @@ pub use api::{
     Lineage, RevisionStatus, ServedBy, ServiceInspection, ServiceStatus,
 };
 
+pub use call::{CallError, Called, TypedCall};
+pub use lookup::OfferedFunction;
 pub use vouch::Required;
 
 use std::collections::BTreeMap;

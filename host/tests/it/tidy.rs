@@ -30,7 +30,7 @@ const PARTS: &[(&str, &[&str])] = &[
         ],
     ),
     ("gateway", &["services", "discovery", "telemetry", "shutdown", "hop_by_hop", "fault", "body"]),
-    ("admin", &["services", "discovery", "config", "telemetry", "audit", "private_file", "shutdown", "body"]),
+    ("admin", &["services", "discovery", "config", "telemetry", "audit", "private_file", "shutdown", "fault", "body"]),
     ("services", &["signing", "mesh", "runtime", "state", "telemetry", "shutdown", "fault", "body"]),
     ("mesh", &["discovery", "runtime", "state", "telemetry", "shutdown", "hop_by_hop", "fault", "body"]),
     ("discovery", &["telemetry", "shutdown"]),

@@ -25,7 +25,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use serde::de::DeserializeOwned;
 
-use super::api::Token;
+use super::api::{Call, CallResult, Function, Token};
 use super::api::{
     Deployed, Inspection, MakeToken, NewToken, OutsideService, Plan, Problem, Revision, Rollback, Service,
 };
@@ -145,6 +145,18 @@ impl Client {
     /// Takes a service away.
     pub async fn remove(&self, service: &ServiceName, force: bool) -> Result<(), ClientError> {
         self.ask(Method::DELETE, &format!("/api/services/{service}?force={force}"), None).await.map(drop)
+    }
+
+    /// Calls a function of a service.
+    pub async fn call(&self, service: &ServiceName, call: &Call) -> Result<CallResult, ClientError> {
+        let json = serde_json::to_vec(call).map_err(ClientError::unreadable)?;
+        let body = Some(("application/json".to_owned(), body::full(json)));
+        self.send(Method::POST, &format!("/api/services/{service}/call"), body).await
+    }
+
+    /// The functions that a service offers to others.
+    pub async fn functions(&self, service: &ServiceName) -> Result<Vec<Function>, ClientError> {
+        self.get(&format!("/api/services/{service}/functions")).await
     }
 
     /// Asks about a component that need not be deployed.

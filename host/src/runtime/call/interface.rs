@@ -55,6 +55,12 @@ impl Offer {
         functions.get(function)
     }
 
+    /// The functions of one interface of exactly this name, by their names.
+    pub fn functions(&self, interface: &str) -> impl Iterator<Item = (&str, &Offered)> {
+        let functions = self.0.get(interface).into_iter().flatten();
+        functions.map(|(name, offered)| (name.as_str(), offered))
+    }
+
     /// Whether an interface, or a compatible version of it, is among these.
     pub fn has(&self, interface: &str) -> bool {
         self.compatible(interface).is_some()
