@@ -1,12 +1,30 @@
 //! How much of each article the shop has, and how much of it is promised to somebody.
 //!
 //! - `domain`: what may happen to a stock (pure)
-//! - `store`: where stocks are kept
+//! - `basket`: what is promised together (pure)
+//! - `store`: where stocks and reservations are kept
 //! - `api`: the routes
+//! - `calls`: the functions that other services call
 
 mod api;
+mod basket;
+mod calls;
 mod domain;
 mod store;
+
+mod bindings {
+    wit_bindgen::generate!({
+        path: "../../wit/shop-inventory-1.0.0",
+        inline: "
+            package shop:provider;
+
+            world inventory {
+                export shop:inventory/stock@1.0.0;
+            }
+        ",
+        generate_all,
+    });
+}
 
 use wasip2::exports::http::incoming_handler::Guest;
 use wasip2::http::types::{IncomingRequest, ResponseOutparam};
@@ -20,3 +38,4 @@ impl Guest for Inventory {
 }
 
 wasip2::http::proxy::export!(Inventory);
+bindings::export!(Inventory with_types_in bindings);

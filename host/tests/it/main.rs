@@ -47,6 +47,8 @@ mod refused;
 #[cfg(test)]
 mod restart;
 #[cfg(test)]
+mod shop;
+#[cfg(test)]
 mod supply;
 #[cfg(test)]
 mod swap;
