@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 use crate::admin::{self, AdminState, AdminToken, ConsulState, Listener, Tokens};
 use crate::audit::{Action, AuditLog, Entry};
 use crate::body::Body;
-use crate::config::{self, CompileLimits, HostConfig};
+use crate::config::{self, HostConfig};
 use crate::discovery::Discovery;
 use crate::fault::Fault;
 use crate::gateway::{Door, Gateway, Limits, bind};
@@ -88,7 +88,7 @@ impl App {
         let opened = open(&data, &config, token, &tasks).await?;
         let table = Arc::new(TableCell::new());
         let mesh = Mesh::new(Arc::clone(&table), system_lookup(), telemetry.metrics.clone());
-        let runtime = runtime(&data, config.compile, opened.store.clone(), mesh, &telemetry, &tasks)?;
+        let runtime = runtime(&data, &config, opened.store.clone(), mesh, &telemetry, &tasks)?;
         let gateway = gateway(&config, &telemetry);
         let doors = Doors { gateway: Arc::clone(&gateway), discovery: opened.discovery.clone(), table };
         let services = services(&config, opened.artifacts, opened.catalog, runtime, &telemetry, &tasks, doors);
@@ -224,15 +224,16 @@ async fn open(data: &DataDir, config: &HostConfig, token: AdminToken, tasks: &Ta
 
 fn runtime(
     data: &DataDir,
-    limits: CompileLimits,
+    config: &HostConfig,
     store: Store,
     mesh: Mesh,
     telemetry: &Telemetry,
     tasks: &Tasks,
 ) -> anyhow::Result<Runtime> {
     let key = CacheKey::load_or_create(&data.compile_key())?;
+    let limits = config.compile;
     let compiling = Compiling { cache: &data.compiled(), key, program: config::compiler(), limits };
-    let runtime = Runtime::new(compiling, store, Arc::new(mesh), telemetry.clone(), tasks.clone());
+    let runtime = Runtime::new(compiling, config.places, store, Arc::new(mesh), telemetry.clone(), tasks.clone());
     runtime.context("cannot start the engine")
 }
 

@@ -22,8 +22,8 @@ pub struct Linked {
     pub loaded: Arc<Loaded>,
     /// How HTTP requests enter, if they do.
     pub http: Option<HttpDoor>,
-    /// How many slots of the pooling allocator one instance takes.
-    pub slots: u32,
+    /// How many places of the pooling allocator one instance takes.
+    pub places: u32,
     /// Whether it can read or write state.
     pub uses_state: bool,
     /// How long its instances live unless the settings say otherwise.
@@ -105,10 +105,10 @@ impl Linked {
         if http.is_none() && loaded.offer().is_empty() {
             return Err(LinkError::NoDoor(exports.join(", ")));
         }
-        let slots = slots_needed(component, settings)?;
+        let places = places_needed(component, settings)?;
         let uses_state = names.iter().any(|name| name.starts_with("wasi:keyvalue/"));
         let default_isolation = default_isolation(&exports);
-        Ok(Self { pre, loaded: loaded.clone(), http, slots, uses_state, default_isolation })
+        Ok(Self { pre, loaded: loaded.clone(), http, places, uses_state, default_isolation })
     }
 
     /// The isolation that holds under these settings.
@@ -162,7 +162,7 @@ pub fn is_provided(name: &str) -> bool {
 }
 
 /// How many of the allocator's places one instance takes: nearly always one.
-fn slots_needed(component: &Component, settings: &Settings) -> Result<u32, LinkError> {
+fn places_needed(component: &Component, settings: &Settings) -> Result<u32, LinkError> {
     let Some(needed) = component.resources_required() else {
         return Err(LinkError::TooLarge("the component imports core modules, which Holm cannot give it".into()));
     };

@@ -9,7 +9,7 @@
 //! | `linker`, `capability` | what a guest may import |
 //! | `guest`, `invocation`, `limits`, `cpu` | what a store holds, whom it works for, what it may use |
 //! | `bulkhead`, `lineage` | who may enter, and who waits for whom |
-//! | `slots`, `pool` | with which instance |
+//! | `places`, `pool` | with which instance |
 //! | `serve`, `intake`, `answer`, `replay`, `commit` | a request's way through a guest, and the end of its unit of work |
 //! | `revision` | a component with its settings, ready to be entered |
 //! | `call`, `value` | typed calls, and the values that they pass |
@@ -37,11 +37,11 @@ mod linker;
 mod loaded;
 mod log;
 mod outbound;
+mod places;
 mod pool;
 mod replay;
 mod revision;
 mod serve;
-mod slots;
 pub mod value;
 
 pub use call::{CallEntry, Ends, Interface, Line, Offer, Offered, Returned, Returning, compatible};
@@ -72,7 +72,7 @@ use self::component::Linked;
 use self::guest::{Guest, Island};
 use self::loaded::InUse;
 use self::log::IslandLog;
-use self::slots::Slots;
+use self::places::{NoPlaces, Places};
 use crate::config::CompileLimits;
 use crate::shutdown::Tasks;
 use crate::telemetry::Telemetry;
@@ -84,7 +84,7 @@ pub struct Runtime {
     cache: CompileCache,
     in_use: InUse,
     compiler: Compiler,
-    slots: Arc<Slots>,
+    places: Arc<Places>,
     database: Database,
     outbound: Arc<dyn Outbound>,
     telemetry: Telemetry,
@@ -120,6 +120,15 @@ impl From<CompileError> for LoadError {
     }
 }
 
+impl From<NoPlaces> for LoadError {
+    fn from(error: NoPlaces) -> Self {
+        match error {
+            NoPlaces::InUse(_) => Self::Host(error.to_string()),
+            too_small => Self::Rejected(too_small.to_string()),
+        }
+    }
+}
+
 /// How components become code.
 pub struct Compiling<'a> {
     /// The folder of compiled code.
@@ -146,25 +155,26 @@ pub struct Identity {
 }
 
 impl Runtime {
-    /// Starts the engine. Compiled code is cached in a folder, marked with a key.
+    /// Starts the engine with this many places for instances. Compiled code is cached in a folder, marked with a key.
     ///
     /// # Errors
     /// When the engine cannot reserve its address space.
     pub fn new(
         compiling: Compiling<'_>,
+        places: u32,
         database: Database,
         outbound: Arc<dyn Outbound>,
         telemetry: Telemetry,
         tasks: Tasks,
     ) -> anyhow::Result<Self> {
-        let engine = engine::build()?;
+        let engine = engine::build(places)?;
         let linker = Arc::new(linker::build(&engine)?);
         let Compiling { cache, key, program, limits } = compiling;
         let cache = CompileCache::open(cache, &engine, key)?;
         let compiler = Compiler::new(&engine, program, limits, telemetry.metrics.compile().clone());
-        let slots = Slots::new(engine::pool::INSTANCES);
+        let places = Places::new(places, telemetry.metrics.places().clone());
         let in_use = InUse::default();
-        Ok(Self { linker, cache, in_use, compiler, slots, database, outbound, telemetry, tasks })
+        Ok(Self { linker, cache, in_use, compiler, places, database, outbound, telemetry, tasks })
     }
 
     /// The component if it is in use, else its compiled form from the cache, else compiled from the
@@ -241,7 +251,7 @@ impl Runtime {
             database: self.database.clone(),
             outbound: self.outbound.clone(),
         };
-        Ok(Revision::new(version, digest, linked, calls, island, self.slots.clone(), self.tasks.clone()))
+        Ok(Revision::new(version, digest, linked, calls, island, &self.places, self.tasks.clone())?)
     }
 
     fn links(&self, service: &ServiceName, settings: &Settings, calls: &[Bound]) -> Result<Vec<Link>, LoadError> {

@@ -20,9 +20,9 @@ use super::explain::{self, LimitLine};
 use super::guest::Island;
 use super::invocation::HttpEntry;
 use super::loaded::Loaded;
+use super::places::{NoPlaces, Places};
 use super::pool::Pool;
 use super::serve;
-use super::slots::Slots;
 use super::value::{Signature, Val};
 use crate::body::Body;
 use crate::fault::{Fault, FaultKind};
@@ -100,20 +100,23 @@ impl std::fmt::Debug for Revision {
 
 impl Revision {
     /// A revision without instances yet.
+    ///
+    /// # Errors
+    /// When the host is too small for another service.
     pub fn new(
         version: Version,
         digest: Digest,
         linked: Linked,
         calls: Vec<Bound>,
         island: Island,
-        slots: Arc<Slots>,
+        places: &Arc<Places>,
         tasks: Tasks,
-    ) -> Self {
+    ) -> Result<Self, NoPlaces> {
         let island = Arc::new(island);
         let in_flight =
             Arc::new(InFlight { metrics: island.metrics.clone(), count: AtomicU64::new(0), ended: Notify::new() });
-        let pool = Pool::new(linked, island.clone(), slots);
-        Self {
+        let pool = Pool::new(linked, island.clone(), places)?;
+        Ok(Self {
             version,
             digest,
             pool,
@@ -124,7 +127,7 @@ impl Revision {
             reruns: Arc::default(),
             health: Mutex::default(),
             calls,
-        }
+        })
     }
 
     /// Whose revision it is.
@@ -150,7 +153,7 @@ impl Revision {
     /// The limits in force.
     pub fn limits(&self) -> Vec<LimitLine> {
         let kept = self.database().usage(self.service());
-        explain::limits(self.settings(), self.metrics(), kept)
+        explain::limits(self.settings(), self.metrics(), kept, self.pool.places())
     }
 
     /// The isolation in force.

@@ -39,6 +39,8 @@ mod outgoing;
 #[cfg(test)]
 mod outside;
 #[cfg(test)]
+mod places;
+#[cfg(test)]
 mod process;
 #[cfg(test)]
 mod readme;

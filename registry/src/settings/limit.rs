@@ -68,11 +68,13 @@ pub enum Limit {
     Random,
     /// The host's: services that wait for each other in a row.
     CallDepth,
+    /// The host's: places for instances of all services.
+    Places,
 }
 
 impl Limit {
     /// All of them, in the order in which they are shown.
-    pub const ALL: [Self; 31] = [
+    pub const ALL: [Self; 32] = [
         Self::Memory,
         Self::TableElements,
         Self::Handles,
@@ -104,6 +106,7 @@ impl Limit {
         Self::Unit,
         Self::Random,
         Self::CallDepth,
+        Self::Places,
     ];
 
     /// The key in the manifest, below the service; of those of the host a plain name.
@@ -140,6 +143,7 @@ impl Limit {
             Self::Unit => "unit-of-work",
             Self::Random => "random",
             Self::CallDepth => "call-depth",
+            Self::Places => "places",
         }
     }
 
@@ -177,6 +181,7 @@ impl Limit {
             Self::Unit => "a unit of work is held in memory until it commits, and then blocks the readers",
             Self::Random => "a key is 64 bytes; much more only makes the host allocate",
             Self::CallDepth => "a longer chain is a mistake nearly always, and each link holds an instance",
+            Self::Places => "each service keeps room for one instance, so that no other can take the last",
         }
     }
 }
@@ -216,7 +221,8 @@ impl Settings {
             | Limit::Batch
             | Limit::Unit
             | Limit::Random
-            | Limit::CallDepth => return None,
+            | Limit::CallDepth
+            | Limit::Places => return None,
         })
     }
 }

@@ -7,6 +7,7 @@
 //! | `route` | what did clients outside see, by route? |
 //! | `outgoing` | what were services denied on their way to the outside? |
 //! | `compile` | what did compiling take, and what was refused? |
+//! | `places` | how much room do instances take, and is kept for them? |
 //! | `process` | what does the process itself use? |
 //!
 //! Labels are looked up when a revision goes live or a route is published, not for each request:
@@ -17,6 +18,7 @@
 mod calls;
 mod compile;
 mod outgoing;
+mod places;
 mod process;
 mod revision;
 mod route;
@@ -32,6 +34,7 @@ use prometheus_client::registry::Registry;
 
 pub use calls::{CallMetrics, CallOutcome};
 pub use compile::CompileMetrics;
+pub use places::PlaceMetrics;
 pub use revision::RevisionMetrics;
 pub use route::RouteMetrics;
 
@@ -43,6 +46,7 @@ pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; cha
 pub struct Metrics {
     registry: Registry,
     compile: CompileMetrics,
+    places: PlaceMetrics,
     process: process::Process,
     revisions: revision::Families,
     routes: route::Series,
@@ -67,6 +71,7 @@ impl Metrics {
     pub fn new() -> Self {
         let mut registry = Registry::default();
         let compile = CompileMetrics::register(&mut registry);
+        let places = PlaceMetrics::register(&mut registry);
         let process = process::Process::register(&mut registry);
         let revisions = revision::Families::register(&mut registry);
         let routes = route::Series::register(&mut registry);
@@ -74,7 +79,7 @@ impl Metrics {
         let swaps = Family::default();
         registry.register("holm_swaps", "Revisions that went live in place of another", swaps.clone());
         let (live, published, called) = Default::default();
-        Self { registry, compile, process, revisions, routes, calls, swaps, live, published, called }
+        Self { registry, compile, places, process, revisions, routes, calls, swaps, live, published, called }
     }
 
     /// The numbers of one revision. Fetch them once, when the revision is made.
@@ -87,6 +92,11 @@ impl Metrics {
     /// The numbers of the compiler.
     pub fn compile(&self) -> &CompileMetrics {
         &self.compile
+    }
+
+    /// The numbers of the places for instances.
+    pub fn places(&self) -> &PlaceMetrics {
+        &self.places
     }
 
     /// The numbers of one gateway rule: its pattern and the service it leads to. Fetch them once,
