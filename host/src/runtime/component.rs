@@ -10,6 +10,7 @@ use wasmtime_wasi_http::{p2, p3};
 
 use super::call::{self, Link, compatible};
 use super::engine::pool;
+use super::event::EventDoor;
 use super::guest::Guest;
 use super::linker::PROVIDED;
 use super::loaded::Loaded;
@@ -22,6 +23,8 @@ pub struct Linked {
     pub loaded: Arc<Loaded>,
     /// How HTTP requests enter, if they do.
     pub http: Option<HttpDoor>,
+    /// How events enter, if they do.
+    pub events: Option<EventDoor>,
     /// How many places of the pooling allocator one instance takes.
     pub places: u32,
     /// Whether it can read or write state.
@@ -49,7 +52,7 @@ pub enum LinkError {
     Unfit(String),
     /// Nothing could reach the service.
     #[error(
-        "the component exports neither wasi:http/incoming-handler (0.2) nor wasi:http/handler (0.3) nor an interface of its own, so nothing can reach it; it exports: {0}"
+        "the component exports neither wasi:http/incoming-handler (0.2) nor wasi:http/handler (0.3) nor a handler of events nor an interface of its own, so nothing can reach it; it exports: {0}"
     )]
     NoDoor(String),
     /// It asks for more than its settings or the host allow.
@@ -102,13 +105,14 @@ impl Linked {
         let pre = own.instantiate_pre(component).map_err(unfit)?;
         let exports = export_names(component);
         let http = HttpDoor::find(&pre);
-        if http.is_none() && loaded.offer().is_empty() {
+        let events = EventDoor::find(&pre);
+        if http.is_none() && events.is_none() && loaded.offer().is_empty() {
             return Err(LinkError::NoDoor(exports.join(", ")));
         }
         let places = places_needed(component, settings)?;
         let uses_state = names.iter().any(|name| name.starts_with("wasi:keyvalue/"));
         let default_isolation = default_isolation(&exports);
-        Ok(Self { pre, loaded: loaded.clone(), http, places, uses_state, default_isolation })
+        Ok(Self { pre, loaded: loaded.clone(), http, events, places, uses_state, default_isolation })
     }
 
     /// The isolation that holds under these settings.
@@ -126,12 +130,16 @@ impl HttpDoor {
     }
 }
 
-/// A guest with nothing but a 0.2 `incoming-handler` was built for a fresh store each time;
-/// one that exports an interface of its own, or 0.3 HTTP, was not.
+/// Exports of guests that were built for a fresh store each time.
+const FRESH: [&str; 2] = ["wasi:http/incoming-handler@0.2", "wasmcloud:messaging/handler@"];
+
+/// A guest with nothing but a 0.2 `incoming-handler` or a handler of wasmCloud's was built for a fresh store each
+/// time; one that exports `holm:events`, an interface of its own, or 0.3 HTTP, was not.
 pub fn default_isolation(exports: &[String]) -> Isolation {
-    let has = |start: &str| exports.iter().any(|name| name.starts_with(start));
-    let own_interface = exports.iter().any(|name| !name.starts_with("wasi:"));
-    match has("wasi:http/incoming-handler@0.2") && !has("wasi:http/handler@") && !own_interface {
+    let fresh = |name: &String| FRESH.iter().any(|start| name.starts_with(start));
+    let lasting =
+        |name: &String| !fresh(name) && (!name.starts_with("wasi:") || name.starts_with("wasi:http/handler@"));
+    match exports.iter().any(fresh) && !exports.iter().any(lasting) {
         true => Isolation::Invocation,
         false => Isolation::Reuse,
     }
@@ -202,6 +210,19 @@ mod tests {
         assert!(is_provided("wasi:keyvalue/store@0.2.0-draft2"));
         assert!(!is_provided("wasi:keyvalue/store@0.2.0-draft3"));
         assert!(!is_provided("wasi:keyvalue/store@0.2.0"));
+    }
+
+    #[test]
+    fn a_guest_is_reused_that_was_built_for_a_fresh_store() {
+        let isolation =
+            |exports: &[&str]| default_isolation(&exports.iter().map(|&name| name.into()).collect::<Vec<_>>());
+        for fresh in [&["wasi:http/incoming-handler@0.2.3"][..], &["wasmcloud:messaging/handler@0.2.0"]] {
+            assert_eq!(isolation(fresh), Isolation::Invocation, "{fresh:?}");
+            for more in ["holm:events/handler@0.1.0", "wasi:http/handler@0.3.0", "shop:inventory/stock@1.0.0"] {
+                assert_eq!(isolation(&[fresh, &[more]].concat()), Isolation::Reuse, "{more}");
+            }
+        }
+        assert_eq!(isolation(&["holm:events/handler@0.1.0", "wasi:cli/run@0.2.0"]), Isolation::Reuse);
     }
 
     #[test]

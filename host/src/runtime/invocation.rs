@@ -8,6 +8,7 @@ use holm_registry::ServiceName;
 
 use super::call::CallEntry;
 use super::cpu::CpuMeter;
+use super::event::EventEntry;
 use super::lineage::Lineage;
 use crate::fault::Fault;
 use crate::state::{Staged, UnitOfWork};
@@ -58,6 +59,11 @@ impl Invocation {
 
     /// A new invocation for a typed call, with an empty unit of work.
     pub fn for_call(entry: &CallEntry, deadline: Instant, cpu: CpuMeter) -> Self {
+        Self::of(entry.request_id.clone(), entry.trace, entry.lineage.clone(), deadline, cpu)
+    }
+
+    /// A new invocation for the delivery of an event, with an empty unit of work.
+    pub fn for_event(entry: &EventEntry, deadline: Instant, cpu: CpuMeter) -> Self {
         Self::of(entry.request_id.clone(), entry.trace, entry.lineage.clone(), deadline, cpu)
     }
 

@@ -11,7 +11,9 @@
 //! | `bulkhead`, `lineage` | who may enter, and who waits for whom |
 //! | `places`, `pool` | with which instance |
 //! | `serve`, `intake`, `answer`, `replay`, `commit` | a request's way through a guest, and the end of its unit of work |
+//! | `run` | an instance taken, run to its end and given back, for calls and events |
 //! | `revision` | a component with its settings, ready to be entered |
+//! | `event` | events, and what becomes of them |
 //! | `call`, `value` | typed calls, and the values that they pass |
 //! | `outbound` | the one way off an island |
 //! | `explain` | which limits are in force, and why |
@@ -26,6 +28,7 @@ mod compile;
 mod component;
 mod cpu;
 mod engine;
+mod event;
 mod explain;
 mod guest;
 mod inspect;
@@ -41,11 +44,13 @@ mod places;
 mod pool;
 mod replay;
 mod revision;
+mod run;
 mod serve;
 pub mod value;
 
 pub use call::{CallEntry, Ends, Interface, Line, Offer, Offered, Returned, Returning, compatible};
 pub use compile::{CacheKey, Compiler, work as compile_worker};
+pub use event::{EventEntry, Handled, mark};
 pub use explain::LimitLine;
 pub use inspect::{ImportLine, Inspection, inspect};
 pub use invocation::HttpEntry;

@@ -14,6 +14,7 @@ use super::bulkhead::{Bulkhead, Permit};
 use super::call::Offer;
 use super::component::{HttpDoor, Linked};
 use super::cpu::{CpuMeter, Metered};
+use super::event::EventEntrance;
 use super::guest::{Guest, Island};
 use super::invocation::Invocation;
 use super::limits::fault_of;
@@ -28,6 +29,8 @@ pub struct Instance {
     pub store: Store<Guest>,
     /// How HTTP requests enter, if they do.
     pub http: Option<HttpEntrance>,
+    /// How events enter, if they do.
+    pub events: Option<EventEntrance>,
     /// Where calls find their functions.
     pub exports: wasmtime::component::Instance,
     uses: u32,
@@ -42,6 +45,13 @@ pub enum HttpEntrance {
     P2(p2::bindings::Proxy),
     /// `wasi:http/handler@0.3.x`.
     P3(p3::bindings::Service),
+}
+
+/// Where one enters an instance.
+struct Doors {
+    exports: wasmtime::component::Instance,
+    http: Option<HttpEntrance>,
+    events: Option<EventEntrance>,
 }
 
 /// Counts an instance for as long as it lives.
@@ -113,6 +123,11 @@ impl Pool {
     /// Whether HTTP requests can enter.
     pub fn takes_http(&self) -> bool {
         self.linked.http.is_some()
+    }
+
+    /// Whether events can enter.
+    pub fn takes_events(&self) -> bool {
+        self.linked.events.is_some()
     }
 
     /// Whether the component can read or write state.
@@ -259,7 +274,7 @@ impl Pool {
         let mut store = Store::new(self.linked.pre.engine(), Guest::new(self.island.clone(), meter.clone()));
         arm(&mut store, &self.island.settings);
         let making = Metered::new(meter, Box::pin(self.instantiate(&mut store)));
-        let (exports, http) = match timeout_at(deadline, making).await {
+        let Doors { exports, http, events } = match timeout_at(deadline, making).await {
             Ok(Ok(made)) => made,
             Ok(Err(error)) => return Err(start_fault(&mut store, &error)),
             Err(_) => {
@@ -269,20 +284,22 @@ impl Pool {
         store.data_mut().limiter.made();
         self.island.metrics.instance_made();
         let alive = Alive(self.island.clone());
-        Ok(Instance { store, http, exports, uses: 0, idle_since: StdInstant::now(), _alive: alive, place })
+        let idle_since = StdInstant::now();
+        Ok(Instance { store, http, events, exports, uses: 0, idle_since, _alive: alive, place })
     }
 
-    async fn instantiate(
-        &self,
-        store: &mut Store<Guest>,
-    ) -> wasmtime::Result<(wasmtime::component::Instance, Option<HttpEntrance>)> {
+    async fn instantiate(&self, store: &mut Store<Guest>) -> wasmtime::Result<Doors> {
         let instance = self.linked.pre.instantiate_async(&mut *store).await?;
         let http = match &self.linked.http {
             Some(HttpDoor::P2(indices)) => Some(HttpEntrance::P2(indices.load(&mut *store, &instance)?)),
             Some(HttpDoor::P3(indices)) => Some(HttpEntrance::P3(indices.load(&mut *store, &instance)?)),
             None => None,
         };
-        Ok((instance, http))
+        let events = match &self.linked.events {
+            Some(door) => Some(door.load(&mut *store, &instance)?),
+            None => None,
+        };
+        Ok(Doors { exports: instance, http, events })
     }
 }
 

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use holm_registry::event::Event;
 use holm_registry::settings::{Isolation, Settings};
 use holm_registry::store::Store as Database;
 use holm_registry::{Digest, ServiceName};
@@ -16,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use super::call::{self, CallEntry, Interface, Offer, Returned};
 use super::commit::durable;
 use super::component::Linked;
+use super::event::{self, EventEntry, Handled};
 use super::explain::{self, LimitLine};
 use super::guest::Island;
 use super::invocation::HttpEntry;
@@ -200,6 +202,14 @@ impl Revision {
         Ok(results.into_iter().next())
     }
 
+    /// Enters with an event.
+    ///
+    /// # Errors
+    /// A fault, counted and logged here: the event is to come again.
+    pub async fn event(self: &Arc<Self>, entry: &EventEntry, event: &Event) -> Result<Handled, Fault> {
+        event::enter(self, entry, event).await.inspect_err(|fault| self.count(fault))
+    }
+
     /// What other services may call.
     pub fn offer(&self) -> &Offer {
         self.pool.offer()
@@ -213,6 +223,11 @@ impl Revision {
     /// Whether HTTP requests can enter.
     pub fn takes_http(&self) -> bool {
         self.pool.takes_http()
+    }
+
+    /// Whether events can enter.
+    pub fn takes_events(&self) -> bool {
+        self.pool.takes_events()
     }
 
     /// What it calls of other services.
@@ -297,8 +312,13 @@ impl Revision {
         self.count(fault);
     }
 
+    /// A line of the host's in the service's log.
+    pub(super) fn log(&self, level: LogLevel, context: &str, text: &str) {
+        self.island.log.write(LogSource::Host, level, context, text);
+    }
+
     fn count(&self, fault: &Fault) {
         self.island.metrics.fault(fault);
-        self.island.log.write(LogSource::Host, LogLevel::Error, "fault", &fault.to_string());
+        self.log(LogLevel::Error, "fault", &fault.to_string());
     }
 }

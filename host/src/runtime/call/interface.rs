@@ -12,7 +12,7 @@ use crate::runtime::component::is_provided;
 use crate::runtime::value::{CannotCross, Signature};
 
 /// Names that are the platform's: never another service's.
-const PLATFORM: [&str; 2] = ["wasi:", "holm:"];
+const PLATFORM: [&str; 3] = ["wasi:", "holm:", "wasmcloud:messaging/"];
 
 /// An interface that a component imports from another service.
 #[derive(Clone, Debug)]
