@@ -10,7 +10,7 @@
 //! | `guest`, `invocation`, `limits`, `cpu` | what a store holds, whom it works for, what it may use |
 //! | `bulkhead`, `lineage` | who may enter, and who waits for whom |
 //! | `slots`, `pool` | with which instance |
-//! | `serve`, `intake`, `answer`, `replay`, `commit` | a request's way through a guest, and the end of its unit of work |
+//! | `serve`, `intake`, `answer`, `commit` | a request's way through a guest, and the end of its unit of work |
 //! | `revision` | a component with its settings, ready to be entered |
 //! | `call`, `value` | typed calls, and the values that they pass |
 //! | `outbound` | the one way off an island |
@@ -38,7 +38,6 @@ mod loaded;
 mod log;
 mod outbound;
 mod pool;
-mod replay;
 mod revision;
 mod serve;
 mod slots;
@@ -51,7 +50,7 @@ pub use inspect::{ImportLine, Inspection, inspect};
 pub use invocation::HttpEntry;
 pub use lineage::Lineage;
 pub use loaded::Loaded;
-pub use outbound::{Answer, Outbound, OutboundError, Terms};
+pub use outbound::{Answer, Outbound, OutboundError, Terms, Upstream};
 pub use revision::{Bound, Revision};
 
 use std::collections::BTreeSet;
@@ -69,7 +68,7 @@ use wasmtime::component::Linker;
 use self::call::Link;
 use self::compile::{CompileCache, CompileError};
 use self::component::Linked;
-use self::guest::{Guest, Island};
+use self::guest::{Guest, Island, Upstreams};
 use self::loaded::InUse;
 use self::log::IslandLog;
 use self::slots::Slots;
@@ -227,6 +226,7 @@ impl Runtime {
     ) -> Result<Revision, LoadError> {
         let Identity { service, revision, version, digest } = identity;
         let links = self.links(&service, &settings, &calls)?;
+        let upstreams = self.upstreams(&service, &settings);
         let linked = Linked::new(&self.linker, component, &settings, &links)
             .map_err(|error| LoadError::Rejected(error.to_string()))?;
         let limit = settings.limits.log_rate.as_u64();
@@ -240,8 +240,17 @@ impl Runtime {
             settings: Arc::new(settings),
             database: self.database.clone(),
             outbound: self.outbound.clone(),
+            upstreams,
         };
         Ok(Revision::new(version, digest, linked, calls, island, self.slots.clone(), self.tasks.clone()))
+    }
+
+    fn upstreams(&self, caller: &ServiceName, settings: &Settings) -> Upstreams {
+        let upstream = |service: &ServiceName| {
+            let rules = settings.call_rules(&CallTarget::Upstream(service.clone()));
+            (service.clone(), self.outbound.upstream(caller, service, rules))
+        };
+        settings.grants.services.iter().map(upstream).collect()
     }
 
     fn links(&self, service: &ServiceName, settings: &Settings, calls: &[Bound]) -> Result<Vec<Link>, LoadError> {

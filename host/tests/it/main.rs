@@ -52,3 +52,5 @@ mod supply;
 mod swap;
 #[cfg(test)]
 mod tidy;
+#[cfg(test)]
+mod upstreams;

@@ -22,7 +22,7 @@ fn deploy(host: &Host, service: &str, grants: &[&str], more: &str) {
 }
 
 /// Lets a service ask for a URL, with further parameters of the fixture.
-async fn ask(client: &Client, service: &str, parameters: &[(&str, &str)]) -> String {
+pub(crate) async fn ask(client: &Client, service: &str, parameters: &[(&str, &str)]) -> String {
     let mut path = format!("/{service}/?");
     for (name, value) in parameters {
         write!(path, "{name}=").unwrap();
