@@ -39,7 +39,7 @@ async fn get(client: &Client, url: &str) -> String {
 }
 
 /// A number of `/metrics`, 0 if it is not there.
-async fn metric(host: &Host, series: &str) -> u64 {
+pub(crate) async fn metric(host: &Host, series: &str) -> u64 {
     let admin = Client::new(&host.admin);
     let bearer = format!("Bearer {}", host.token());
     let answer = admin.try_send_with(http::Method::GET, "/metrics", &[("authorization", &bearer)], "").await.unwrap();
