@@ -26,7 +26,7 @@ use crate::config::{self, HostConfig};
 use crate::discovery::Discovery;
 use crate::fault::Fault;
 use crate::gateway::{Door, Gateway, Limits, bind};
-use crate::mesh::{Mesh, system_lookup};
+use crate::mesh::{Mesh, OutsideServices, system_lookup};
 use crate::runtime::{CacheKey, Compiling, Revision, Runtime};
 use crate::services::{DeployError, DeploySet, HttpEntry, Parts, Required, Services, Table};
 use crate::shutdown::{Shutdown, Signals, Tasks};
@@ -60,10 +60,21 @@ pub struct Addresses {
 }
 
 type Answer = std::pin::Pin<Box<dyn Future<Output = Result<Response<Body>, Fault>> + Send>>;
-type ServiceGateway = Gateway<fn(Arc<Table>, HttpEntry, Request<Body>) -> Answer, Arc<Table>>;
+type ServiceGateway = Gateway<fn(Behind, HttpEntry, Request<Body>) -> Answer, Behind>;
 
-fn call_service(table: Arc<Table>, entry: HttpEntry, request: Request<Body>) -> Answer {
-    Box::pin(async move { Services::http(&table, &entry, request).await })
+/// What the rules of the gateway lead to: services of this host, and those that are not Wasm.
+#[derive(Clone)]
+struct Behind {
+    table: Arc<Table>,
+    outside: OutsideServices,
+}
+
+fn call_service(behind: Behind, entry: HttpEntry, request: Request<Body>) -> Answer {
+    Box::pin(async move {
+        let Behind { table, outside } = behind;
+        let is_outside = !table.services.contains_key(&entry.service) && outside.knows(&entry.service);
+        if is_outside { outside.http(&entry, request).await } else { Services::http(&table, &entry, request).await }
+    })
 }
 
 impl App {
@@ -87,10 +98,11 @@ impl App {
         let tasks = Tasks::new();
         let opened = open(&data, &config, token, &tasks).await?;
         let table = Arc::new(TableCell::new());
-        let mesh = Mesh::new(Arc::clone(&table), system_lookup(), telemetry.metrics.clone());
+        let mesh = Mesh::new(Arc::clone(&table), opened.discovery.clone(), system_lookup(), telemetry.metrics.clone());
+        let outside = mesh.outside().clone();
         let runtime = runtime(&data, &config, opened.store.clone(), mesh, &telemetry, &tasks)?;
-        let gateway = gateway(&config, &telemetry);
-        let doors = Doors { gateway: Arc::clone(&gateway), discovery: opened.discovery.clone(), table };
+        let gateway = gateway(&config, &telemetry, outside.clone());
+        let doors = Doors { gateway: Arc::clone(&gateway), discovery: opened.discovery.clone(), outside, table };
         let services = services(&config, opened.artifacts, opened.catalog, runtime, &telemetry, &tasks, doors);
         services.boot().await;
         let stop = CancellationToken::new();
@@ -247,8 +259,8 @@ fn limits(config: &HostConfig) -> Limits {
     Limits { body: config.body_limit.as_u64(), drain: config.drain, ..Limits::default() }
 }
 
-fn gateway(config: &HostConfig, telemetry: &Telemetry) -> Arc<ServiceGateway> {
-    let empty = Arc::new(Table::empty());
+fn gateway(config: &HostConfig, telemetry: &Telemetry, outside: OutsideServices) -> Arc<ServiceGateway> {
+    let empty = Behind { table: Arc::new(Table::empty()), outside };
     Arc::new(Gateway::new(limits(config), call_service, empty, telemetry.metrics.clone(), None))
 }
 
@@ -256,6 +268,7 @@ fn gateway(config: &HostConfig, telemetry: &Telemetry) -> Arc<ServiceGateway> {
 struct Doors {
     gateway: Arc<ServiceGateway>,
     discovery: Discovery,
+    outside: OutsideServices,
     table: Arc<TableCell<Revision>>,
 }
 
@@ -284,7 +297,8 @@ fn services(
         Box::new(move |table| {
             doors.discovery.set_externals(&table.externals);
             // ties are refused before a table is made, so this is a mistake of ours
-            if let Err(ties) = doors.gateway.publish(&table.routes, Arc::clone(table)) {
+            let behind = Behind { table: Arc::clone(table), outside: doors.outside.clone() };
+            if let Err(ties) = doors.gateway.publish(&table.routes, behind) {
                 tracing::error!(?ties, "the gateway keeps its old rules");
             }
         }),

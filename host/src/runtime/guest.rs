@@ -1,5 +1,6 @@
 //! What a store holds: the island's shared part and the one invocation under way.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use holm_registry::ServiceName;
@@ -16,9 +17,12 @@ use super::cpu::CpuMeter;
 use super::invocation::Invocation;
 use super::limits::{MAX_RANDOM, StoreLimiter};
 use super::log::IslandLog;
-use super::outbound::Outbound;
+use super::outbound::{Outbound, Upstream};
 use crate::telemetry::logs::LogSource;
 use crate::telemetry::metrics::RevisionMetrics;
+
+/// The services that a revision may ask by their names.
+pub type Upstreams = BTreeMap<ServiceName, Arc<dyn Upstream>>;
 
 /// What all stores of one revision share.
 pub struct Island {
@@ -36,6 +40,8 @@ pub struct Island {
     pub metrics: Arc<RevisionMetrics>,
     /// The one way off the island.
     pub outbound: Arc<dyn Outbound>,
+    /// The ways to other services that are granted.
+    pub upstreams: Upstreams,
     /// Who may be on that way now: `limits.outgoing`.
     pub outgoing: Arc<Semaphore>,
 }

@@ -10,7 +10,7 @@
 //! | `guest`, `invocation`, `limits`, `cpu` | what a store holds, whom it works for, what it may use |
 //! | `bulkhead`, `lineage` | who may enter, and who waits for whom |
 //! | `places`, `pool` | with which instance |
-//! | `serve`, `intake`, `answer`, `replay`, `commit` | a request's way through a guest, and the end of its unit of work |
+//! | `serve`, `intake`, `answer`, `commit` | a request's way through a guest, and the end of its unit of work |
 //! | `run` | an instance taken, run to its end and given back, for calls and events |
 //! | `revision` | a component with its settings, ready to be entered |
 //! | `event` | events, and what becomes of them |
@@ -42,7 +42,6 @@ mod log;
 mod outbound;
 mod places;
 mod pool;
-mod replay;
 mod revision;
 mod run;
 mod serve;
@@ -56,7 +55,7 @@ pub use inspect::{ImportLine, Inspection, inspect};
 pub use invocation::HttpEntry;
 pub use lineage::Lineage;
 pub use loaded::Loaded;
-pub use outbound::{Answer, Outbound, OutboundError, Terms};
+pub use outbound::{Answer, Outbound, OutboundError, Terms, Upstream};
 pub use revision::{Bound, Revision};
 
 use std::collections::BTreeSet;
@@ -74,7 +73,7 @@ use wasmtime::component::Linker;
 use self::call::Link;
 use self::compile::{CompileCache, CompileError};
 use self::component::Linked;
-use self::guest::{Guest, Island};
+use self::guest::{Guest, Island, Upstreams};
 use self::loaded::InUse;
 use self::log::IslandLog;
 use self::places::{NoPlaces, Places};
@@ -242,6 +241,7 @@ impl Runtime {
     ) -> Result<Revision, LoadError> {
         let Identity { service, revision, version, digest } = identity;
         let links = self.links(&service, &settings, &calls)?;
+        let upstreams = self.upstreams(&service, &settings);
         let linked = Linked::new(&self.linker, component, &settings, &links)
             .map_err(|error| LoadError::Rejected(error.to_string()))?;
         let limit = settings.limits.log_rate.as_u64();
@@ -255,8 +255,17 @@ impl Runtime {
             settings: Arc::new(settings),
             database: self.database.clone(),
             outbound: self.outbound.clone(),
+            upstreams,
         };
         Ok(Revision::new(version, digest, linked, calls, island, &self.places, self.tasks.clone())?)
+    }
+
+    fn upstreams(&self, caller: &ServiceName, settings: &Settings) -> Upstreams {
+        let upstream = |service: &ServiceName| {
+            let rules = settings.call_rules(&CallTarget::Upstream(service.clone()));
+            (service.clone(), self.outbound.upstream(caller, service, rules))
+        };
+        settings.grants.services.iter().map(upstream).collect()
     }
 
     fn links(&self, service: &ServiceName, settings: &Settings, calls: &[Bound]) -> Result<Vec<Link>, LoadError> {

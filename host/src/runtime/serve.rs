@@ -31,9 +31,8 @@ use super::intake::{IntakeBody, check_announced};
 use super::invocation::{HttpEntry, Invocation};
 use super::limits::fault_of;
 use super::pool::{HttpEntrance, Instance};
-use super::replay::Replay;
 use super::revision::{Revision, Turn};
-use crate::body::Body;
+use crate::body::{Body, Replay};
 use crate::fault::{Fault, FaultKind};
 use crate::state::Staged;
 
@@ -102,13 +101,13 @@ pub async fn serve(
         let invocation = new_invocation(revision, entry, deadline);
         return attempt(revision, invocation, request, None).await;
     }
-    let (mut request, mut replay) = Replay::of(request);
+    let (mut request, replay) = Replay::of(request);
     let mut turn = None;
     for _ in 0..RERUNS {
         let invocation = new_invocation(revision, entry, deadline);
         match attempt(revision, invocation.clone(), request, turn).await {
             Err(fault) if fault.kind == FaultKind::Conflict && invocation.can_run_again() => match replay.again() {
-                Some(again) => (request, replay) = Replay::of(again),
+                Some(again) => request = again,
                 None => return Err(fault),
             },
             other => return other,

@@ -97,7 +97,7 @@ async fn a_swap_of_the_provider_loses_a_call() {
         }
         added
     });
-    for version in 1..=10 {
+    for version in 1..=20 {
         let (version, isolation) = (format!("2.{version}.0"), if version % 2 == 0 { "reuse" } else { "invocation" });
         let arguments = ["deploy", &ledger, "--service", "ledger", "--version", &version, "--isolation", isolation];
         host.done(&arguments);

@@ -19,6 +19,8 @@ mod discovery;
 #[cfg(test)]
 mod door;
 #[cfg(test)]
+mod faults;
+#[cfg(test)]
 mod fixtures;
 #[cfg(test)]
 mod fuzz;
@@ -56,3 +58,5 @@ mod supply;
 mod swap;
 #[cfg(test)]
 mod tidy;
+#[cfg(test)]
+mod upstreams;

@@ -1,9 +1,13 @@
 //! The shop as its manifest deploys it: orders that call the inventory.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use http::Method;
+use tokio::task::JoinSet;
 
 use crate::client::{Answer, Client};
-use crate::process::Host;
+use crate::process::{Host, component};
 
 /// The shop's manifest.
 const SHOP: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/shop/holm.toml");
@@ -79,4 +83,44 @@ async fn orders_hang_or_are_taken_while_the_inventory_is_gone() {
     host.done(&["deploy", SHOP]);
     count(&client, "tea", 5).await;
     assert_eq!(order(&client, &[("tea", 1)]).await.status, 201);
+}
+
+/// How many orders there are, page by page.
+async fn orders(client: &Client) -> usize {
+    let (mut path, mut count) = ("/api/orders?limit=100".to_owned(), 0);
+    loop {
+        let page = client.get(&path).await;
+        count += page.json().as_array().unwrap().len();
+        let Some(link) = page.headers.get("link").map(|link| link.to_str().unwrap()) else { return count };
+        path = format!("/api/orders{}", link.trim_start_matches('<').split_once('>').unwrap().0);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_swap_of_the_inventory_loses_an_order_or_what_it_promised() {
+    const SWAPS: usize = 20;
+    let (host, client) = open(1_000_000).await;
+    let done = Arc::new(AtomicBool::new(false));
+    let mut buyers = JoinSet::new();
+    for _ in 0..4 {
+        let (client, done) = (client.clone(), done.clone());
+        buyers.spawn(async move {
+            let mut bought = 0;
+            while !done.load(Ordering::Relaxed) {
+                let created = order(&client, &[("tea", 2)]).await;
+                assert_eq!(created.status, 201, "after {bought}: {created:?}");
+                bought += 1;
+            }
+            bought
+        });
+    }
+    for swap in 1..=SWAPS {
+        let (version, isolation) = (format!("1.{swap}.0"), if swap % 2 == 0 { "reuse" } else { "invocation" });
+        host.deploy("inventory", &version, &component("inventory"), &["--isolation", isolation]);
+    }
+    done.store(true, Ordering::Relaxed);
+    let bought: usize = buyers.join_all().await.into_iter().sum();
+    println!("{bought} orders over {SWAPS} swaps");
+    assert_eq!(orders(&client).await, bought);
+    assert_eq!(reserved(&client, "tea").await, 2 * bought as u64);
 }
