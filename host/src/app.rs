@@ -26,6 +26,7 @@ use crate::config::{self, CompileLimits, HostConfig};
 use crate::discovery::Discovery;
 use crate::fault::Fault;
 use crate::gateway::{Door, Gateway, Limits, bind};
+use crate::mesh::policy::Policies;
 use crate::mesh::{Mesh, system_lookup};
 use crate::runtime::{CacheKey, Compiling, Revision, Runtime};
 use crate::services::{DeployError, DeploySet, HttpEntry, Parts, Required, Services, Table};
@@ -87,10 +88,11 @@ impl App {
         let tasks = Tasks::new();
         let opened = open(&data, &config, token, &tasks).await?;
         let table = Arc::new(TableCell::new());
-        let mesh = Mesh::new(Arc::clone(&table), system_lookup(), telemetry.metrics.clone());
+        let policies = Arc::new(Policies::new(telemetry.metrics.clone()));
+        let mesh = Mesh::new(Arc::clone(&table), system_lookup(), Arc::clone(&policies));
         let runtime = runtime(&data, config.compile, opened.store.clone(), mesh, &telemetry, &tasks)?;
         let gateway = gateway(&config, &telemetry);
-        let doors = Doors { gateway: Arc::clone(&gateway), discovery: opened.discovery.clone(), table };
+        let doors = Doors { gateway: Arc::clone(&gateway), discovery: opened.discovery.clone(), table, policies };
         let services = services(&config, opened.artifacts, opened.catalog, runtime, &telemetry, &tasks, doors);
         services.boot().await;
         let stop = CancellationToken::new();
@@ -251,11 +253,12 @@ fn gateway(config: &HostConfig, telemetry: &Telemetry) -> Arc<ServiceGateway> {
     Arc::new(Gateway::new(limits(config), call_service, empty, telemetry.metrics.clone(), None))
 }
 
-/// Who is told of every new table.
+/// What services share with the other parts: who is told of every new table, and what calls go by.
 struct Doors {
     gateway: Arc<ServiceGateway>,
     discovery: Discovery,
     table: Arc<TableCell<Revision>>,
+    policies: Arc<Policies>,
 }
 
 fn services(
@@ -274,6 +277,7 @@ fn services(
         telemetry: telemetry.clone(),
         tasks: tasks.clone(),
         table: doors.table.clone(),
+        policies: doors.policies.clone(),
         component_limit: config.component_limit as u64,
         required: Required::new(config.require_signature.clone()),
         drain: config.drain,

@@ -24,20 +24,19 @@ pub use self::outgoing::{Lookup, OutgoingHttp, system_lookup};
 use self::policy::Policies;
 use crate::body::Body;
 use crate::runtime::{Answer, Ends, Line, Outbound, Revision, Terms};
-use crate::telemetry::metrics::Metrics;
 
 /// Every way off an island.
 pub struct Mesh {
     /// Read for each request: a swap of a service changes nothing for those that ask it.
     table: Arc<TableCell<Revision>>,
     outside: OutgoingHttp,
-    policies: Policies,
+    policies: Arc<Policies>,
 }
 
 impl Mesh {
     /// Services are looked up in `table`, names outside with `lookup`.
-    pub fn new(table: Arc<TableCell<Revision>>, lookup: Lookup, metrics: Arc<Metrics>) -> Self {
-        Self { table, outside: OutgoingHttp::new(lookup), policies: Policies::new(metrics) }
+    pub fn new(table: Arc<TableCell<Revision>>, lookup: Lookup, policies: Arc<Policies>) -> Self {
+        Self { table, outside: OutgoingHttp::new(lookup), policies }
     }
 }
 
