@@ -26,6 +26,7 @@ use crate::config::{self, HostConfig};
 use crate::discovery::Discovery;
 use crate::fault::Fault;
 use crate::gateway::{Door, Gateway, Limits, bind};
+use crate::mesh::policy::Policies;
 use crate::mesh::{Mesh, OutsideServices, system_lookup};
 use crate::runtime::{CacheKey, Compiling, Revision, Runtime};
 use crate::services::{DeployError, DeploySet, HttpEntry, Parts, Required, Services, Table};
@@ -98,11 +99,13 @@ impl App {
         let tasks = Tasks::new();
         let opened = open(&data, &config, token, &tasks).await?;
         let table = Arc::new(TableCell::new());
-        let mesh = Mesh::new(Arc::clone(&table), opened.discovery.clone(), system_lookup(), telemetry.metrics.clone());
+        let policies = Arc::new(Policies::new(telemetry.metrics.clone()));
+        let mesh = Mesh::new(Arc::clone(&table), opened.discovery.clone(), system_lookup(), Arc::clone(&policies));
         let outside = mesh.outside().clone();
         let runtime = runtime(&data, &config, opened.store.clone(), mesh, &telemetry, &tasks)?;
         let gateway = gateway(&config, &telemetry, outside.clone());
-        let doors = Doors { gateway: Arc::clone(&gateway), discovery: opened.discovery.clone(), outside, table };
+        let doors =
+            Doors { gateway: Arc::clone(&gateway), discovery: opened.discovery.clone(), outside, table, policies };
         let services = services(&config, opened.artifacts, opened.catalog, runtime, &telemetry, &tasks, doors);
         services.boot().await;
         let stop = CancellationToken::new();
@@ -264,12 +267,13 @@ fn gateway(config: &HostConfig, telemetry: &Telemetry, outside: OutsideServices)
     Arc::new(Gateway::new(limits(config), call_service, empty, telemetry.metrics.clone(), None))
 }
 
-/// Who is told of every new table.
+/// What services share with the other parts: who is told of every new table, and what calls go by.
 struct Doors {
     gateway: Arc<ServiceGateway>,
     discovery: Discovery,
     outside: OutsideServices,
     table: Arc<TableCell<Revision>>,
+    policies: Arc<Policies>,
 }
 
 fn services(
@@ -288,6 +292,7 @@ fn services(
         telemetry: telemetry.clone(),
         tasks: tasks.clone(),
         table: doors.table.clone(),
+        policies: doors.policies.clone(),
         component_limit: config.component_limit as u64,
         required: Required::new(config.require_signature.clone()),
         drain: config.drain,

@@ -2,10 +2,12 @@
 //! types, so they cannot drift apart; times are RFC 3339 here and milliseconds inside.
 
 mod call;
+mod calls;
 mod outside;
 mod token;
 
 pub use call::{Call, CallResult, Function};
+pub use calls::CallLine;
 pub use outside::{OutsideCheck, OutsideInstance, OutsideService};
 pub use token::{MakeToken, NewToken, Token};
 
@@ -52,6 +54,9 @@ pub struct Service {
     pub requests: u64,
     /// Invocations that ended in a fault since the host started.
     pub faults: u64,
+    /// Its calls whose breaker is not closed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub breakers: Vec<CallLine>,
 }
 
 /// A revision that is live or kept.
@@ -237,7 +242,8 @@ impl From<services::ServiceStatus> for Service {
         let services::ServiceStatus { service, revision, version, digest, reason, .. } = status;
         let services::ServiceStatus { instances, in_flight, requests, faults, .. } = status;
         let state = status.state.to_owned();
-        Self { service, revision, version, digest, state, reason, instances, in_flight, requests, faults }
+        let breakers = status.breakers.into_iter().map(CallLine::from).collect();
+        Self { service, revision, version, digest, state, reason, instances, in_flight, requests, faults, breakers }
     }
 }
 

@@ -102,6 +102,7 @@ fn paths() -> OpenApiRouter<AdminState> {
         .routes(routes!(deploy::post_deployment))
         .routes(routes!(call::call))
         .routes(routes!(call::functions))
+        .routes(routes!(call::list))
         .routes(routes!(components::presence))
         .routes(routes!(components::inspect))
         .routes(routes!(logs::logs))
@@ -152,6 +153,7 @@ mod tests {
             ("/api/inspect", "post"),
             ("/api/routes", "get"),
             ("/api/logs", "get"),
+            ("/api/calls", "get"),
             ("/api/outside", "get"),
             ("/api/tokens", "get"),
             ("/api/tokens", "post"),

@@ -17,6 +17,7 @@ mod ago;
 mod audit;
 mod build;
 mod call;
+mod calls;
 mod check;
 mod compile_limits;
 mod compile_worker;
@@ -70,6 +71,7 @@ enum Command {
     Routes(routes::Args),
     Inspect(inspect::Args),
     Call(call::Args),
+    Calls(calls::Args),
     Logs(logs::Args),
     Audit(audit::Args),
     Token(token::Args),
@@ -126,6 +128,7 @@ fn run(command: Command, context: &Context) -> anyhow::Result<()> {
         Command::Routes(args) => client()?.block_on(args.run(context)),
         Command::Inspect(args) => client()?.block_on(args.run(context)),
         Command::Call(args) => client()?.block_on(args.run(context)),
+        Command::Calls(args) => client()?.block_on(args.run(context)),
         Command::Logs(args) => client()?.block_on(args.run(context)),
         Command::Audit(args) => client()?.block_on(args.run(context)),
         Command::Token(args) => client()?.block_on(args.run(context)),

@@ -10,6 +10,7 @@ use holm_registry::signature::Signature;
 use holm_registry::{Digest, ServiceName};
 use semver::Version;
 
+use super::callers::CallLine;
 pub use crate::runtime::{HttpEntry, ImportLine, Inspection, LimitLine, Lineage};
 
 /// Where the component of a deployment comes from.
@@ -108,6 +109,8 @@ pub struct ServiceStatus {
     pub requests: u64,
     /// Invocations that ended in a fault since the host started.
     pub faults: u64,
+    /// Its calls whose breaker is not closed.
+    pub breakers: Vec<CallLine>,
 }
 
 /// One line of `holm revisions S`.

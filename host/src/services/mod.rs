@@ -3,6 +3,7 @@
 //! | file | question it answers |
 //! | --- | --- |
 //! | `api` | what the doors and the admin API may ask for, and what they get |
+//! | `callers` | who calls whom, and how does it go |
 //! | `call`, `lookup` | how does somebody outside call a function, and which one is meant |
 //! | `externals` | which names lead to services that are not Wasm (pure) |
 //! | `lifecycle` | what a deployment, a rollback or a removal changes (pure) |
@@ -27,6 +28,7 @@
 mod api;
 mod boot;
 mod call;
+mod callers;
 mod externals;
 mod health;
 mod lifecycle;
@@ -42,6 +44,7 @@ pub use api::{
 };
 
 pub use call::{CallError, Called, TypedCall};
+pub use callers::CallLine;
 pub use lookup::OfferedFunction;
 pub use vouch::Required;
 
@@ -61,6 +64,7 @@ use tokio::sync::OwnedMutexGuard;
 
 use crate::body::Body;
 use crate::fault::{Fault, FaultKind};
+use crate::mesh::policy::Policies;
 use crate::runtime::{LoadError, Revision, Runtime, beside_requests};
 use crate::shutdown::Tasks;
 use crate::telemetry::Telemetry;
@@ -88,6 +92,8 @@ pub struct Parts {
     pub tasks: Tasks,
     /// Where the table is published.
     pub table: Arc<TableCell<Revision>>,
+    /// What calls from service to service go by.
+    pub policies: Arc<Policies>,
     /// Largest component, in bytes.
     pub component_limit: u64,
     /// Whose signatures components need.
@@ -109,6 +115,7 @@ struct Shared {
     required: Required,
     drain: Duration,
     table: Arc<TableCell<Revision>>,
+    policies: Arc<Policies>,
     on_swap: OnSwap,
     catalog: tokio::sync::Mutex<Catalog>,
     /// The catalog's services as they are now, for readers.
@@ -131,6 +138,7 @@ impl Services {
             required: parts.required,
             drain: parts.drain,
             table: parts.table,
+            policies: parts.policies,
             on_swap,
             catalog: tokio::sync::Mutex::new(parts.catalog),
             records: ArcSwap::default(),
@@ -185,6 +193,7 @@ impl Services {
             in_flight: metrics.map_or(0, |metrics| metrics.in_flight()),
             requests: metrics.map_or(0, |metrics| metrics.invocations()),
             faults: metrics.map_or(0, |metrics| metrics.faults()),
+            breakers: self.troubled_calls(&record.name),
         })
     }
 

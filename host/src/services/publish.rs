@@ -147,6 +147,7 @@ impl Services {
         let mut change = remove_routes(&apps, service);
         change.steps.push(Step::Remove(service.clone()));
         self.apply(&mut catalog, change.steps, Vec::new(), std::slice::from_ref(service), change.routes).await?;
+        self.0.policies.forget_service(service);
         self.0.telemetry.metrics.forget_service(service);
         self.0.telemetry.logs.forget(service);
         Ok(())

@@ -10,7 +10,7 @@ use crate::client::{Answer, Client};
 use crate::process::{Host, fixture, manifest, stderr};
 
 /// A host with the ledger, and with a caller that has these lines in its section of the manifest.
-fn serve(settings: &str) -> (Host, Client) {
+pub(crate) fn serve(settings: &str) -> (Host, Client) {
     let host = Host::start();
     host.deploy_manifest(&manifest("ledger", &fixture("ledger"), ""));
     host.deploy_manifest(&manifest("caller", &fixture("caller"), settings));
@@ -18,7 +18,7 @@ fn serve(settings: &str) -> (Host, Client) {
     (host, client)
 }
 
-async fn told(client: &Client, path: &str) -> String {
+pub(crate) async fn told(client: &Client, path: &str) -> String {
     let Answer { status, body, .. } = client.get(path).await;
     assert_eq!(status, 200, "{path}: {body}");
     body

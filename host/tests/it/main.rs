@@ -5,6 +5,8 @@ mod admin;
 #[cfg(test)]
 mod call_by_hand;
 #[cfg(test)]
+mod callers;
+#[cfg(test)]
 mod calls;
 #[cfg(test)]
 mod cli;

@@ -25,7 +25,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use serde::de::DeserializeOwned;
 
-use super::api::{Call, CallResult, Function, Token};
+use super::api::{Call, CallLine, CallResult, Function, Token};
 use super::api::{
     Deployed, Inspection, MakeToken, NewToken, OutsideService, Plan, Problem, Revision, Rollback, Service,
 };
@@ -152,6 +152,11 @@ impl Client {
         let json = serde_json::to_vec(call).map_err(ClientError::unreadable)?;
         let body = Some(("application/json".to_owned(), body::full(json)));
         self.send(Method::POST, &format!("/api/services/{service}/call"), body).await
+    }
+
+    /// Who calls whom.
+    pub async fn calls(&self) -> Result<Vec<CallLine>, ClientError> {
+        self.get("/api/calls").await
     }
 
     /// The functions that a service offers to others.

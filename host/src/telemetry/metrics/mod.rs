@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | `revision` | what happened inside the services, by revision? |
 //! | `calls` | what became of the calls from service to service? |
+//! | `latency` | how long did they take? |
 //! | `route` | what did clients outside see, by route? |
 //! | `outgoing` | what were services denied on their way to the outside? |
 //! | `compile` | what did compiling take, and what was refused? |
@@ -17,6 +18,7 @@
 
 mod calls;
 mod compile;
+mod latency;
 mod outgoing;
 mod places;
 mod process;
