@@ -10,7 +10,8 @@
 //! | `guest`, `invocation`, `limits`, `cpu` | what a store holds, whom it works for, what it may use |
 //! | `bulkhead`, `lineage` | who may enter, and who waits for whom |
 //! | `places`, `pool` | with which instance |
-//! | `serve`, `intake`, `answer`, `replay`, `commit` | a request's way through a guest, and the end of its unit of work |
+//! | `serve`, `handler`, `intake`, `answer`, `replay`, `commit` | a request's way through a guest, and the end of its unit of work |
+//! | `shared` | several requests at once in one instance |
 //! | `revision` | a component with its settings, ready to be entered |
 //! | `call`, `value` | typed calls, and the values that they pass |
 //! | `outbound` | the one way off an island |
@@ -28,6 +29,7 @@ mod cpu;
 mod engine;
 mod explain;
 mod guest;
+mod handler;
 mod inspect;
 mod intake;
 mod invocation;
@@ -42,6 +44,7 @@ mod pool;
 mod replay;
 mod revision;
 mod serve;
+mod shared;
 pub mod value;
 
 pub use call::{CallEntry, Ends, Interface, Line, Offer, Returned, Returning};
