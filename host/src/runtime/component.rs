@@ -14,6 +14,7 @@ use super::event::EventDoor;
 use super::guest::Guest;
 use super::linker::PROVIDED;
 use super::loaded::Loaded;
+use super::shared::{Facts, why_not};
 
 /// A component that can be instantiated.
 pub struct Linked {
@@ -55,6 +56,9 @@ pub enum LinkError {
         "the component exports neither wasi:http/incoming-handler (0.2) nor wasi:http/handler (0.3) nor a handler of events nor an interface of its own, so nothing can reach it; it exports: {0}"
     )]
     NoDoor(String),
+    /// Its requests cannot share instances, though its settings say so.
+    #[error("{0}")]
+    NotToBeShared(String),
     /// It asks for more than its settings or the host allow.
     #[error("{0}")]
     TooLarge(String),
@@ -109,6 +113,13 @@ impl Linked {
         if http.is_none() && events.is_none() && loaded.offer().is_empty() {
             return Err(LinkError::NoDoor(exports.join(", ")));
         }
+        let facts = Facts {
+            has_handler: matches!(http, Some(HttpDoor::P3(_))),
+            imports: &names,
+            offered: &loaded.offer().interfaces().collect::<Vec<_>>(),
+            called: &links.iter().map(|link| link.interface.name.as_str()).collect::<Vec<_>>(),
+        };
+        why_not(&facts, settings).map_or(Ok(()), |why| Err(LinkError::NotToBeShared(why)))?;
         let places = places_needed(component, settings)?;
         let uses_state = names.iter().any(|name| name.starts_with("wasi:keyvalue/"));
         let default_isolation = default_isolation(&exports);

@@ -35,7 +35,8 @@ thread_local! {
 /// The CPU account of one invocation.
 #[derive(Debug)]
 pub struct CpuMeter {
-    limit: u64,
+    /// Nanoseconds that may be used.
+    limit: AtomicU64,
     /// Nanoseconds used in polls that have ended.
     spent: AtomicU64,
     /// What the thread's clock showed when the poll under way began.
@@ -45,15 +46,14 @@ pub struct CpuMeter {
 impl CpuMeter {
     /// An account with nothing on it.
     pub fn new(limit: Duration) -> Self {
-        let limit = u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX);
-        Self { limit, spent: AtomicU64::new(0), poll_began: AtomicU64::new(0) }
+        Self { limit: AtomicU64::new(nanos(limit)), spent: AtomicU64::new(0), poll_began: AtomicU64::new(0) }
     }
 
     /// Whether the limit is reached. Asked from within a poll, by the epoch callback.
     pub fn is_exhausted(&self) -> bool {
         let this_poll = thread_nanos().saturating_sub(self.poll_began.load(Ordering::Relaxed));
         let own = this_poll.saturating_sub(NESTED.get());
-        self.spent.load(Ordering::Relaxed).saturating_add(own) >= self.limit
+        self.spent.load(Ordering::Relaxed).saturating_add(own) >= self.limit.load(Ordering::Relaxed)
     }
 
     /// What the ended polls used.
@@ -63,8 +63,23 @@ impl CpuMeter {
 
     /// Whether the ended polls used up the limit.
     pub fn is_spent(&self) -> bool {
-        self.spent.load(Ordering::Relaxed) >= self.limit
+        self.spent.load(Ordering::Relaxed) >= self.limit.load(Ordering::Relaxed)
     }
+
+    /// Allows this much, of which some is spent already.
+    pub fn allow(&self, limit: Duration) {
+        self.limit.store(nanos(limit), Ordering::Relaxed);
+    }
+
+    /// Forgets what was spent, and allows this much from now on.
+    pub fn begin_anew(&self, limit: Duration) {
+        self.allow(limit);
+        self.spent.store(0, Ordering::Relaxed);
+    }
+}
+
+fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// CPU time of this thread, at most [`ANCHOR`] too much.

@@ -101,6 +101,17 @@ impl Guest {
         self.hooks.invocation = Some(invocation);
     }
 
+    /// Begins to work for several requests at once, which share one account: no capability finds an invocation.
+    pub fn share(&mut self, meter: Arc<CpuMeter>) {
+        self.meter = meter;
+        self.hooks.invocation = None;
+    }
+
+    /// Whether the instance has become something that is better replaced.
+    pub fn is_worn(&self) -> bool {
+        self.limiter.growth() > self.island().settings.instances.growth.as_usize() || self.limiter.has_refused()
+    }
+
     /// Ends the invocation under way.
     pub fn leave(&mut self) {
         self.hooks.invocation = None;

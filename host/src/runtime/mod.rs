@@ -10,7 +10,8 @@
 //! | `guest`, `invocation`, `limits`, `cpu` | what a store holds, whom it works for, what it may use |
 //! | `bulkhead`, `lineage` | who may enter, and who waits for whom |
 //! | `places`, `pool` | with which instance |
-//! | `serve`, `intake`, `answer`, `commit` | a request's way through a guest, and the end of its unit of work |
+//! | `serve`, `handler`, `intake`, `answer`, `commit` | a request's way through a guest, and the end of its unit of work |
+//! | `shared` | several requests at once in one instance |
 //! | `run` | an instance taken, run to its end and given back, for calls and events |
 //! | `revision` | a component with its settings, ready to be entered |
 //! | `event` | events, and what becomes of them |
@@ -31,6 +32,7 @@ mod engine;
 mod event;
 mod explain;
 mod guest;
+mod handler;
 mod inspect;
 mod intake;
 mod invocation;
@@ -45,6 +47,7 @@ mod pool;
 mod revision;
 mod run;
 mod serve;
+mod shared;
 pub mod value;
 
 pub use call::{CallEntry, Ends, Interface, Line, Offer, Offered, Returned, Returning, compatible};

@@ -21,6 +21,7 @@ use super::limits::fault_of;
 use super::lineage::Standing;
 use super::loaded::Loaded;
 use super::places::{Lease, NoPlaces, Place, Places};
+use super::shared::Rooms;
 use crate::fault::{Fault, FaultKind};
 
 /// One live instantiation, in its own store.
@@ -37,6 +38,13 @@ pub struct Instance {
     idle_since: StdInstant,
     _alive: Alive,
     place: Place,
+}
+
+impl Instance {
+    /// How many invocations it may still serve.
+    pub fn uses_left(&self, settings: &Settings) -> u32 {
+        settings.reuse.saturating_sub(self.uses).max(1)
+    }
 }
 
 /// The HTTP export of an instance.
@@ -79,6 +87,7 @@ pub struct Pool {
     idle: Mutex<Vec<Instance>>,
     /// An instance has become idle.
     returned: Notify,
+    rooms: Rooms,
     closed: AtomicBool,
 }
 
@@ -98,6 +107,7 @@ impl Pool {
             bulkhead,
             idle: Mutex::default(),
             returned: Notify::new(),
+            rooms: Rooms::default(),
             closed: AtomicBool::new(false),
             island,
         });
@@ -135,6 +145,11 @@ impl Pool {
         self.linked.uses_state
     }
 
+    /// The instances that several requests are in.
+    pub fn rooms(&self) -> &Rooms {
+        &self.rooms
+    }
+
     /// The bulkhead: the right to run, for an invocation of this standing.
     ///
     /// # Errors
@@ -160,9 +175,14 @@ impl Pool {
 
     /// Takes an instance back after a completed invocation. It is dropped when it has served
     /// its time or the revision has retired.
-    pub fn give_back(&self, mut instance: Instance) {
-        instance.uses += 1;
-        if self.isolation == Isolation::Invocation || self.is_spent(&mut instance) {
+    pub fn give_back(&self, instance: Instance) {
+        self.give_back_after(instance, 1);
+    }
+
+    /// The same after several invocations.
+    pub fn give_back_after(&self, mut instance: Instance, uses: u32) {
+        instance.uses = instance.uses.saturating_add(uses);
+        if self.isolation == Isolation::Invocation || self.is_spent(&instance) {
             return;
         }
         instance.idle_since = StdInstant::now();
@@ -195,8 +215,8 @@ impl Pool {
     }
 
     /// Whether an instance has served its time, or has become something that is better replaced.
-    fn is_spent(&self, instance: &mut Instance) -> bool {
-        let (settings, limiter) = (&self.island.settings, &mut instance.store.data_mut().limiter);
+    fn is_spent(&self, instance: &Instance) -> bool {
+        let (settings, limiter) = (&self.island.settings, &instance.store.data().limiter);
         let met = if limiter.growth() > settings.instances.growth.as_usize() {
             Some(Limit::Growth)
         } else {
@@ -205,7 +225,7 @@ impl Pool {
         if let Some(limit) = met {
             self.island.metrics.limit_hit(limit);
         }
-        met.is_some() || limiter.take_refused().is_some()
+        met.is_some() || limiter.has_refused()
     }
 
     /// Makes instances ahead: as many as are missing to `instances.warm` now. One of them in any case; the

@@ -303,8 +303,8 @@ impl Revision {
         self.kill.cancelled().await;
     }
 
-    pub(super) fn spawn(&self, future: impl Future<Output = ()> + Send + 'static) {
-        self.tasks.spawn("guest after its head", future);
+    pub(super) fn spawn(&self, name: &'static str, future: impl Future<Output = ()> + Send + 'static) {
+        self.tasks.spawn(name, future);
     }
 
     /// A fault that the client can no longer be told.

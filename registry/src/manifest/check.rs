@@ -196,6 +196,7 @@ fn instances(raw: &RawInstances) -> Instances {
     let max = raw.max.unwrap_or(base.max);
     Instances {
         max,
+        concurrency: raw.concurrency.unwrap_or(base.concurrency),
         warm: raw.warm.unwrap_or(base.warm.min(max)),
         idle: raw.idle.unwrap_or(base.idle),
         growth: raw.growth.unwrap_or(base.growth),

@@ -46,6 +46,8 @@ pub enum Limit {
     OutgoingBody,
     /// `instances.max`
     Instances,
+    /// `instances.concurrency`
+    InstanceConcurrency,
     /// `instances.growth`
     Growth,
     /// `reuse`
@@ -74,7 +76,7 @@ pub enum Limit {
 
 impl Limit {
     /// All of them, in the order in which they are shown.
-    pub const ALL: [Self; 32] = [
+    pub const ALL: [Self; 33] = [
         Self::Memory,
         Self::TableElements,
         Self::Handles,
@@ -95,6 +97,7 @@ impl Limit {
         Self::Outgoing,
         Self::OutgoingBody,
         Self::Instances,
+        Self::InstanceConcurrency,
         Self::Growth,
         Self::Reuse,
         Self::Stack,
@@ -132,6 +135,7 @@ impl Limit {
             Self::Outgoing => "limits.outgoing",
             Self::OutgoingBody => "limits.outgoing_body",
             Self::Instances => "instances.max",
+            Self::InstanceConcurrency => "instances.concurrency",
             Self::Growth => "instances.growth",
             Self::Reuse => "reuse",
             Self::Stack => "stack",
@@ -170,6 +174,7 @@ impl Limit {
             Self::Outgoing => "each request to others holds a connection, and a slow one holds it for long",
             Self::OutgoingBody => "an answer from outside without end holds its connection and its instance",
             Self::Instances => "each instance reserves memory of the host",
+            Self::InstanceConcurrency => "requests in one instance share its limits, and one that traps ends them all",
             Self::Growth => "memory never shrinks: one large request would cost its memory for good",
             Self::Reuse => "an instance is replaced some day, which bounds what a leak costs",
             Self::Stack => "a recursion without end has to meet something",
@@ -211,6 +216,7 @@ impl Settings {
             Limit::Outgoing => limits.outgoing.to_string(),
             Limit::OutgoingBody => limits.outgoing_body.to_string(),
             Limit::Instances => self.instances.max.to_string(),
+            Limit::InstanceConcurrency => self.instances.concurrency.to_string(),
             Limit::Growth => self.instances.growth.to_string(),
             Limit::Reuse => self.reuse.to_string(),
             Limit::Stack
