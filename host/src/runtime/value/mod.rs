@@ -29,7 +29,7 @@ mod text;
 pub use binary::{Damage, DecodeError, decode, encode};
 pub use budget::MAX_MEMORY;
 pub use compare::Difference;
-pub use json::{ArgumentError, Problem, arguments_from_json, from_json, result_to_json, to_json};
+pub use json::{ArgumentError, Problem, arguments_from_json, check_template, from_json, result_to_json, to_json};
 pub use mismatch::Mismatch;
 pub use path::{Path, Step};
 pub use shape::{MAX_DEPTH, MAX_PARTS, Obstacle, Refusal, Shape};
