@@ -8,6 +8,7 @@
 //! | `compare` | in what two functions differ, in words |
 //! | `json`, `binary` | values to JSON or to bytes, and back |
 //! | `size`, `budget` | how many bytes values take, and how much memory those of somebody else may |
+//! | `fuel` | how much memory may a guest make the engine take for them |
 //! | `mismatch` | a value that is not of its type |
 //! | `path` | where in a value or a type something is |
 //!
@@ -18,6 +19,7 @@
 mod binary;
 mod budget;
 mod compare;
+mod fuel;
 mod json;
 mod mismatch;
 mod path;
