@@ -97,7 +97,7 @@ impl App {
         };
         let telemetry = Telemetry::new();
         let tasks = Tasks::new();
-        let opened = open(&data, &config, token, &tasks).await?;
+        let opened = open(&data, &config, token, &telemetry, &tasks).await?;
         let table = Arc::new(TableCell::new());
         let policies = Arc::new(Policies::new(telemetry.metrics.clone()));
         let mesh = Mesh::new(Arc::clone(&table), opened.discovery.clone(), system_lookup(), Arc::clone(&policies));
@@ -223,15 +223,22 @@ struct Opened {
 }
 
 /// Reading a large store takes a while and blocks.
-async fn open(data: &DataDir, config: &HostConfig, token: AdminToken, tasks: &Tasks) -> anyhow::Result<Opened> {
+async fn open(
+    data: &DataDir,
+    config: &HostConfig,
+    token: AdminToken,
+    telemetry: &Telemetry,
+    tasks: &Tasks,
+) -> anyhow::Result<Opened> {
     let (store, artifacts) = (data.store(), data.artifacts());
-    let (discovery, tasks) = (config.discovery.clone(), tasks.clone());
+    let (discovery, metrics) = (config.discovery.clone(), telemetry.metrics.discovery().clone());
+    let tasks = tasks.clone();
     let work = move || -> anyhow::Result<Opened> {
         let store = Store::open(&store, &StoreOptions::default())?;
         let artifacts = Artifacts::open(&artifacts)?;
         let catalog = Catalog::load(store.clone())?;
         let tokens = Tokens::load(store.clone(), token)?;
-        let discovery = Discovery::load(store.clone(), &discovery, tasks)?;
+        let discovery = Discovery::load(store.clone(), &discovery, metrics, tasks)?;
         Ok(Opened { store, artifacts, catalog, tokens, discovery })
     };
     tokio::task::spawn_blocking(work).await.context("opening the store ended early")?

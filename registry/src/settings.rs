@@ -178,7 +178,8 @@ pub struct Limits {
     pub handles: u32,
     /// Bytes that one call from the guest to the host may carry, and the bytes of values that a
     /// batch may bring back: what a guest can make the host allocate at once. Room for a whole
-    /// batch of ordinary values.
+    /// batch of ordinary values. A service that makes or takes typed calls may hand over more, if
+    /// a megabyte of their values takes more in memory: at most 64 MiB.
     pub host_call: ByteSize,
     /// CPU time that one invocation may use, by the clock of the threads that run it. Time spent
     /// waiting costs nothing.

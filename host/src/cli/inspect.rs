@@ -87,7 +87,8 @@ async fn inspect_file(
                 .note(format_args!("no host answers at {url}: compared with what a host without services has"));
             let inspection = runtime::inspect(bytes, config::compiler(), limits).await;
             let refused = |error| Failure::new(format!("{} cannot be inspected", path.display())).because(error);
-            Ok(inspection.map_err(refused)?.into())
+            let (inspection, _) = inspection.map_err(refused)?;
+            Ok(inspection.into())
         }
         answer => Ok(answer?),
     }

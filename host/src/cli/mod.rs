@@ -6,6 +6,7 @@
 //! | file | question it answers |
 //! | --- | --- |
 //! | `up` … `completions` | what does this subcommand do? |
+//! | `check_components` | can the components of a manifest be deployed together? |
 //! | `compile_worker` | what does the host start for each compilation? |
 //! | `compile_limits` | what may compiling take? |
 //! | `host` | which host is meant, and with which token? |
@@ -19,6 +20,7 @@ mod build;
 mod call;
 mod calls;
 mod check;
+mod check_components;
 mod compile_limits;
 mod compile_worker;
 mod completions;

@@ -83,7 +83,10 @@ fn checks(instance: &OutsideInstance) -> String {
     let bad = instance.checks.iter().find(|check| check.status != "passing");
     match (bad, instance.checks.len()) {
         (Some(check), _) if !check.output.is_empty() => {
-            check.output.lines().next().unwrap_or_default().chars().take(80).collect()
+            let line = check.output.lines().next().unwrap_or_default();
+            // what was asked stands in other columns; what came of it may be cut off behind it
+            let told = line.split_once(": ").map_or(line, |(_, told)| told);
+            told.chars().take(80).collect()
         }
         (_, 0) => "none".to_owned(),
         (_, count) => count.to_string(),

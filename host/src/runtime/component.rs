@@ -8,7 +8,7 @@ use holm_registry::settings::{Isolation, Settings};
 use wasmtime::component::{Component, InstancePre, Linker};
 use wasmtime_wasi_http::{p2, p3};
 
-use super::call::{self, Link, compatible};
+use super::call::{self, Link, Offer, compatible};
 use super::engine::pool;
 use super::event::EventDoor;
 use super::guest::Guest;
@@ -28,6 +28,8 @@ pub struct Linked {
     pub events: Option<EventDoor>,
     /// How many places of the pooling allocator one instance takes.
     pub places: u32,
+    /// Bytes that a guest may make the host allocate in one call from one to the other.
+    pub host_call: usize,
     /// Whether it can read or write state.
     pub uses_state: bool,
     /// How long its instances live unless the settings say otherwise.
@@ -121,15 +123,24 @@ impl Linked {
         };
         why_not(&facts, settings).map_or(Ok(()), |why| Err(LinkError::NotToBeShared(why)))?;
         let places = places_needed(component, settings)?;
+        let host_call = settings.limits.host_call.as_usize().max(fuel_for_calls(links, loaded.offer()));
         let uses_state = names.iter().any(|name| name.starts_with("wasi:keyvalue/"));
         let default_isolation = default_isolation(&exports);
-        Ok(Self { pre, loaded: loaded.clone(), http, events, places, uses_state, default_isolation })
+        Ok(Self { pre, loaded: loaded.clone(), http, events, places, host_call, uses_state, default_isolation })
     }
 
     /// The isolation that holds under these settings.
     pub fn isolation(&self, settings: &Settings) -> Isolation {
         settings.isolation.unwrap_or(self.default_isolation)
     }
+}
+
+/// What typed calls need for their values: the arguments of what it calls, the results of what it offers.
+fn fuel_for_calls(links: &[Link], offer: &Offer) -> usize {
+    let called = links.iter().flat_map(|link| &link.interface.functions).map(|function| function.arguments_fuel());
+    let offered = offer.interfaces().flat_map(|interface| offer.functions(interface));
+    let offered = offered.filter_map(|(_, function)| Some(function.signature.as_ref().ok()?.result_fuel()));
+    called.chain(offered).max().unwrap_or(0)
 }
 
 impl HttpDoor {

@@ -292,7 +292,7 @@ impl Pool {
 
     async fn make(&self, place: Place, meter: Arc<CpuMeter>, deadline: Instant) -> Result<Instance, Fault> {
         let mut store = Store::new(self.linked.pre.engine(), Guest::new(self.island.clone(), meter.clone()));
-        arm(&mut store, &self.island.settings);
+        arm(&mut store, &self.island.settings, self.linked.host_call);
         let making = Metered::new(meter, Box::pin(self.instantiate(&mut store)));
         let Doors { exports, http, events } = match timeout_at(deadline, making).await {
             Ok(Ok(made)) => made,
@@ -324,10 +324,10 @@ impl Pool {
 }
 
 /// The limits of a new store.
-fn arm(store: &mut Store<Guest>, settings: &Settings) {
+fn arm(store: &mut Store<Guest>, settings: &Settings, host_call: usize) {
     let handles = settings.limits.handles as usize;
     store.limiter(|guest| &mut guest.limiter);
-    store.set_hostcall_fuel(settings.limits.host_call.as_usize());
+    store.set_hostcall_fuel(host_call);
     store.set_max_component_handles(handles);
     if let Some(tasks) = store.concurrent_resource_table() {
         tasks.set_max_capacity(handles);

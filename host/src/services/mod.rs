@@ -5,10 +5,12 @@
 //! | `api` | what the doors and the admin API may ask for, and what they get |
 //! | `callers` | who calls whom, and how does it go |
 //! | `call`, `lookup` | how does somebody outside call a function, and which one is meant |
+//! | `examine` | would the services of a manifest be taken, without a host |
 //! | `externals` | which names lead to services that are not Wasm (pure) |
 //! | `lifecycle` | what a deployment, a rollback or a removal changes (pure) |
 //! | `link` | which service answers an import, and whom a change would break |
 //! | `prepare` | is a new revision fit to serve: compiled, linked, warm, well |
+//! | `stand_in` | does what is said about calls fit what is called |
 //! | `vouch` | who vouches for a component, and is that enough here (pure) |
 //! | `publish` | the one place that changes the catalog and swaps the table |
 //! | `boot` | how a restarted host brings every service back |
@@ -29,6 +31,7 @@ mod api;
 mod boot;
 mod call;
 mod callers;
+mod examine;
 mod externals;
 mod health;
 mod lifecycle;
@@ -36,6 +39,7 @@ mod link;
 mod lookup;
 mod prepare;
 mod publish;
+mod stand_in;
 mod vouch;
 
 pub use api::{
@@ -45,6 +49,7 @@ pub use api::{
 
 pub use call::{CallError, Called, TypedCall};
 pub use callers::CallLine;
+pub use examine::{Candidate, examine};
 pub use lookup::OfferedFunction;
 pub use vouch::Required;
 

@@ -82,6 +82,28 @@ async fn a_provider_is_taken_from_under_its_callers() {
     assert_eq!(told(&client, "/caller/?balance=ada").await, "Some(5)");
 }
 
+/// A megabyte of bytes, with the four that say how many they are: what a call may carry.
+const MOST: usize = (1 << 20) - 4;
+
+#[tokio::test]
+async fn a_call_carries_less_than_a_megabyte_or_as_much_as_it_likes() {
+    let (host, client) = serve("");
+    for what in ["measure", "fill"] {
+        assert_eq!(told(&client, &format!("/caller/?{what}={MOST}")).await, MOST.to_string());
+    }
+    let arguments = client.get(&format!("/caller/?measure={}", MOST + 1)).await;
+    assert_eq!((arguments.status.as_u16(), arguments.fault().as_str()), (502, "limit"));
+    let result = client.get(&format!("/caller/?fill={}", MOST + 1)).await;
+    assert_eq!((result.status.as_u16(), result.fault().as_str()), (502, "dependency"));
+    let log = host.done(&["logs", "caller"]);
+    assert!(log.contains("measure: the values of one call take more than 1048576 bytes"), "{log}");
+    // far more is not even taken out of the guest
+    assert_eq!(client.get(&format!("/caller/?measure={}", 3 * MOST)).await.fault(), "limit");
+    let log = host.done(&["logs", "caller"]);
+    assert!(log.contains("limits.host_call was reached"), "{log}");
+    assert_eq!(told(&client, "/caller/?measure=10").await, "10");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_swap_of_the_provider_loses_a_call() {
     let (host, client) = serve("");

@@ -140,9 +140,12 @@ mod tests {
         }
         let mut text = String::new();
         encode(&mut text, &registry).unwrap();
-        for line in
-            ["took_count 3", "took_bucket{le=\"0.000001\"} 1", "took_bucket{le=\"10.0\"} 2", "took_bucket{le=\"+Inf\"} 3"]
-        {
+        for line in [
+            "took_count 3",
+            "took_bucket{le=\"0.000001\"} 1",
+            "took_bucket{le=\"10.0\"} 2",
+            "took_bucket{le=\"+Inf\"} 3",
+        ] {
             assert!(text.contains(line), "{line} is not in\n{text}");
         }
     }

@@ -5,6 +5,7 @@
 //! | `revision` | what happened inside the services, by revision? |
 //! | `calls` | what became of the calls from service to service? |
 //! | `latency` | how long did they take? |
+//! | `discovery` | how do services do that are not Wasm? |
 //! | `route` | what did clients outside see, by route? |
 //! | `outgoing` | what were services denied on their way to the outside? |
 //! | `compile` | what did compiling take, and what was refused? |
@@ -18,6 +19,7 @@
 
 mod calls;
 mod compile;
+mod discovery;
 mod latency;
 mod outgoing;
 mod places;
@@ -36,6 +38,7 @@ use prometheus_client::registry::Registry;
 
 pub use calls::{CallMetrics, CallOutcome};
 pub use compile::CompileMetrics;
+pub use discovery::{DiscoveryMetrics, Instances};
 pub use places::PlaceMetrics;
 pub use revision::RevisionMetrics;
 pub use route::RouteMetrics;
@@ -53,6 +56,7 @@ pub struct Metrics {
     revisions: revision::Families,
     routes: route::Series,
     calls: calls::Families,
+    discovery: Arc<DiscoveryMetrics>,
     swaps: Family<ServiceLabel, Counter>,
     live: Mutex<HashMap<(ServiceName, u32), Arc<RevisionMetrics>>>,
     published: Mutex<HashMap<Rule, Arc<RouteMetrics>>>,
@@ -78,10 +82,11 @@ impl Metrics {
         let revisions = revision::Families::register(&mut registry);
         let routes = route::Series::register(&mut registry);
         let calls = calls::Families::register(&mut registry);
+        let discovery = Arc::new(DiscoveryMetrics::register(&mut registry));
         let swaps = Family::default();
         registry.register("holm_swaps", "Revisions that went live in place of another", swaps.clone());
         let (live, published, called) = Default::default();
-        Self { registry, compile, places, process, revisions, routes, calls, swaps, live, published, called }
+        Self { registry, compile, places, process, revisions, routes, calls, discovery, swaps, live, published, called }
     }
 
     /// The numbers of one revision. Fetch them once, when the revision is made.
@@ -99,6 +104,11 @@ impl Metrics {
     /// The numbers of the places for instances.
     pub fn places(&self) -> &PlaceMetrics {
         &self.places
+    }
+
+    /// The numbers of services that are not Wasm.
+    pub fn discovery(&self) -> &Arc<DiscoveryMetrics> {
+        &self.discovery
     }
 
     /// The numbers of one gateway rule: its pattern and the service it leads to. Fetch them once,
