@@ -292,10 +292,13 @@ impl From<&logs::LogLine> for LogLine {
     }
 }
 
+/// What stands for a secret where settings are shown.
+pub const HIDDEN: &str = "(hidden)";
+
 /// The same settings with every secret's value replaced: they are for the guest alone, never shown.
 pub fn without_secrets(mut settings: Settings) -> Settings {
     for value in settings.grants.secrets.values_mut() {
-        *value = Secret::new("(hidden)");
+        *value = Secret::new(HIDDEN);
     }
     settings
 }

@@ -62,12 +62,24 @@ impl Effects {
         let guards = self.reads.keys().map(|key| Self::size_of(key, None)).sum::<usize>()
             + self.keysets.keys().map(|set| set.prefix().len() + OVERHEAD).sum::<usize>();
         let writes: usize = self.writes.iter().map(|(key, new)| Self::size_of(key, new.as_ref())).sum();
-        guards + writes + self.events.iter().map(|(_, event)| event.len() + OVERHEAD).sum::<usize>()
+        guards + writes + self.events.iter().map(|(_, event)| Self::size_of_event(event)).sum::<usize>()
     }
 
     /// Whether it changes nothing, whatever it has seen.
     pub fn only_reads(&self) -> bool {
         self.writes.is_empty() && self.events.is_empty()
+    }
+
+    /// Says that an event is handled with this commit, which then happens at most once: see [`Key::inbox`].
+    /// `time`: when, in milliseconds since 1970.
+    pub fn mark(&mut self, mark: Key, time: u64) {
+        self.reads.insert(mark.clone(), Sequence::NONE);
+        self.writes.insert(mark, Some(Bytes::copy_from_slice(&time.to_be_bytes())));
+    }
+
+    /// What one event weighs in it, encoded.
+    pub fn size_of_event(event: &Bytes) -> usize {
+        event.len() + OVERHEAD
     }
 
     /// What one key weighs in it: read, or written with this value.
