@@ -2,6 +2,7 @@
 //!
 //! | module | holds |
 //! | --- | --- |
+//! | `check` | what one must be like to be published |
 //! | `record` | an event as bytes in the store |
 //! | [`nats`] | how a broker is reached |
 //!
@@ -10,11 +11,13 @@
 //! time, datacontenttype. A service says what happened ([`Content::subject`], key, type, headers,
 //! payload); the host says who, when, and because of what.
 
+mod check;
 pub mod nats;
 mod record;
 
 use bytes::Bytes;
 
+pub use self::check::{Unfit, is_attribute};
 pub use self::record::NotAnEvent;
 use crate::subject::Subject;
 use crate::units::ByteSize;
