@@ -50,7 +50,7 @@ pub mod value;
 
 pub use call::{CallEntry, Ends, Interface, Line, Offer, Returned, Returning};
 pub use compile::{CacheKey, Compiler, work as compile_worker};
-pub use event::{EventEntry, Handled, mark};
+pub use event::{EventEntry, Handled};
 pub use explain::LimitLine;
 pub use inspect::{ImportLine, Inspection, inspect};
 pub use invocation::HttpEntry;

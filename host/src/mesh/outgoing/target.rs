@@ -41,6 +41,7 @@ mod tests {
         let terms = Terms {
             lineage: Lineage::default(),
             request_id: "test".into(),
+            correlation: None,
             trace: TraceContext::generate(),
             service: "s".parse().unwrap(),
             deadline: Instant::now(),
