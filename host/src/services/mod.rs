@@ -8,6 +8,7 @@
 //! | `link` | which service answers an import, and whom a change would break |
 //! | `prepare` | is a new revision fit to serve: compiled, linked, warm, well |
 //! | `vouch` | who vouches for a component, and is that enough here (pure) |
+//! | `warnings` | what is probably a mistake, although it is deployed |
 //! | `publish` | the one place that changes the catalog and swaps the table |
 //! | `boot` | how a restarted host brings every service back |
 //! | `health` | is what is live still well |
@@ -32,6 +33,7 @@ mod link;
 mod prepare;
 mod publish;
 mod vouch;
+mod warnings;
 
 pub use api::{
     AppSet, DeployComponent, DeployError, DeployOne, DeploySet, Deployed, HttpEntry, ImportLine, Inspection, LimitLine,
