@@ -46,6 +46,8 @@ mod revision;
 mod run;
 mod serve;
 mod slots;
+#[cfg(test)]
+mod testing;
 pub mod value;
 
 pub use call::{CallEntry, Ends, Interface, Line, Offer, Returned, Returning};

@@ -11,6 +11,8 @@
 pub mod bindings;
 mod door;
 mod enter;
+#[cfg(test)]
+mod tests;
 
 pub use door::{EventDoor, EventEntrance};
 pub use enter::enter;
