@@ -22,6 +22,8 @@ pub struct Sequence(pub u64);
 impl Sequence {
     /// The version of a key that does not exist.
     pub const NONE: Self = Self(0);
+    /// The version of a record whose bytes say none.
+    pub(super) const DAMAGED: Self = Self(u64::MAX);
 
     pub(super) fn next(self) -> Self {
         Self(self.0 + 1)
@@ -74,7 +76,7 @@ impl Effects {
     /// `time`: when, in milliseconds since 1970.
     pub fn mark(&mut self, mark: Key, time: u64) {
         self.reads.insert(mark.clone(), Sequence::NONE);
-        self.writes.insert(mark, Some(Bytes::copy_from_slice(&time.to_be_bytes())));
+        self.writes.insert(mark, Some(stamped(time, &[])));
     }
 
     /// What one event weighs in it, encoded.
@@ -86,6 +88,17 @@ impl Effects {
     pub fn size_of(key: &Key, value: Option<&Bytes>) -> usize {
         key.as_bytes().len() + value.map_or(0, Bytes::len) + OVERHEAD
     }
+}
+
+/// A value that begins with when it was written, in milliseconds since 1970: see [`Store::expire`](super::Store).
+pub fn stamped(time: u64, value: &[u8]) -> Bytes {
+    [time.to_be_bytes().as_slice(), value].concat().into()
+}
+
+/// When a value was written, and what was stamped. `None`: nothing was.
+pub fn unstamped(value: &Bytes) -> Option<(u64, Bytes)> {
+    let time = value.first_chunk()?;
+    Some((u64::from_be_bytes(*time), value.slice(time.len()..)))
 }
 
 /// A value with its version.
