@@ -9,6 +9,10 @@ use std::time::Duration;
 use holm_registry::settings::Limit;
 use http::StatusCode;
 
+/// When it is worth trying again to publish: a broker that is back takes thousands of events a second, and one that
+/// is away is asked for about that often.
+const AFTER_BACKLOG: Duration = Duration::from_secs(5);
+
 /// Whose fault it was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Blame {
@@ -47,6 +51,8 @@ pub enum FaultKind {
     Dependency,
     /// The store refuses writes for want of disk space.
     DiskFull,
+    /// Too many published events wait to be sent.
+    Backlog,
     /// The host failed.
     Host,
 }
@@ -66,6 +72,7 @@ impl FaultKind {
             Self::NoService => "no-service",
             Self::Dependency => "dependency",
             Self::DiskFull => "disk-full",
+            Self::Backlog => "backlog",
             Self::Host => "host",
         }
     }
@@ -75,7 +82,7 @@ impl FaultKind {
         match self {
             Self::Trap | Self::Limit | Self::Dependency => StatusCode::BAD_GATEWAY,
             Self::Deadline => StatusCode::GATEWAY_TIMEOUT,
-            Self::Overload | Self::NoService => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Overload | Self::NoService | Self::Backlog => StatusCode::SERVICE_UNAVAILABLE,
             Self::BadRequest => StatusCode::BAD_REQUEST,
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
@@ -99,6 +106,7 @@ impl FaultKind {
             Self::NoService => "The service is not running.",
             Self::Dependency => "A service that this one needs has failed.",
             Self::DiskFull => "The host has no space left to store the change.",
+            Self::Backlog => "The service publishes events, and too many of them wait to be sent.",
             Self::Host => "The host failed.",
         }
     }
@@ -108,7 +116,7 @@ impl FaultKind {
         match self {
             Self::Trap | Self::Limit | Self::Deadline | Self::Dependency => Blame::Guest,
             Self::BadRequest | Self::BodyTooLarge | Self::BodyTimeout | Self::Conflict => Blame::Caller,
-            Self::Overload => Blame::Overload,
+            Self::Overload | Self::Backlog => Blame::Overload,
             Self::NoService | Self::DiskFull | Self::Host => Blame::Host,
         }
     }
@@ -142,7 +150,11 @@ pub struct Fault {
 impl Fault {
     /// A fault with its text for the log.
     pub fn new(kind: FaultKind, detail: impl Into<String>) -> Self {
-        let retry_after = matches!(kind, FaultKind::Overload | FaultKind::NoService).then_some(Duration::from_secs(1));
+        let retry_after = match kind {
+            FaultKind::Overload | FaultKind::NoService => Some(Duration::from_secs(1)),
+            FaultKind::Backlog => Some(AFTER_BACKLOG),
+            _ => None,
+        };
         Self { kind, detail: detail.into(), retry_after, limit: None }
     }
 

@@ -14,6 +14,7 @@ use thiserror::Error;
 
 use crate::grant::UrlGrant;
 use crate::name::ServiceName;
+use crate::subject::{Subject, SubjectPattern};
 use crate::units::{ByteSize, duration_text};
 
 pub mod bounds;
@@ -22,12 +23,15 @@ mod call_target;
 mod calls;
 mod fallback;
 mod limit;
+mod subscribe;
+mod subscribe_bounds;
 
 pub use call_target::{CallTarget, CallTargetError};
 pub use calls::{BreakerSettings, BulkheadSettings, CallRules, CallSettings, RetrySettings};
 pub(crate) use fallback::Keys as FallbackKeys;
 pub use fallback::{Fallback, NoFallback};
 pub use limit::Limit;
+pub use subscribe::{Order, Start, Subscribe, UnknownOrder, UnknownStart, durable_name};
 
 /// How long an instance lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -104,6 +108,8 @@ pub struct Settings {
     pub retry: RetrySettings,
     /// What it says about its calls, by target.
     pub calls: BTreeMap<CallTarget, CallSettings>,
+    /// The events that it is given, each subject once.
+    pub subscribe: Vec<Subscribe>,
 }
 
 impl Default for Settings {
@@ -120,6 +126,7 @@ impl Default for Settings {
             breaker: BreakerSettings::default(),
             retry: RetrySettings::default(),
             calls: BTreeMap::new(),
+            subscribe: Vec::new(),
         }
     }
 }
@@ -280,8 +287,17 @@ pub struct Grants {
     pub http: Vec<UrlGrant>,
     /// Services that it may reach by HTTP under their name: `http://inventory/`.
     pub services: Vec<ServiceName>,
+    /// Subjects that it may publish events to. No pattern reaches a reserved subject.
+    pub publish: Vec<SubjectPattern>,
     /// Secrets by name. They are read like config, and never listed, shown or logged.
     pub secrets: BTreeMap<String, Secret>,
+}
+
+impl Grants {
+    /// Whether events may be published to a subject.
+    pub fn may_publish(&self, subject: &Subject) -> bool {
+        !subject.is_reserved() && self.publish.iter().any(|granted| granted.matches(subject))
+    }
 }
 
 /// A value that never shows itself in logs, tables or diagnostics.

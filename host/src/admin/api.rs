@@ -98,6 +98,9 @@ pub struct Deployed {
     pub took_ms: u64,
     /// The gateway rules that lead to it now.
     pub routes: Vec<String>,
+    /// What is probably a mistake.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
 }
 
 /// Services and routes that are validated and go live as one set.
@@ -256,9 +259,10 @@ impl From<services::RevisionStatus> for Revision {
 
 impl From<services::Deployed> for Deployed {
     fn from(deployed: services::Deployed) -> Self {
-        let services::Deployed { service, revision, version, digest, isolation, changed, took, routes } = deployed;
-        let took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
-        Self { service, revision, version, digest, isolation: isolation.to_owned(), changed, took_ms, routes }
+        let services::Deployed { service, revision, version, digest, isolation, changed, .. } = deployed;
+        let services::Deployed { took, routes, warnings, .. } = deployed;
+        let (isolation, took_ms) = (isolation.to_owned(), u64::try_from(took.as_millis()).unwrap_or(u64::MAX));
+        Self { service, revision, version, digest, isolation, changed, took_ms, routes, warnings }
     }
 }
 
@@ -300,10 +304,13 @@ impl From<&logs::LogLine> for LogLine {
     }
 }
 
+/// What stands for a secret where settings are shown.
+pub const HIDDEN: &str = "(hidden)";
+
 /// The same settings with every secret's value replaced: they are for the guest alone, never shown.
 pub fn without_secrets(mut settings: Settings) -> Settings {
     for value in settings.grants.secrets.values_mut() {
-        *value = Secret::new("(hidden)");
+        *value = Secret::new(HIDDEN);
     }
     settings
 }

@@ -15,10 +15,13 @@ use holm_registry::units::ByteSize;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use self::nats::Nats;
 use super::compile_limits::CompileArgs;
 use super::{Context, check_components, plan};
 use crate::admin::api::without_secrets;
 use crate::config::{DEFAULT_ADMIN, DEFAULT_BODY_LIMIT, DEFAULT_LISTEN};
+
+mod nats;
 
 /// Check a manifest and print it with every default filled in
 #[derive(Debug, clap::Args)]
@@ -43,6 +46,7 @@ struct Resolved {
     app: App,
     host: Host,
     deploy: Deploy,
+    nats: Option<Nats>,
     discovery: Discovery,
     external: Vec<External>,
     service: BTreeMap<ServiceName, Value>,
@@ -104,6 +108,7 @@ fn resolved(manifest: Manifest) -> anyhow::Result<Value> {
             admin: manifest.admin.unwrap_or(DEFAULT_ADMIN),
         },
         deploy: Deploy { require_signature: manifest.require_signature },
+        nats: manifest.nats.map(Nats::from),
         discovery: Discovery {
             listen: manifest.discovery.listen,
             allow: manifest.discovery.allow.ranges().to_vec(),
@@ -176,6 +181,15 @@ mod tests {
         [service.users.calls."shop:inventory/stock@1.0.0"]
         breaker = { error_threshold = 20 }
         fallback = [{ function = "get", value = { ok = {}, name = "{name}" } }, { service = "spare" }]
+        [[service.users.subscribe]]
+        subject = "orders.>"
+        backoff = []
+        start = "2026-11-22T09:30:00Z"
+        [nats]
+        url = "nats://nats.test"
+        user = "holm"
+        password = "hunter2"
+        tls = { ca = "ca.pem" }
         [discovery]
         balance = "hash:x-user"
         token = "hunter2"
@@ -198,6 +212,8 @@ mod tests {
         let again =
             Manifest::parse("holm.toml", &text, Path::new(""), &|_| None).unwrap_or_else(|e| panic!("{e}\n{text}"));
         assert_eq!(again.routes, manifest.routes);
+        let broker = |manifest: &Manifest| manifest.nats.clone().map(|nats| (nats.servers, nats.tls)).unwrap();
+        assert_eq!(broker(&again), broker(&manifest));
         assert_eq!(
             (again.externals.clone(), again.discovery.balance.clone()),
             (manifest.externals.clone(), manifest.discovery.balance.clone())

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use holm_registry::nearest::nearest;
 use holm_registry::settings::{Isolation, Settings};
+use holm_registry::subject::SubjectPattern;
 use wasmtime::component::{Component, InstancePre, Linker};
 use wasmtime_wasi_http::{p2, p3};
 
@@ -32,6 +33,8 @@ pub struct Linked {
     pub host_call: usize,
     /// Whether it can read or write state.
     pub uses_state: bool,
+    /// Whether it can publish events.
+    pub publishes: bool,
     /// How long its instances live unless the settings say otherwise.
     pub default_isolation: Isolation,
 }
@@ -61,6 +64,16 @@ pub enum LinkError {
     /// Its requests cannot share instances, though its settings say so.
     #[error("{0}")]
     NotToBeShared(String),
+    /// It has subscriptions, and nothing that would handle their events.
+    #[error(
+        "the service subscribes to {subject}, but its component exports neither holm:events/handler nor wasmcloud:messaging/handler; it exports: {exports}"
+    )]
+    NoHandler {
+        /// One of its subscriptions.
+        subject: SubjectPattern,
+        /// What the component exports.
+        exports: String,
+    },
     /// It asks for more than its settings or the host allow.
     #[error("{0}")]
     TooLarge(String),
@@ -115,6 +128,10 @@ impl Linked {
         if http.is_none() && events.is_none() && loaded.offer().is_empty() {
             return Err(LinkError::NoDoor(exports.join(", ")));
         }
+        if let (None, Some(subscription)) = (&events, settings.subscribe.first()) {
+            let (subject, exports) = (subscription.subject.clone(), exports.join(", "));
+            return Err(LinkError::NoHandler { subject, exports });
+        }
         let facts = Facts {
             has_handler: matches!(http, Some(HttpDoor::P3(_))),
             imports: &names,
@@ -125,8 +142,10 @@ impl Linked {
         let places = places_needed(component, settings)?;
         let host_call = settings.limits.host_call.as_usize().max(fuel_for_calls(links, loaded.offer()));
         let uses_state = names.iter().any(|name| name.starts_with("wasi:keyvalue/"));
+        let publishes = names.iter().any(|name| PUBLISHERS.iter().any(|start| name.starts_with(start)));
         let default_isolation = default_isolation(&exports);
-        Ok(Self { pre, loaded: loaded.clone(), http, events, places, host_call, uses_state, default_isolation })
+        let loaded = loaded.clone();
+        Ok(Self { pre, loaded, http, events, places, host_call, uses_state, publishes, default_isolation })
     }
 
     /// The isolation that holds under these settings.
@@ -151,6 +170,9 @@ impl HttpDoor {
         p2::bindings::ProxyIndices::new(pre).ok().map(Self::P2)
     }
 }
+
+/// Imports of guests that publish events.
+const PUBLISHERS: [&str; 2] = ["holm:events/publisher@", "wasmcloud:messaging/consumer@"];
 
 /// Exports of guests that were built for a fresh store each time.
 const FRESH: [&str; 2] = ["wasi:http/incoming-handler@0.2", "wasmcloud:messaging/handler@"];

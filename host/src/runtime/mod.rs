@@ -48,11 +48,13 @@ mod revision;
 mod run;
 mod serve;
 mod shared;
+#[cfg(test)]
+mod testing;
 pub mod value;
 
 pub use call::{CallEntry, Ends, Interface, Line, Offer, Offered, Returned, Returning, compatible};
 pub use compile::{CacheKey, Compiler, work as compile_worker};
-pub use event::{EventEntry, Handled, mark};
+pub use event::{EventEntry, Handled};
 pub use explain::LimitLine;
 pub use inspect::{ImportLine, Inspection, inspect};
 pub use invocation::HttpEntry;

@@ -140,6 +140,11 @@ impl Pool {
         self.linked.events.is_some()
     }
 
+    /// Whether the component can publish events.
+    pub fn publishes_events(&self) -> bool {
+        self.linked.publishes
+    }
+
     /// Whether the component can read or write state.
     pub fn uses_state(&self) -> bool {
         self.linked.uses_state

@@ -230,6 +230,11 @@ impl Revision {
         self.pool.takes_events()
     }
 
+    /// Whether it imports an interface by which events are published.
+    pub fn publishes_events(&self) -> bool {
+        self.pool.publishes_events()
+    }
+
     /// What it calls of other services.
     pub fn calls(&self) -> &[Bound] {
         &self.calls

@@ -14,7 +14,9 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
+use holm_registry::event::is_attribute;
 use holm_registry::settings::Limit;
+use http::header::{HeaderMap, HeaderName};
 use http::{Request, Response};
 use http_body_util::BodyExt;
 use tokio::sync::oneshot;
@@ -37,6 +39,9 @@ use crate::fault::{Fault, FaultKind};
 /// again take turns, so only first runs get in their way; with even chances each time, one in 256
 /// needs more.
 pub const RERUNS: u32 = 8;
+
+/// By which a client ties several requests, and all that follows from them, together.
+const CORRELATION: HeaderName = HeaderName::from_static("x-correlation-id");
 
 /// A guest at work. Its end gives the instance back.
 type Running = Pin<Box<dyn Future<Output = Result<(), Box<Wreck>>> + Send>>;
@@ -91,14 +96,16 @@ pub async fn serve(
     let settings = revision.settings();
     check_announced(request.body(), settings.limits.request_body.as_u64())?;
     let deadline = entry.deadline.min(std::time::Instant::now() + settings.timeout);
+    let correlation = correlation(request.headers());
+    let new_invocation = || new_invocation(revision, entry, correlation.clone(), deadline);
     if !revision.uses_state() {
-        let invocation = new_invocation(revision, entry, deadline);
+        let invocation = new_invocation();
         return attempt(revision, invocation, request, None).await;
     }
     let (mut request, replay) = Replay::of(request);
     let mut turn = None;
     for _ in 0..RERUNS {
-        let invocation = new_invocation(revision, entry, deadline);
+        let invocation = new_invocation();
         match attempt(revision, invocation.clone(), request, turn).await {
             Err(fault) if fault.kind == FaultKind::Conflict && invocation.can_run_again() => match replay.again() {
                 Some(again) => request = again,
@@ -108,14 +115,24 @@ pub async fn serve(
         }
         turn = Some(revision.turn(deadline).await?);
     }
-    let invocation = new_invocation(revision, entry, deadline);
-    attempt(revision, invocation, request, turn).await
+    attempt(revision, new_invocation(), request, turn).await
 }
 
 /// An invocation that nothing has been done for.
-pub fn new_invocation(revision: &Revision, entry: &HttpEntry, deadline: std::time::Instant) -> Arc<Invocation> {
+pub fn new_invocation(
+    revision: &Revision,
+    entry: &HttpEntry,
+    correlation: Option<Arc<str>>,
+    deadline: std::time::Instant,
+) -> Arc<Invocation> {
     let cpu = CpuMeter::new(revision.settings().limits.cpu);
-    Arc::new(Invocation::new(entry, deadline, cpu))
+    Arc::new(Invocation::new(entry, correlation, deadline, cpu))
+}
+
+/// What the client says that all this is for. What cannot stand in an event's metadata is not taken over.
+fn correlation(headers: &HeaderMap) -> Option<Arc<str>> {
+    let text = headers.get(CORRELATION)?.to_str().ok()?;
+    is_attribute(text).then(|| text.into())
 }
 
 async fn attempt(

@@ -83,6 +83,8 @@ pub struct Deployed {
     pub took: Duration,
     /// The rules that lead to it now.
     pub routes: Vec<String>,
+    /// What is probably a mistake.
+    pub warnings: Vec<String>,
 }
 
 /// One line of `holm services`.

@@ -12,6 +12,7 @@
 //! | `prepare` | is a new revision fit to serve: compiled, linked, warm, well |
 //! | `stand_in` | does what is said about calls fit what is called |
 //! | `vouch` | who vouches for a component, and is that enough here (pure) |
+//! | `warnings` | what is probably a mistake, although it is deployed |
 //! | `publish` | the one place that changes the catalog and swaps the table |
 //! | `boot` | how a restarted host brings every service back |
 //! | `health` | is what is live still well |
@@ -41,6 +42,7 @@ mod prepare;
 mod publish;
 mod stand_in;
 mod vouch;
+mod warnings;
 
 pub use api::{
     AppSet, DeployComponent, DeployError, DeployOne, DeploySet, Deployed, HttpEntry, ImportLine, Inspection, LimitLine,

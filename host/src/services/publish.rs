@@ -18,6 +18,7 @@ use super::externals::externals;
 use super::lifecycle::{deploy_routes, leads_to, remove_routes};
 use super::link::{Offers, broken_callers};
 use super::prepare::{Outcome, Prepared};
+use super::warnings::warnings;
 use super::{DeployError, DeploySet, Deployed, Services, Table, lock, no_service};
 use crate::runtime::Revision;
 use crate::telemetry::logs::{LogLevel, LogLine, LogSource};
@@ -93,7 +94,7 @@ impl Services {
             }
         }
         self.apply(&mut catalog, steps, fresh, &[], change.routes).await?;
-        Ok(self.with_routes(deployed))
+        Ok(self.as_it_is_now(deployed))
     }
 
     /// What everybody offers once the set is live: its services may call each other.
@@ -131,7 +132,7 @@ impl Services {
         let steps = vec![Step::Rollback(service.clone(), number)];
         let routes = self.table().routes.as_ref().clone();
         self.apply(&mut catalog, steps, vec![prepared.revision], &[], routes).await?;
-        self.with_routes(vec![deployed]).pop().ok_or_else(|| no_service(service))
+        self.as_it_is_now(vec![deployed]).pop().ok_or_else(|| no_service(service))
     }
 
     async fn remove_now(&self, service: &ServiceName, force: bool) -> Result<(), DeployError> {
@@ -241,11 +242,14 @@ impl Services {
         Ok(describe(live, Duration::ZERO, false))
     }
 
-    fn with_routes(&self, mut deployed: Vec<Deployed>) -> Vec<Deployed> {
-        let routes = self.routes();
+    /// With what can only be said of all that is live together.
+    fn as_it_is_now(&self, mut deployed: Vec<Deployed>) -> Vec<Deployed> {
+        let table = self.table();
         for one in &mut deployed {
-            let own = routes.iter().filter(|rule| leads_to(rule, &one.service));
+            let own = table.routes.iter().filter(|rule| leads_to(rule, &one.service));
             one.routes = own.map(|rule| rule.path.to_string()).collect();
+            let live = table.services.get(&one.service);
+            one.warnings = live.map(|live| warnings(&table, live)).unwrap_or_default();
         }
         deployed
     }
@@ -286,6 +290,7 @@ fn describe(revision: &Revision, took: Duration, changed: bool) -> Deployed {
         changed,
         took,
         routes: Vec::new(),
+        warnings: Vec::new(),
     }
 }
 

@@ -9,8 +9,11 @@ use std::ops::Bound;
 
 use bytes::Bytes;
 use holm_registry::ServiceName;
+use holm_registry::event::Content;
 use holm_registry::settings::Limit;
-use holm_registry::store::{Effects, Key, Keyset, MAX_COMMIT, OverQuota, Quota, Sequence, Store, StoreError, Usage};
+use holm_registry::store::{
+    Effects, Key, Keyset, Log, MAX_COMMIT, OverQuota, Quota, Sequence, Store, StoreError, Usage,
+};
 
 /// What one invocation has read and wants to write, until it is cut.
 #[derive(Debug, Default)]
@@ -38,7 +41,7 @@ pub struct Staged {
 #[derive(Debug, thiserror::Error)]
 pub enum Refused {
     /// It would hold more than a commit may.
-    #[error("one request may read and write {MAX_COMMIT}, keys and values together")]
+    #[error("one request may read, write and publish {MAX_COMMIT}, keys, values and events together")]
     Full,
     /// The service would keep more than it may.
     #[error("{0}")]
@@ -131,6 +134,30 @@ impl UnitOfWork {
         (self.added, self.freed) = self.without(store, &key)?;
         self.weight = weight;
         self.effects.writes.insert(key, None);
+        Ok(())
+    }
+
+    /// Publishes an event when the unit commits, behind those that it has published before.
+    ///
+    /// # Errors
+    /// Over the size of a commit.
+    pub fn publish(&mut self, content: &Content) -> Result<(), Refused> {
+        let event = content.encode();
+        self.weight = self.weight_after(0, Effects::size_of_event(&event))?;
+        self.effects.events.push((Log::Events, event));
+        Ok(())
+    }
+
+    /// Makes this the handling of an event: the unit commits unless another one with the same mark has.
+    /// `time`: now, in milliseconds since 1970.
+    ///
+    /// # Errors
+    /// Over the size of a commit.
+    pub fn mark(&mut self, mark: Key, time: u64) -> Result<(), Refused> {
+        let (read, written) =
+            (Effects::size_of(&mark, None), Effects::size_of(&mark, Some(&Bytes::from_static(&[0; 8]))));
+        self.weight = self.weight_after(0, read + written)?;
+        self.effects.mark(mark, time);
         Ok(())
     }
 

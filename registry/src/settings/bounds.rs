@@ -38,7 +38,8 @@ const CONFIG: usize = 1 << 20;
 /// One setting that makes no sense.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OutOfBounds {
-    /// The key as in `holm.toml`, below the service: `limits.memory`, `calls."shop:inventory/stock".timeout`.
+    /// The key as in `holm.toml`, below the service: `limits.memory`, `calls."shop:inventory/stock".timeout`,
+    /// `subscribe.0.ack_wait` in the first of several tables.
     pub field: String,
     /// What is wrong.
     pub message: String,
@@ -69,8 +70,14 @@ impl Settings {
     /// # Errors
     /// [`SettingsError`], with one entry for each bad setting.
     pub fn check(&self) -> Result<(), SettingsError> {
-        let checks =
-            [self.check_instances(), self.check_limits(), self.check_health(), self.check_config(), self.check_calls()];
+        let checks = [
+            self.check_instances(),
+            self.check_limits(),
+            self.check_health(),
+            self.check_config(),
+            self.check_calls(),
+            self.check_events(),
+        ];
         let problems: Vec<_> = checks.into_iter().flatten().collect();
         if problems.is_empty() { Ok(()) } else { Err(SettingsError { problems }) }
     }

@@ -66,6 +66,8 @@ pub enum Limit {
     Batch,
     /// The host's: what one unit of work reads and writes.
     Unit,
+    /// The host's: bytes of one event.
+    Event,
     /// The host's: bytes of one request for random numbers.
     Random,
     /// The host's: services that wait for each other in a row.
@@ -76,7 +78,7 @@ pub enum Limit {
 
 impl Limit {
     /// All of them, in the order in which they are shown.
-    pub const ALL: [Self; 33] = [
+    pub const ALL: [Self; 34] = [
         Self::Memory,
         Self::TableElements,
         Self::Handles,
@@ -107,6 +109,7 @@ impl Limit {
         Self::Key,
         Self::Batch,
         Self::Unit,
+        Self::Event,
         Self::Random,
         Self::CallDepth,
         Self::Places,
@@ -145,6 +148,7 @@ impl Limit {
             Self::Key => "key",
             Self::Batch => "batch",
             Self::Unit => "unit-of-work",
+            Self::Event => "event",
             Self::Random => "random",
             Self::CallDepth => "call-depth",
             Self::Places => "places",
@@ -184,6 +188,7 @@ impl Limit {
             Self::Key => "keys are held in the inner pages of the store's tree",
             Self::Batch => "a call into the host is not interrupted, so it must be short",
             Self::Unit => "a unit of work is held in memory until it commits, and then blocks the readers",
+            Self::Event => "an event travels in one message of a broker's, which takes 1 MiB",
             Self::Random => "a key is 64 bytes; much more only makes the host allocate",
             Self::CallDepth => "a longer chain is a mistake nearly always, and each link holds an instance",
             Self::Places => "each service keeps room for one instance, so that no other can take the last",
@@ -226,6 +231,7 @@ impl Settings {
             | Limit::Key
             | Limit::Batch
             | Limit::Unit
+            | Limit::Event
             | Limit::Random
             | Limit::CallDepth
             | Limit::Places => return None,

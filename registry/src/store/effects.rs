@@ -22,6 +22,8 @@ pub struct Sequence(pub u64);
 impl Sequence {
     /// The version of a key that does not exist.
     pub const NONE: Self = Self(0);
+    /// The version of a record whose bytes say none.
+    pub(super) const DAMAGED: Self = Self(u64::MAX);
 
     pub(super) fn next(self) -> Self {
         Self(self.0 + 1)
@@ -62,7 +64,7 @@ impl Effects {
         let guards = self.reads.keys().map(|key| Self::size_of(key, None)).sum::<usize>()
             + self.keysets.keys().map(|set| set.prefix().len() + OVERHEAD).sum::<usize>();
         let writes: usize = self.writes.iter().map(|(key, new)| Self::size_of(key, new.as_ref())).sum();
-        guards + writes + self.events.iter().map(|(_, event)| event.len() + OVERHEAD).sum::<usize>()
+        guards + writes + self.events.iter().map(|(_, event)| Self::size_of_event(event)).sum::<usize>()
     }
 
     /// Whether it changes nothing, whatever it has seen.
@@ -70,10 +72,33 @@ impl Effects {
         self.writes.is_empty() && self.events.is_empty()
     }
 
+    /// Says that an event is handled with this commit, which then happens at most once: see [`Key::inbox`].
+    /// `time`: when, in milliseconds since 1970.
+    pub fn mark(&mut self, mark: Key, time: u64) {
+        self.reads.insert(mark.clone(), Sequence::NONE);
+        self.writes.insert(mark, Some(stamped(time, &[])));
+    }
+
+    /// What one event weighs in it, encoded.
+    pub fn size_of_event(event: &Bytes) -> usize {
+        event.len() + OVERHEAD
+    }
+
     /// What one key weighs in it: read, or written with this value.
     pub fn size_of(key: &Key, value: Option<&Bytes>) -> usize {
         key.as_bytes().len() + value.map_or(0, Bytes::len) + OVERHEAD
     }
+}
+
+/// A value that begins with when it was written, in milliseconds since 1970: see [`Store::expire`](super::Store).
+pub fn stamped(time: u64, value: &[u8]) -> Bytes {
+    [time.to_be_bytes().as_slice(), value].concat().into()
+}
+
+/// When a value was written, and what was stamped. `None`: nothing was.
+pub fn unstamped(value: &Bytes) -> Option<(u64, Bytes)> {
+    let time = value.first_chunk()?;
+    Some((u64::from_be_bytes(*time), value.slice(time.len()..)))
 }
 
 /// A value with its version.

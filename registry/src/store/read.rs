@@ -68,8 +68,12 @@ pub(super) fn scan(shared: &Shared, prefix: &Key) -> Result<Vec<(Key, Record)>, 
         let pairs = shared.engine.scan(&from, end.as_deref(), SCAN_STEP).map_err(read_error)?;
         for (bytes, _) in &pairs {
             let key = Key::from_bytes(bytes);
-            // a record deleted meanwhile is simply not there
-            found.extend(get(shared, &key)?.map(|record| (key, record)));
+            match get(shared, &key) {
+                // a record deleted meanwhile is simply not there
+                Ok(record) => found.extend(record.map(|record| (key, record))),
+                Err(error @ StoreError::Damaged { .. }) => tracing::error!(%error, "it is left alone, and left out"),
+                Err(other) => return Err(other),
+            }
         }
         match pairs.last() {
             Some((last, _)) if pairs.len() == SCAN_STEP => {

@@ -4,25 +4,9 @@ use std::sync::Barrier;
 use std::thread;
 
 use holm_registry::settings::Limit;
-use holm_registry::store::{
-    CommitError, Key, Keyset, Log, OverQuota, Position, Quota, Sequence, Stale, Store, StoreError, Usage,
-};
+use holm_registry::store::{CommitError, Key, Keyset, OverQuota, Quota, Sequence, Stale, Store, StoreError, Usage};
 
-use crate::common::{Home, block_on, key, keyset, orders, read, unit};
-
-macro_rules! over_both_engines {
-    ($($(#[$doc:meta])* fn $name:ident($home:ident) $body:block)*) => {
-        $(
-            fn $name($home: &Home) $body
-        )*
-        mod on_disk {
-            $( #[test] fn $name() { super::$name(&super::Home::disk()); } )*
-        }
-        mod in_memory {
-            $( #[test] fn $name() { super::$name(&super::Home::memory()); } )*
-        }
-    };
-}
+use crate::common::{Home, block_on, key, keyset, orders, over_both_engines, read, unit};
 
 over_both_engines! {
     fn what_was_written_is_read_with_the_version_of_its_commit(home) {
@@ -44,33 +28,6 @@ over_both_engines! {
         assert_eq!(read(&store, "a").unwrap(), b"1");
         assert_eq!(store.applied(), before);
         assert!(unit().put("a", "2").commit(&store).unwrap() > before);
-    }
-
-    fn events_get_lost_or_change_places_between_commit_and_log(home) {
-        let store = home.open();
-        let follow = store.follow();
-        let first = unit().put("a", "1").publish("one").publish("two").commit(&store).unwrap();
-        let conflict = unit().read("a", Sequence::NONE).publish("never").commit(&store).unwrap_err();
-        assert!(matches!(conflict, CommitError::Conflict(_)));
-        let second = unit().publish("three").commit(&store).unwrap();
-        assert!(follow.has_changed().unwrap() && *follow.borrow() == second);
-        block_on(store.close()).unwrap();
-        drop(store);
-        let store = home.open();
-        let texts = |after, limit| -> Vec<(Position, String)> {
-            let found = store.events(Log::Events, after, limit).unwrap();
-            found.into_iter().map(|event| (event.at, event.content.unwrap().source)).collect()
-        };
-        let at = |sequence, index| Position { sequence, index };
-        let all = [(at(first, 0), "one"), (at(first, 1), "two"), (at(second, 0), "three")];
-        let all = all.map(|(at, text)| (at, text.to_owned()));
-        assert_eq!(texts(None, 9), all);
-        assert_eq!(texts(Some(at(first, 0)), 1), all[1..2]);
-        let mut trim = unit();
-        trim.0.writes.insert(Key::event(Log::Events, at(first, 1)), None);
-        trim.commit(&store).unwrap();
-        assert_eq!(texts(Some(at(first, 0)), 9), all[2..]);
-        assert!(store.events(Log::DeadLetters, None, 9).unwrap().is_empty());
     }
 
     fn a_service_keeps_more_than_its_quota_or_another_pays_for_it(home) {

@@ -6,5 +6,7 @@ mod catalog;
 mod common;
 mod conformance;
 mod crash;
+mod damage;
+mod events;
 mod faults;
 mod model;

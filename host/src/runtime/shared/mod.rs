@@ -65,7 +65,8 @@ pub async fn serve(
     check_announced(request.body(), settings.limits.request_body.as_u64())?;
     let due = entry.deadline.min(StdInstant::now() + settings.timeout);
     let deadline = Instant::from_std(due);
-    let invocation = new_invocation(revision, entry, due);
+    // it neither publishes nor calls anybody who could
+    let invocation = new_invocation(revision, entry, None, due);
     let permit = revision.pool().enter(invocation.lineage.standing(revision.service()), deadline).await?;
     let held = (permit, revision.begin());
     let progress = Progress::new();

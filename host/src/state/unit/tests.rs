@@ -2,6 +2,7 @@
 
 use holm_registry::ServiceName;
 use holm_registry::store::memory::MemoryEngine;
+use holm_registry::store::{CommitError, Stale};
 use proptest::prelude::*;
 
 use super::*;
@@ -171,4 +172,69 @@ fn a_unit_holds_more_than_a_commit_may() {
     assert!(matches!(unit.set(&store, &service(), quota, key(99), mib), Err(Refused::Full)));
     assert!(block_on(store.commit(unit.cut().effects)).is_ok());
     assert!(unit.get(&store, key(1)).unwrap().is_some());
+}
+
+fn content(payload: Vec<u8>) -> Content {
+    Content {
+        subject: "orders.created".parse().unwrap(),
+        source: "orders".to_owned(),
+        kind: "orders.created".to_owned(),
+        time: 7,
+        content_type: None,
+        key: None,
+        correlation_id: "c".to_owned(),
+        traceparent: None,
+        headers: Vec::new(),
+        payload: payload.into(),
+    }
+}
+
+fn published(store: &Store) -> Vec<Bytes> {
+    let found = store.events(Log::Events, None, 100).unwrap();
+    found.into_iter().map(|event| event.content.unwrap().payload).collect()
+}
+
+#[test]
+fn an_event_is_published_without_its_unit_or_lost_with_it() {
+    let store = store();
+    let mut unit = UnitOfWork::default();
+    unit.publish(&content(vec![1])).unwrap();
+    set(&mut unit, &store, 1, b"v");
+    unit.publish(&content(vec![2])).unwrap();
+    let mut stale = UnitOfWork::default();
+    assert_eq!(stale.get(&store, key(1)).unwrap(), None);
+    stale.publish(&content(vec![3])).unwrap();
+    assert!(published(&store).is_empty());
+    block_on(store.commit(unit.cut().effects)).unwrap();
+    assert!(unit.cut().is_empty(), "what was published is published again");
+    assert!(block_on(store.commit(stale.cut().effects)).is_err());
+    assert_eq!(published(&store), [[1].as_slice(), &[2]]);
+}
+
+#[test]
+fn an_event_is_handled_twice() {
+    let store = store();
+    let mark = Key::inbox(&service(), "orders", "e-1-0");
+    let handle = |number| {
+        let mut unit = UnitOfWork::default();
+        unit.mark(mark.clone(), 7).unwrap();
+        set(&mut unit, &store, number, b"v");
+        unit.publish(&content(vec![number])).unwrap();
+        block_on(store.commit(unit.cut().effects))
+    };
+    handle(1).unwrap();
+    assert!(matches!(handle(2), Err(CommitError::Conflict(Stale::Key(stale))) if stale == mark));
+    assert_eq!((store.get(&key(2)).unwrap(), published(&store).len()), (None, 1));
+}
+
+#[test]
+fn a_unit_publishes_more_than_a_commit_may_hold() {
+    let (store, mut unit) = (store(), UnitOfWork::default());
+    let large = content(vec![0; 900 << 10]);
+    let taken = (0..40).filter(|_| unit.publish(&large).is_ok()).count();
+    assert_eq!(taken, 18);
+    assert!(matches!(unit.publish(&large), Err(Refused::Full)));
+    unit.publish(&content(vec![1])).unwrap();
+    block_on(store.commit(unit.cut().effects)).unwrap();
+    assert_eq!(published(&store).len(), 19);
 }
