@@ -189,7 +189,7 @@ pub struct Inspection {
 pub struct Import {
     /// Its exact name.
     pub name: String,
-    /// `host` or `nobody`.
+    /// `host`, `nobody`, or the live services that export it.
     pub provided_by: String,
     /// When nobody provides it: the nearest name that somebody does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -286,7 +286,7 @@ impl From<services::ServiceInspection> for Inspection {
 
 impl From<services::ImportLine> for Import {
     fn from(line: services::ImportLine) -> Self {
-        Self { name: line.name, provided_by: line.provided_by.to_owned(), nearest: line.nearest }
+        Self { name: line.name, provided_by: line.provided_by, nearest: line.nearest }
     }
 }
 

@@ -28,6 +28,7 @@ pub(super) async fn readyz(State(state): State<AdminState>) -> Result<&'static s
 #[utoipa::path(get, path = "/metrics", tag = "probes", security(()),
     responses((status = 200, body = String, content_type = "application/openmetrics-text")))]
 pub(super) async fn metrics(State(state): State<AdminState>) -> Response {
+    state.services.update_metrics();
     state.discovery.update_metrics();
     ([(header::CONTENT_TYPE, CONTENT_TYPE)], state.metrics.encode()).into_response()
 }

@@ -113,8 +113,12 @@ fn text(inspection: &Inspection) -> String {
     lines.push("imports".to_owned());
     for import in &inspection.imports {
         let nearest = import.nearest.as_ref().map(|name| format!("; the nearest is {name}")).unwrap_or_default();
-        let missing = if import.provided_by == "nobody" { format!("  MISSING HERE{nearest}") } else { String::new() };
-        lines.push(format!("  {}{missing}", import.name));
+        let from = match import.provided_by.as_str() {
+            "host" => String::new(),
+            "nobody" => format!("  MISSING HERE{nearest}"),
+            services => format!("  from {services}"),
+        };
+        lines.push(format!("  {}{from}", import.name));
     }
     lines.join("\n")
 }

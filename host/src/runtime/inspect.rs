@@ -34,10 +34,20 @@ pub struct Inspection {
 pub struct ImportLine {
     /// Its exact name.
     pub name: String,
-    /// `host` or `nobody`.
-    pub provided_by: &'static str,
+    /// `host`, `nobody`, or the services that export it.
+    pub provided_by: String,
     /// When nobody provides it: the nearest name that somebody does.
     pub nearest: Option<String>,
+}
+
+/// Who provides what nobody provides.
+const NOBODY: &str = "nobody";
+
+impl ImportLine {
+    /// Whether nobody provides it.
+    pub fn is_missing(&self) -> bool {
+        self.provided_by == NOBODY
+    }
 }
 
 /// Looks at a component without a running host: compiled by `program`, this one, in a process of
@@ -83,7 +93,7 @@ fn describe(component: &Component, digest: Digest, size: u64) -> Inspection {
         .into_iter()
         .map(|name| {
             let nearest = missing.iter().find(|import| import.name == name).and_then(|import| import.nearest);
-            let provided_by = if is_provided(&name) { "host" } else { "nobody" };
+            let provided_by = if is_provided(&name) { "host" } else { NOBODY }.to_owned();
             ImportLine { provided_by, nearest: nearest.map(str::to_owned), name }
         })
         .collect();

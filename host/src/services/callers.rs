@@ -35,6 +35,11 @@ impl Services {
         self.0.policies.snapshot().into_iter().map(line).collect()
     }
 
+    /// Brings the numbers of breakers up to date, for who is about to read them.
+    pub fn update_metrics(&self) {
+        self.0.policies.update_metrics();
+    }
+
     /// The calls of one service whose breaker is not closed.
     pub(super) fn troubled_calls(&self, caller: &ServiceName) -> Vec<CallLine> {
         let is_troubled = |line: &CallLine| line.calls.caller == *caller && line.calls.breaker != BreakerState::Closed;

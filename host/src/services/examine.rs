@@ -1,4 +1,5 @@
-//! Would the services of a manifest be taken together? Without a host: by their components and settings alone.
+//! Would the services of a manifest be taken together? Without a host: by their components and settings alone. And of
+//! one component, with a host: which of the live services does it need?
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -6,6 +7,7 @@ use std::sync::Arc;
 use holm_registry::ServiceName;
 use holm_registry::settings::Settings;
 
+use super::Table;
 use super::link::{Offers, Rest};
 use super::stand_in::{self, Import};
 use crate::runtime::{self, Bound, Inspection, Interface, Loaded};
@@ -30,6 +32,18 @@ pub fn examine(candidates: &BTreeMap<ServiceName, Candidate>, complete: bool) ->
     candidates.iter().filter_map(problem).collect()
 }
 
+/// Names the live services that export what the host itself does not provide.
+pub(super) fn name_providers(table: &Table, inspection: &mut Inspection) {
+    for import in inspection.imports.iter_mut().filter(|import| import.is_missing()) {
+        let exporting = table.services.values().filter(|revision| revision.offer().has(&import.name));
+        let names: Vec<&str> = exporting.map(|revision| revision.service().as_str()).collect();
+        if !names.is_empty() {
+            import.provided_by = names.join(", ");
+            import.nearest = None;
+        }
+    }
+}
+
 fn one(name: &ServiceName, candidate: &Candidate, offers: &Offers, complete: bool) -> Option<String> {
     let wanted = match runtime::wanted(&candidate.component) {
         Ok(wanted) => wanted,
@@ -51,7 +65,7 @@ fn one(name: &ServiceName, candidate: &Candidate, offers: &Offers, complete: boo
 fn missing(inspection: &Inspection, wanted: &[Interface], bound: &[Bound], complete: bool) -> Option<String> {
     let is_bound = |name: &str| bound.iter().any(|bound| bound.interface.name == name);
     let is_wanted = |name: &str| wanted.iter().any(|interface| interface.name == name);
-    let unprovided = inspection.imports.iter().filter(|import| import.provided_by == "nobody");
+    let unprovided = inspection.imports.iter().filter(|import| import.is_missing());
     let missing = unprovided.map(|import| import.name.as_str()).filter(|name| !is_bound(name));
     let names: Vec<&str> = missing.filter(|name| complete || !is_wanted(name)).collect();
     (!names.is_empty()).then(|| format!("nobody provides what it imports: {}", names.join(", ")))

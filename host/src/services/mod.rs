@@ -5,7 +5,7 @@
 //! | `api` | what the doors and the admin API may ask for, and what they get |
 //! | `callers` | who calls whom, and how does it go |
 //! | `call`, `lookup` | how does somebody outside call a function, and which one is meant |
-//! | `examine` | would the services of a manifest be taken, without a host |
+//! | `examine` | would the services of a manifest be taken, and whom does a component need |
 //! | `externals` | which names lead to services that are not Wasm (pure) |
 //! | `lifecycle` | what a deployment, a rollback or a removal changes (pure) |
 //! | `link` | which service answers an import, and whom a change would break |
@@ -255,7 +255,9 @@ impl Services {
     /// When they are no component.
     pub async fn inspect(&self, wasm: Bytes) -> Result<Inspection, DeployError> {
         self.check_size(wasm.len())?;
-        Ok(self.0.runtime.inspect(wasm).await?)
+        let mut inspection = self.0.runtime.inspect(wasm).await?;
+        examine::name_providers(&self.table(), &mut inspection);
+        Ok(inspection)
     }
 
     /// Looks at the component of a live service.
@@ -271,6 +273,7 @@ impl Services {
         let bytes = bytes.map_err(|error| DeployError::Host(error.to_string()))?;
         let mut component = self.0.runtime.inspect(bytes.into()).await?;
         let table = self.table();
+        examine::name_providers(&table, &mut component);
         let running = table.services.get(service);
         if let Some(revision) = running {
             component.isolation = revision.isolation().as_str();

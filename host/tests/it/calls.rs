@@ -129,6 +129,18 @@ async fn a_swap_of_the_provider_loses_a_call() {
     assert_eq!(told(&client, "/caller/?balance=ada").await, format!("Some({added})"));
 }
 
+#[test]
+fn a_service_that_is_called_is_shown_as_missing() {
+    let (host, _client) = serve("");
+    let caller = fixture("caller").to_str().unwrap().to_owned();
+    for what in ["caller", &caller] {
+        let shown = host.done(&["inspect", what]);
+        assert!(shown.contains("fixtures:calls/ledger@1.0.0  from ledger") && !shown.contains("MISSING"), "{shown}");
+    }
+    host.done(&["remove", "ledger", "--force"]);
+    assert!(host.done(&["inspect", "caller"]).contains("fixtures:calls/ledger@1.0.0  MISSING HERE"));
+}
+
 #[tokio::test]
 async fn an_interface_that_two_services_export_is_taken_from_one_of_them() {
     let host = Host::start();

@@ -53,7 +53,6 @@ impl Gate {
     /// Closed breaker, nothing called yet.
     pub fn new(caller: ServiceName, target: CallTarget, rules: &CallRules, metrics: Arc<CallMetrics>) -> Self {
         let now = Instant::now();
-        metrics.breaker_reset();
         let breaker = Breaker::new(rules.breaker.clone(), now);
         let budget = Budget::new(rules.retry.budget, now);
         Self { caller, target, metrics, breaker: rules.breaker.clone(), state: Mutex::new(State { breaker, budget }) }

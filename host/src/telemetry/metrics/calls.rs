@@ -209,9 +209,9 @@ impl CallMetrics {
         self.breaker_turned(2);
     }
 
-    /// A new breaker, closed.
-    pub fn breaker_reset(&self) {
-        self.state.set(0);
+    /// The breaker that counts now, where several have these numbers: 0 closed, 1 half-open, 2 open.
+    pub fn breaker_is(&self, state: u32) {
+        self.state.set(state.into());
     }
 
     fn breaker_turned(&self, state: u32) {

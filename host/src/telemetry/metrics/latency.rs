@@ -11,19 +11,12 @@ use prometheus_client::metrics::{MetricType, TypedMetric};
 
 /// Upper bounds in nanoseconds, three for each power of ten: from a warm call, which takes a few microseconds, to the
 /// longest timeouts in use.
-const BOUNDS: [u64; 22] = {
-    const STEPS: [u64; 3] = [1_000, 2_500, 5_000];
-    let mut bounds = [0; 22];
-    let (mut at, mut scale) = (0, 1);
-    while at < bounds.len() {
-        bounds[at] = STEPS[at % 3] * scale;
-        at += 1;
-        if at.is_multiple_of(3) {
-            scale *= 10;
-        }
-    }
-    bounds
-};
+#[rustfmt::skip]
+const BOUNDS: [u64; 22] = [
+    1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000, // to half a millisecond
+    1_000_000, 2_500_000, 5_000_000, 10_000_000, 25_000_000, 50_000_000, // to 50 ms
+    100_000_000, 250_000_000, 500_000_000, 1_000_000_000, 2_500_000_000, 5_000_000_000, 10_000_000_000,
+];
 
 /// The histogram. Clones count together.
 #[derive(Clone, Default)]
