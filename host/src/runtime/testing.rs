@@ -18,8 +18,8 @@ use crate::config::CompileLimits;
 use crate::shutdown::Tasks;
 use crate::telemetry::Telemetry;
 
-/// Places for instances: a test has some revisions of one instance each.
-const PLACES: u32 = 64;
+/// Places for instances: enough for one service as it is by default.
+const PLACES: u32 = 128;
 
 /// A way out that leads nowhere.
 struct Nowhere;
