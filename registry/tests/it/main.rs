@@ -10,3 +10,5 @@ mod damage;
 mod events;
 mod faults;
 mod model;
+mod power;
+mod witness;
