@@ -4,13 +4,13 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::{Child, ChildStdout, Stdio};
 use std::thread;
 use std::time::Duration;
 
 use holm_registry::store::{Store, StoreOptions};
 
-use crate::common::unit;
+use crate::common::{own_test, unit};
 use crate::witness::{self, Acknowledged};
 
 /// Tells the victim where its store is. Without it, the victim has nothing to do.
@@ -22,12 +22,7 @@ struct Victim(Child);
 
 impl Victim {
     fn start(dir: &Path) -> (Self, BufReader<ChildStdout>) {
-        let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "crash::victim", "--ignored", "--nocapture", "--test-threads=1"])
-            .env(STORE, dir)
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut child = own_test("crash::victim").env(STORE, dir).stdout(Stdio::piped()).spawn().unwrap();
         let out = BufReader::new(child.stdout.take().unwrap());
         (Self(child), out)
     }

@@ -7,6 +7,8 @@ mod common;
 mod conformance;
 mod crash;
 mod damage;
+mod disk_errors;
+mod disk_full;
 mod events;
 mod faults;
 mod model;

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use holm_registry::store::{Log, Position, Sequence, Store, Usage};
+use holm_registry::store::{CommitError, Log, Position, Sequence, Store, Usage};
 
 use crate::common::{Unit, block_on, orders, read, unit};
 
@@ -21,12 +21,18 @@ pub(crate) fn next_round(store: &Store, writer: u64) -> u64 {
 
 /// Commits a round, with a value of about `len` bytes, and returns when it is durable. Trims the log now and then.
 pub(crate) fn commit_round(store: &Store, writer: u64, round: u64, len: usize) {
-    let sequence = one_round(writer, round, len).commit(store).unwrap();
-    block_on(store.durable(sequence)).unwrap();
+    try_round(store, writer, round, len).unwrap();
+}
+
+/// The same where it may fail. After an error the round may be there or not.
+pub(crate) fn try_round(store: &Store, writer: u64, round: u64, len: usize) -> Result<(), CommitError> {
+    let sequence = one_round(writer, round, len).commit(store)?;
+    block_on(store.durable(sequence))?;
     if round.is_multiple_of(50) {
         let up_to = Position { sequence: Sequence(sequence.0.saturating_sub(KEPT)), index: 0 };
-        block_on(store.trim(Log::Events, up_to)).unwrap();
+        block_on(store.trim(Log::Events, up_to))?;
     }
+    Ok(())
 }
 
 fn one_round(writer: u64, round: u64, len: usize) -> Unit {

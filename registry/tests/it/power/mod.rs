@@ -19,7 +19,7 @@ use holm_registry::store::{Store, StoreOptions};
 
 use self::disk::{Disk, Image, Luck};
 use self::trace::Event;
-use crate::common::unit;
+use crate::common::{own_test, unit};
 use crate::witness::{self, Acknowledged};
 
 /// Tells the writer where its store is. Without it, the writer has nothing to do.
@@ -66,11 +66,12 @@ fn writer() {
 /// Runs the writer to its end and reads what it did.
 fn record(store: &Path) -> Vec<Event> {
     let file = tempfile::NamedTempFile::new().unwrap();
+    let inner = own_test("power::writer");
     let status = Command::new("strace")
         .args(["-f", "-y", "-xx", "-s", "100000000", "-e", &format!("trace={}", trace::CALLS), "-o"])
         .arg(file.path())
-        .arg(std::env::current_exe().unwrap())
-        .args(["--exact", "power::writer", "--ignored", "--nocapture", "--test-threads=1"])
+        .arg(inner.get_program())
+        .args(inner.get_args())
         .env(STORE, store)
         .stdout(Stdio::null())
         .status();
