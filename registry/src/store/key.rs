@@ -94,6 +94,11 @@ impl Key {
         Self([&[QUARANTINE], self.as_bytes()].concat().into())
     }
 
+    /// What the keys of all that buses remember begin with.
+    pub fn consumers() -> Self {
+        Self([CONSUMERS].into())
+    }
+
     /// What the keys of all bytes kept aside begin with.
     pub fn quarantine() -> Self {
         Self([QUARANTINE].into())
