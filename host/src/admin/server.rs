@@ -21,6 +21,7 @@ use super::tokens::Tokens;
 use super::{audit, call, components, deploy, document, guard, logs, outside, probes, services as look, token_api};
 use crate::audit::AuditLog;
 use crate::discovery::Discovery;
+use crate::events::Events;
 use crate::services::Services;
 use crate::shutdown::Tasks;
 use crate::telemetry::logs::LogHub;
@@ -41,6 +42,8 @@ pub struct AdminState {
     pub discovery: Discovery,
     /// What clients of Consul ask.
     pub consul: ConsulState,
+    /// The event bus.
+    pub events: Events,
     /// Told of every change.
     pub audit: AuditLog,
     /// Where a change goes on whose client has left.
