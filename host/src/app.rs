@@ -125,6 +125,7 @@ impl App {
             consul: ConsulState::new(discovery.clone(), services.clone(), addresses.gateway, stop.clone()),
             discovery,
             events: events.clone(),
+            store: opened.store.clone(),
             audit,
             tasks: tasks.clone(),
             address: addresses.admin,

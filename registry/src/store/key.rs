@@ -50,6 +50,13 @@ impl Key {
         Self(bytes.into())
     }
 
+    /// What all state keys of a service begin with.
+    pub fn states(service: &ServiceName) -> Self {
+        let mut bytes = vec![STATE];
+        push_text(&mut bytes, service.as_str());
+        Self(bytes.into())
+    }
+
     /// A record of the catalog.
     pub fn catalog(path: &str) -> Self {
         Self::plain(CATALOG, path)

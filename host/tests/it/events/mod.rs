@@ -7,6 +7,8 @@
 //! | `order_suite` | order by key, and what restarts and deaths do to it |
 //! | `host_suite` | what a host makes of it: effects once, dead letters, replays |
 //! | `embedded` | the embedded bus, under the suite, and what is its own |
+//! | `live` | events between components of a running host |
+//! | `tools` | the command line |
 
 #[macro_use]
 mod bus_suite;
@@ -15,4 +17,6 @@ mod host_suite;
 #[macro_use]
 mod order_suite;
 mod embedded;
+mod live;
+mod tools;
 mod under_test;
