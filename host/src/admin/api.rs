@@ -3,12 +3,16 @@
 
 mod call;
 mod calls;
+mod events;
 mod outside;
+mod state;
 mod token;
 
 pub use call::{Call, CallResult, Function};
 pub use calls::CallLine;
+pub use events::{Consumer, DeadLetterLine, EventLine, Payload, PublishEvent, Published, Stream};
 pub use outside::{OutsideCheck, OutsideInstance, OutsideService};
+pub use state::{Imported, StateKey, StateRecord};
 pub use token::{MakeToken, NewToken, Token};
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};

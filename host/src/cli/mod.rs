@@ -25,6 +25,7 @@ mod compile_limits;
 mod compile_worker;
 mod completions;
 mod deploy;
+mod events;
 mod failure;
 mod host;
 mod inspect;
@@ -40,6 +41,7 @@ mod rollback;
 mod routes;
 mod services;
 mod signature_file;
+mod state;
 mod token;
 mod up;
 
@@ -74,6 +76,8 @@ enum Command {
     Inspect(inspect::Args),
     Call(call::Args),
     Calls(calls::Args),
+    Events(events::Args),
+    State(state::Args),
     Logs(logs::Args),
     Audit(audit::Args),
     Token(token::Args),
@@ -131,6 +135,8 @@ fn run(command: Command, context: &Context) -> anyhow::Result<()> {
         Command::Inspect(args) => client()?.block_on(args.run(context)),
         Command::Call(args) => client()?.block_on(args.run(context)),
         Command::Calls(args) => client()?.block_on(args.run(context)),
+        Command::Events(args) => client()?.block_on(args.run(context)),
+        Command::State(args) => client()?.block_on(args.run(context)),
         Command::Logs(args) => client()?.block_on(args.run(context)),
         Command::Audit(args) => client()?.block_on(args.run(context)),
         Command::Token(args) => client()?.block_on(args.run(context)),

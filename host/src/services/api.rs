@@ -11,7 +11,7 @@ use holm_registry::{Digest, ServiceName};
 use semver::Version;
 
 use super::callers::CallLine;
-pub use crate::runtime::{HttpEntry, ImportLine, Inspection, LimitLine, Lineage};
+pub use crate::runtime::{EventEntry, Handled, HttpEntry, ImportLine, Inspection, LimitLine, Lineage};
 
 /// Where the component of a deployment comes from.
 #[derive(Clone, Debug)]

@@ -45,8 +45,8 @@ mod vouch;
 mod warnings;
 
 pub use api::{
-    AppSet, DeployComponent, DeployError, DeployOne, DeploySet, Deployed, HttpEntry, ImportLine, Inspection, LimitLine,
-    Lineage, RevisionStatus, ServedBy, ServiceInspection, ServiceStatus,
+    AppSet, DeployComponent, DeployError, DeployOne, DeploySet, Deployed, EventEntry, Handled, HttpEntry, ImportLine,
+    Inspection, LimitLine, Lineage, RevisionStatus, ServedBy, ServiceInspection, ServiceStatus,
 };
 
 pub use call::{CallError, Called, TypedCall};
@@ -61,8 +61,10 @@ use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
+use futures::future::BoxFuture;
 use holm_registry::artifact::Artifacts;
 use holm_registry::catalog::{Catalog, RevisionState, ServiceRecord};
+use holm_registry::event::Event;
 use holm_registry::route::RouteSpec;
 use holm_registry::table::TableCell;
 use holm_registry::{Digest, ServiceName};
@@ -79,8 +81,12 @@ use crate::telemetry::Telemetry;
 /// The snapshot that doors read.
 pub type Table = holm_registry::table::Table<Revision>;
 
-/// Told of every new table, before the old revisions begin to drain.
-pub type OnSwap = Box<dyn Fn(&Arc<Table>) + Send + Sync>;
+/// Told of every new table, before the old revisions begin to drain. Who has made the change waits for what it
+/// answers with before he says that it is done.
+pub type OnSwap = Box<dyn Fn(&Arc<Table>) -> Settled + Send + Sync>;
+
+/// Ends when a new table is what everybody goes by, or that takes too long.
+pub type Settled = BoxFuture<'static, ()>;
 
 /// How often idle instances are looked at.
 const SWEEP: Duration = Duration::from_secs(1);
@@ -160,12 +166,26 @@ impl Services {
     /// # Errors
     /// A fault of the invocation, or that the service is not live.
     pub async fn http(table: &Table, entry: &HttpEntry, request: Request<Body>) -> Result<Response<Body>, Fault> {
-        let Some(revision) = table.services.get(&entry.service) else {
-            return Err(Fault::new(FaultKind::NoService, format!("no revision of {} is live", entry.service)));
-        };
+        let revision = table.services.get(&entry.service).ok_or_else(|| not_live(&entry.service))?;
         let mut response = revision.http(entry, request).await?;
         response.extensions_mut().insert(ServedBy(revision.number()));
         Ok(response)
+    }
+
+    /// Enters the live revision of a service with an event.
+    ///
+    /// # Errors
+    /// A fault of the invocation, or that the service is not live.
+    pub async fn event(
+        table: &Table,
+        service: &ServiceName,
+        entry: &EventEntry,
+        event: &Event,
+    ) -> Result<Handled, Fault> {
+        match table.services.get(service) {
+            Some(revision) => revision.event(entry, event).await,
+            None => Err(not_live(service)),
+        }
     }
 
     /// The current snapshot.
@@ -317,6 +337,10 @@ impl Services {
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn not_live(service: &ServiceName) -> Fault {
+    Fault::new(FaultKind::NoService, format!("no revision of {service} is live"))
 }
 
 fn no_service(service: &ServiceName) -> DeployError {

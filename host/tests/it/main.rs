@@ -21,6 +21,8 @@ mod discovery;
 #[cfg(test)]
 mod door;
 #[cfg(test)]
+mod events;
+#[cfg(test)]
 mod fallbacks;
 #[cfg(test)]
 mod faults;

@@ -5,11 +5,18 @@
 //! | `error` | what went wrong, and what can the user do? |
 //! | `form` | how do components and JSON travel in one body? |
 //! | `events` | how do bytes become server-sent events? |
+//! | `lines` | how do bytes become JSON, line by line? |
+//! | `query` | how does a text stand in a URL? |
+//! | `bus`, `state` | what can be asked about events, and about what services keep? |
 //! | this file | what can be asked? |
 
+mod bus;
 mod error;
 mod events;
 mod form;
+mod lines;
+mod query;
+mod state;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -36,6 +43,8 @@ use crate::config::TOKEN_FILE;
 
 pub use error::ClientError;
 pub use events::{Events, LogEvent};
+pub use lines::Lines;
+use query::query;
 
 /// Where a host is looked for when nobody names one.
 pub const DEFAULT_URL: &str = "http://127.0.0.1:7070";
