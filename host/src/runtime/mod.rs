@@ -10,7 +10,8 @@
 //! | `guest`, `invocation`, `limits`, `cpu` | what a store holds, whom it works for, what it may use |
 //! | `bulkhead`, `lineage` | who may enter, and who waits for whom |
 //! | `slots`, `pool` | with which instance |
-//! | `serve`, `intake`, `answer`, `replay`, `commit` | a request's way through a guest, and the end of its unit of work |
+//! | `serve`, `exchange`, `intake`, `answer`, `replay`, `commit` | a request's way through a guest, and the end of its unit of work |
+//! | `idempotency` | requests that happen once, however often they are sent |
 //! | `run` | an instance taken, run to its end and given back, for calls and events |
 //! | `revision` | a component with its settings, ready to be entered |
 //! | `event` | events, and what becomes of them |
@@ -29,8 +30,10 @@ mod component;
 mod cpu;
 mod engine;
 mod event;
+mod exchange;
 mod explain;
 mod guest;
+mod idempotency;
 mod inspect;
 mod intake;
 mod invocation;
@@ -77,6 +80,7 @@ use self::call::Link;
 use self::compile::{CompileCache, CompileError};
 use self::component::Linked;
 use self::guest::{Guest, Island};
+use self::idempotency::UnderWay;
 use self::loaded::InUse;
 use self::log::IslandLog;
 use self::slots::Slots;
@@ -94,6 +98,7 @@ pub struct Runtime {
     slots: Arc<Slots>,
     database: Database,
     outbound: Arc<dyn Outbound>,
+    under_way: UnderWay,
     telemetry: Telemetry,
     tasks: Tasks,
 }
@@ -170,8 +175,8 @@ impl Runtime {
         let cache = CompileCache::open(cache, &engine, key)?;
         let compiler = Compiler::new(&engine, program, limits, telemetry.metrics.compile().clone());
         let slots = Slots::new(engine::pool::INSTANCES);
-        let in_use = InUse::default();
-        Ok(Self { linker, cache, in_use, compiler, slots, database, outbound, telemetry, tasks })
+        let (in_use, under_way) = (InUse::default(), UnderWay::default());
+        Ok(Self { linker, cache, in_use, compiler, slots, database, outbound, under_way, telemetry, tasks })
     }
 
     /// The component if it is in use, else its compiled form from the cache, else compiled from the
@@ -221,6 +226,11 @@ impl Runtime {
         self.cache.retain(used);
     }
 
+    /// Removes answers that are kept for an idempotency key, when it is time.
+    pub async fn forget_answers(&self) {
+        idempotency::forget_expired(&self.database).await;
+    }
+
     /// A revision, linked and without instances.
     ///
     /// # Errors
@@ -247,6 +257,7 @@ impl Runtime {
             settings: Arc::new(settings),
             database: self.database.clone(),
             outbound: self.outbound.clone(),
+            under_way: self.under_way.clone(),
         };
         Ok(Revision::new(version, digest, linked, calls, island, self.slots.clone(), self.tasks.clone()))
     }

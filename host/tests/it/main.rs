@@ -31,6 +31,8 @@ mod guests;
 #[cfg(test)]
 mod hostile;
 #[cfg(test)]
+mod idempotency;
+#[cfg(test)]
 mod nested;
 #[cfg(test)]
 mod outgoing;
