@@ -18,16 +18,22 @@ const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 /// An answer, whole.
 #[derive(Debug, PartialEq)]
 pub struct Whole {
+    /// Below 500, if it is kept.
     pub status: StatusCode,
+    /// As the guest gave them.
     pub headers: HeaderMap,
+    /// None, as a rule.
     pub trailers: HeaderMap,
+    /// All of it.
     pub body: Bytes,
 }
 
 /// The same with the request that it answered.
 #[derive(Debug, PartialEq)]
 pub struct Kept {
+    /// Of the request.
     pub fingerprint: Digest,
+    /// What it was answered.
     pub answer: Whole,
 }
 

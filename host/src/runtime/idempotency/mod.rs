@@ -3,6 +3,7 @@
 //! | file | question it answers |
 //! | --- | --- |
 //! | this one | what becomes of such a request |
+//! | `gather` | how its body is gathered |
 //! | `key` | what counts as the same request (pure) |
 //! | `whole` | how a guest runs to the end of its answer |
 //! | `kept` | how an answer is kept (pure) |
@@ -14,6 +15,7 @@
 //! or none and then runs for the first time. What a service does elsewhere, in other services or outside, is not part
 //! of that.
 
+mod gather;
 mod kept;
 mod key;
 #[cfg(test)]
@@ -24,7 +26,6 @@ mod whole;
 pub use key::key;
 pub use under_way::UnderWay;
 
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -32,16 +33,13 @@ use bytes::Bytes;
 use holm_registry::Digest;
 use holm_registry::store::{Expiring, Key, Store, stamped, unstamped};
 use http::{Request, Response};
-use http_body_util::{BodyExt, Collected, LengthLimitError, Limited};
-use tokio::time::timeout_at;
 
 use self::kept::Kept;
 use super::commit::{commit, durable};
-use super::intake;
 use super::invocation::{HttpEntry, Invocation};
 use super::revision::{Revision, Turn};
 use super::serve::RERUNS;
-use crate::body::{Body, BodyError, full};
+use crate::body::{Body, full};
 use crate::fault::{Fault, FaultKind, KeyFault};
 use crate::telemetry::now_ms;
 
@@ -65,9 +63,10 @@ pub async fn serve(
     new_invocation: impl Fn() -> Arc<Invocation>,
 ) -> Result<Response<Body>, Fault> {
     let (head, body) = request.into_parts();
-    let body = gather(body, deadline).await?;
+    let gathered = revision.under_way().room().gather(body, deadline).await?;
+    let body = &gathered.bytes;
     let place = Key::answer(revision.service(), &key::scope(entry, &head, key));
-    let fingerprint = key::fingerprint(&head.uri, &body);
+    let fingerprint = key::fingerprint(&head.uri, body);
     let _under_way = revision.under_way().begin(&place).ok_or_else(|| {
         let fault = Fault::new(FaultKind::Key(KeyFault::InUse), "the first request of this key is under way");
         Fault { retry_after: Some(Duration::from_secs(1)), ..fault }
@@ -81,23 +80,8 @@ pub async fn serve(
         }
         turn = Some(revision.turn(deadline).await?);
     }
-    attempt(revision, &new_invocation(), &place, &fingerprint, Request::from_parts(head, full(body)), turn).await
-}
-
-/// A body that is gathered. Boxed, since the compiler cannot see by itself that this one is [`Send`].
-type Gathering = Pin<Box<dyn Future<Output = Result<Collected<Bytes>, BodyError>> + Send>>;
-
-async fn gather(body: Body, deadline: Instant) -> Result<Bytes, Fault> {
-    let gathering: Gathering = Box::pin(Limited::new(body, LARGEST).collect());
-    match timeout_at(deadline.into(), gathering).await {
-        Ok(Ok(whole)) => Ok(whole.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Fault::new(
-            FaultKind::Key(KeyFault::RequestTooLarge),
-            format!("the body has more than {LARGEST} bytes"),
-        )),
-        Ok(Err(error)) => Err(intake::fault_of(error)),
-        Err(_) => Err(Fault::new(FaultKind::BodyTimeout, "the body was not there by the deadline")),
-    }
+    let last = Request::from_parts(head, full(body.clone()));
+    attempt(revision, &new_invocation(), &place, &fingerprint, last, turn).await
 }
 
 async fn attempt(

@@ -6,6 +6,7 @@ use std::time::Duration;
 use holm_registry::settings::{Limit, Settings};
 use holm_registry::store::{Effects, Log, Store};
 use http::Method;
+use http_body_util::BodyExt;
 use tokio::task::JoinSet;
 
 use super::*;

@@ -7,9 +7,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use holm_registry::store::Key;
 
-/// The keys of all of them.
+use super::gather::Room;
+
+/// All of them.
 #[derive(Clone, Default)]
-pub struct UnderWay(Arc<Mutex<HashSet<Key>>>);
+pub struct UnderWay {
+    keys: Arc<Mutex<HashSet<Key>>>,
+    room: Room,
+}
 
 /// One of them. Under way until it is dropped.
 pub struct Begun {
@@ -23,8 +28,13 @@ impl UnderWay {
         self.lock().insert(key.clone()).then(|| Begun { all: self.clone(), key: key.clone() })
     }
 
+    /// Where their bodies are kept.
+    pub fn room(&self) -> &Room {
+        &self.room
+    }
+
     fn lock(&self) -> MutexGuard<'_, HashSet<Key>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.keys.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
