@@ -4,7 +4,6 @@
 //! takes place only if everything that was read is still as it was.
 
 use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
 use std::ops::Bound;
 
 use bytes::Bytes;
@@ -96,7 +95,10 @@ impl UnitOfWork {
         };
         self.weight = weight;
         self.highest = self.highest.max(version);
-        keep_first(self.effects.reads.entry(key), version);
+        let guard = self.effects.reads.entry(key).or_insert(version);
+        if *guard != version {
+            (*guard, self.effects.torn) = (Sequence::NEVER, true);
+        }
         Ok(value)
     }
 
@@ -188,7 +190,9 @@ impl UnitOfWork {
     pub fn list(&mut self, store: &Store, set: &Keyset, after: Option<&str>, limit: usize) -> Result<Page, StoreError> {
         let page = store.keys(set, after, limit)?;
         self.highest = self.highest.max(page.keyset);
-        keep_first(self.effects.keysets.entry(set.clone()), page.keyset);
+        // pages of one moment each need not be of the same one
+        self.effects.torn |= !page.whole || self.effects.keysets.contains_key(set);
+        self.effects.keysets.entry(set.clone()).or_insert(page.keyset);
         let keys = merge(&page.keys, self.written(set, after, page.next.as_deref()));
         Ok(Page { keys, next: page.next })
     }
@@ -217,11 +221,6 @@ impl UnitOfWork {
         let names = self.effects.writes.range((from, to)).map(|(key, value)| (key.name_in(set), value.is_some()));
         names.map_while(|(name, present)| Some((name?.to_owned(), present)))
     }
-}
-
-/// The first version that a unit saw is the one that must still hold.
-fn keep_first<K: Ord>(entry: Entry<'_, K, Sequence>, seen: Sequence) {
-    entry.or_insert(seen);
 }
 
 /// Stored keys with the unit's own writes (`true`: has a value) laid over them.

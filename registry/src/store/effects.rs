@@ -22,6 +22,9 @@ pub struct Sequence(pub u64);
 impl Sequence {
     /// The version of a key that does not exist.
     pub const NONE: Self = Self(0);
+    /// The version that no key has: what a unit of work has seen that saw two versions of one key. The later one
+    /// may be gone again, and the first one back, since absence is a version, too.
+    pub const NEVER: Self = Self(u64::MAX - 1);
     /// The version of a record whose bytes say none.
     pub(super) const DAMAGED: Self = Self(u64::MAX);
 
@@ -50,6 +53,9 @@ pub struct Effects {
     /// The sequence of every keyset that was listed, from [`KeyPage::keyset`] of the *first*
     /// page: keep the smallest when a listing is repeated.
     pub keysets: BTreeMap<Keyset, Sequence>,
+    /// Whether what one guard stands for may not have held at one moment: two versions of a key, two pages of a
+    /// listing. Then even a single guard is checked, which by itself always held at some moment.
+    pub torn: bool,
     /// The new value of every key that was written, `None` to delete it.
     pub writes: BTreeMap<Key, Option<Bytes>>,
     /// What each service that it writes for may keep; `None`: as much as it likes.
@@ -119,4 +125,6 @@ pub struct KeyPage {
     pub next: Option<String>,
     /// What the unit of work puts into [`Effects::keysets`].
     pub keyset: Sequence,
+    /// Whether the page held as a whole at one moment. If not, the unit of work sets [`Effects::torn`].
+    pub whole: bool,
 }

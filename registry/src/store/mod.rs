@@ -162,8 +162,8 @@ impl Store {
     /// [`Store::durable`]. The commit is handed over when the future is first polled and the
     /// queue has room; from then on it happens or conflicts even if the future is dropped.
     ///
-    /// Effects without writes are only validated: one read alone always held at some moment,
-    /// several are checked here unless commits keep coming between.
+    /// Effects without writes are only validated: one read alone always held at some moment (but see
+    /// [`Effects::torn`]), several are checked here unless commits keep coming between.
     pub async fn commit(&self, effects: Effects) -> Result<Sequence, CommitError> {
         self.health()?;
         if effects.only_reads()
@@ -210,7 +210,7 @@ impl Store {
         /// decide, who has nobody beside him.
         const TRIES: usize = 3;
         let shared = &self.0.shared;
-        if effects.reads.len() + effects.keysets.len() <= 1 {
+        if effects.reads.len() + effects.keysets.len() <= 1 && !effects.torn {
             return Ok(Some(Ok(shared.depends_on(effects))));
         }
         for _ in 0..TRIES {

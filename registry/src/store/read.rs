@@ -43,7 +43,21 @@ fn gather(shared: &Shared, key: &Key, version: Sequence, chunks: Chunks) -> Resu
     Ok((value.len() as u64 == chunks.len()).then(|| value.freeze()))
 }
 
+/// A page of one moment, unless commits keep coming between.
 pub(super) fn keys(shared: &Shared, set: &Keyset, after: Option<&str>, limit: usize) -> Result<KeyPage, StoreError> {
+    /// A page takes microseconds, and few commits create or delete a key of this very set.
+    const TRIES: usize = 4;
+    let mut page = keys_once(shared, set, after, limit)?;
+    for _ in 1..TRIES {
+        if page.whole {
+            break;
+        }
+        page = keys_once(shared, set, after, limit)?;
+    }
+    Ok(page)
+}
+
+fn keys_once(shared: &Shared, set: &Keyset, after: Option<&str>, limit: usize) -> Result<KeyPage, StoreError> {
     // before the scan: see the header of `shared`
     let keyset = shared.keyset(set);
     let mut from = set.prefix().to_vec();
@@ -53,11 +67,12 @@ pub(super) fn keys(shared: &Shared, set: &Keyset, after: Option<&str>, limit: us
     }
     let end = after_prefix(set.prefix());
     let pairs = shared.engine.scan(&from, end.as_deref(), limit.saturating_add(1)).map_err(read_error)?;
+    let whole = shared.is_settled() && shared.keyset(set) == keyset;
     let more = pairs.len() > limit;
     let name = |key: &Bytes| key.get(set.prefix().len()..).map(|name| String::from_utf8_lossy(name).into_owned());
     let keys: Vec<String> = pairs.iter().take(limit).filter_map(|(key, _)| name(key)).collect();
     let next = if more { keys.last().cloned() } else { None };
-    Ok(KeyPage { keys, next, keyset })
+    Ok(KeyPage { keys, next, keyset, whole })
 }
 
 pub(super) fn scan(shared: &Shared, prefix: &Key) -> Result<Vec<(Key, Record)>, StoreError> {

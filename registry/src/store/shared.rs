@@ -81,6 +81,12 @@ impl Shared {
         Sequence(self.started.load(SeqCst))
     }
 
+    /// Whether no batch is under way: then the keysets have risen for all that a reader has seen.
+    pub(super) fn is_settled(&self) -> bool {
+        let newest = self.newest();
+        self.applied() == newest
+    }
+
     pub(super) fn begin_batch(&self, last: Sequence) {
         self.started.store(last.0, SeqCst);
     }

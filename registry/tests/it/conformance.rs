@@ -6,7 +6,7 @@ use std::thread;
 use holm_registry::settings::Limit;
 use holm_registry::store::{CommitError, Key, Keyset, OverQuota, Quota, Sequence, Stale, Store, StoreError, Usage};
 
-use crate::common::{Home, block_on, key, keyset, orders, over_both_engines, read, unit};
+use crate::common::{Home, Unit, block_on, key, keyset, orders, over_both_engines, read, unit};
 
 over_both_engines! {
     fn what_was_written_is_read_with_the_version_of_its_commit(home) {
@@ -94,6 +94,41 @@ over_both_engines! {
         // one read alone held at some moment
         assert_eq!(unit().read("a", old).commit(&store), Ok(old));
         assert_eq!(unit().commit(&store), Ok(Sequence::NONE));
+    }
+
+    fn a_key_that_was_read_twice_counts_as_read_once(home) {
+        let store = home.open();
+        let old = unit().put("a", "1").commit(&store).unwrap();
+        unit().put("a", "2").commit(&store).unwrap();
+        let mut twice = unit().read("a", old);
+        assert_eq!(twice.clone().commit(&store), Ok(old));
+        twice.0.torn = true;
+        assert_eq!(twice.commit(&store), Err(CommitError::Conflict(Stale::Key(key("a")))));
+        let page = store.keys(&keyset(), None, 10).unwrap();
+        assert!(page.whole);
+        let mut listed = unit().listed(page.keyset);
+        unit().put("b", "1").commit(&store).unwrap();
+        assert!(listed.clone().commit(&store).is_ok());
+        listed.0.torn = true;
+        assert_eq!(listed.commit(&store), Err(CommitError::Conflict(Stale::Keyset(keyset()))));
+    }
+
+    fn a_listing_shows_half_of_a_commit(home) {
+        let store = home.open();
+        thread::scope(|scope| {
+            let writer = scope.spawn(|| {
+                for n in 0..150_u32 {
+                    let all = |unit: Unit, name: &str| if n.is_multiple_of(2) { unit.put(name, "x") } else { unit.delete(name) };
+                    ["a", "b", "c", "d"].into_iter().fold(unit(), all).commit(&store).unwrap();
+                }
+            });
+            let mut whole = 0;
+            while !writer.is_finished() || whole == 0 {
+                let page = store.keys(&keyset(), None, 10).unwrap();
+                assert!(!page.whole || [0, 4].contains(&page.keys.len()), "{:?}", page.keys);
+                whole += usize::from(page.whole);
+            }
+        });
     }
 
     fn a_miss_waits_for_the_deletion_it_may_have_seen(home) {
