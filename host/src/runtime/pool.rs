@@ -55,6 +55,14 @@ pub enum HttpEntrance {
     P3(p3::bindings::Service),
 }
 
+impl Instance {
+    /// Prepares it for the invocation that is about to run in it.
+    pub fn begin(&mut self, invocation: &Arc<Invocation>) {
+        self.store.data_mut().enter(invocation.clone());
+        self.store.set_epoch_deadline(1);
+    }
+}
+
 /// Where one enters an instance.
 struct Doors {
     exports: wasmtime::component::Instance,

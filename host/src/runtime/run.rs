@@ -37,8 +37,7 @@ impl Entered {
         let permit = revision.pool().enter(standing, deadline).await?;
         let counted = revision.begin();
         let mut instance = revision.pool().take(invocation).await?;
-        instance.store.data_mut().enter(invocation.clone());
-        instance.store.set_epoch_deadline(1);
+        instance.begin(invocation);
         Ok(Self { instance, held: (permit, counted) })
     }
 

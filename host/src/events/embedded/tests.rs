@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use holm_registry::settings::{Order, Subscribe};
-use holm_registry::store::memory::MemoryEngine;
 use holm_registry::store::Effects;
+use holm_registry::store::memory::MemoryEngine;
 use proptest::prelude::*;
 use tokio::time::Instant;
 
@@ -64,7 +64,8 @@ fn step() -> impl Strategy<Value = Step> {
 
 impl World {
     async fn new() -> Self {
-        let settings = Subscribe { order: Order::Key, ack_wait: ACK_WAIT, ..Subscribe::new("orders.>".parse().unwrap()) };
+        let settings =
+            Subscribe { order: Order::Key, ack_wait: ACK_WAIT, ..Subscribe::new("orders.>".parse().unwrap()) };
         let subscription = Subscription { service: "stock".parse().unwrap(), settings };
         let engine = MemoryEngine::new();
         let store = on(engine.clone());

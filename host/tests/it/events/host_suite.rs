@@ -161,7 +161,11 @@ fn handler(
                 Does::Fail(kind) => Err(Fault { retry_after: Some(pause), ..Fault::new(kind, "on purpose") }),
                 Does::Ack | Does::Work(_) | Does::AckUnseen => {
                     let handled = count_once(&store, key(service.as_str(), number), entry.mark).await;
-                    if matches!(does, Does::AckUnseen) { Err(Fault::new(FaultKind::Host, "unseen")) } else { Ok(handled) }
+                    if matches!(does, Does::AckUnseen) {
+                        Err(Fault::new(FaultKind::Host, "unseen"))
+                    } else {
+                        Ok(handled)
+                    }
                 }
             }
         }
@@ -191,7 +195,8 @@ pub(crate) async fn effects_happen_twice_or_not_at_all(under: &mut impl BusUnder
     let wanted = subscription("stock", "orders.*");
     publish_numbers(under.store(), "orders.created", None, 0..40).await;
     // every fourth handler commits and is not heard of at first
-    let does = |event: &Event, attempt| if number(event) % 4 == 0 && attempt == 1 { Does::AckUnseen } else { Does::Ack };
+    let does =
+        |event: &Event, attempt| if number(event) % 4 == 0 && attempt == 1 { Does::AckUnseen } else { Does::Ack };
     let host = Host::start(under, &[wanted.clone()], does).await;
     host.until("the end", |seen| seen.len() == 50).await;
     host.stop().await;
