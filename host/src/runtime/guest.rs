@@ -14,6 +14,7 @@ use super::capability::outgoing::OutgoingHooks;
 use super::capability::stdio::LogStream;
 use super::cpu::CpuMeter;
 use super::invocation::Invocation;
+use super::lanes::Manners;
 use super::limits::{MAX_RANDOM, StoreLimiter};
 use super::log::IslandLog;
 use super::outbound::Outbound;
@@ -38,6 +39,8 @@ pub struct Island {
     pub outbound: Arc<dyn Outbound>,
     /// Who may be on that way now: `limits.outgoing`.
     pub outgoing: Arc<Semaphore>,
+    /// Whether its guests hold their threads for long.
+    pub manners: Manners,
 }
 
 /// The data of one store.

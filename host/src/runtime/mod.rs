@@ -7,7 +7,7 @@
 //! | `loaded` | which components are in use, each once |
 //! | `component` | does a component fit this host, and which doors has it |
 //! | `linker`, `capability` | what a guest may import |
-//! | `guest`, `invocation`, `limits`, `cpu` | what a store holds, whom it works for, what it may use |
+//! | `guest`, `invocation`, `limits`, `cpu`, `lanes` | what a store holds, whom it works for, what it may use |
 //! | `bulkhead`, `lineage` | who may enter, and who waits for whom |
 //! | `places`, `pool` | with which instance |
 //! | `serve`, `handler`, `intake`, `answer`, `replay`, `commit` | a request's way through a guest, and the end of its unit of work |
@@ -33,6 +33,7 @@ mod handler;
 mod inspect;
 mod intake;
 mod invocation;
+mod lanes;
 mod limits;
 mod lineage;
 mod linker;
@@ -66,6 +67,7 @@ use holm_registry::settings::{CallTarget, CallTargetError, Settings};
 use holm_registry::store::Store as Database;
 use holm_registry::{Digest, ServiceName};
 use semver::Version;
+use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 use wasmtime::component::Linker;
 
@@ -73,6 +75,7 @@ use self::call::Link;
 use self::compile::{CompileCache, CompileError};
 use self::component::Linked;
 use self::guest::{Guest, Island};
+use self::lanes::{Lanes, Manners};
 use self::loaded::InUse;
 use self::log::IslandLog;
 use self::places::{NoPlaces, Places};
@@ -88,6 +91,7 @@ pub struct Runtime {
     in_use: InUse,
     compiler: Compiler,
     places: Arc<Places>,
+    lanes: Lanes,
     database: Database,
     outbound: Arc<dyn Outbound>,
     telemetry: Telemetry,
@@ -177,7 +181,8 @@ impl Runtime {
         let compiler = Compiler::new(&engine, program, limits, telemetry.metrics.compile().clone());
         let places = Places::new(places, telemetry.metrics.places().clone());
         let in_use = InUse::default();
-        Ok(Self { linker, cache, in_use, compiler, places, database, outbound, telemetry, tasks })
+        let lanes = Lanes::beside(Handle::current().metrics().num_workers());
+        Ok(Self { linker, cache, in_use, compiler, places, lanes, database, outbound, telemetry, tasks })
     }
 
     /// The component if it is in use, else its compiled form from the cache, else compiled from the
@@ -253,6 +258,7 @@ impl Runtime {
             settings: Arc::new(settings),
             database: self.database.clone(),
             outbound: self.outbound.clone(),
+            manners: Manners::new(self.lanes.clone()),
         };
         Ok(Revision::new(version, digest, linked, calls, island, &self.places, self.tasks.clone())?)
     }

@@ -18,6 +18,7 @@ use super::component::Linked;
 use super::explain::{self, LimitLine};
 use super::guest::Island;
 use super::invocation::HttpEntry;
+use super::lanes::Manners;
 use super::loaded::Loaded;
 use super::places::{NoPlaces, Places};
 use super::pool::Pool;
@@ -245,6 +246,10 @@ impl Revision {
 
     pub(super) fn pool(&self) -> &Pool {
         &self.pool
+    }
+
+    pub(super) fn manners(&self) -> &Manners {
+        &self.island.manners
     }
 
     pub(super) fn uses_state(&self) -> bool {

@@ -249,8 +249,12 @@ async fn run(
 ) -> Result<(), Box<Wreck>> {
     let at_work = AtWork::on(&progress);
     let meter = invocation.cpu.clone();
-    let called =
-        Metered::new(meter, pin!(handler::call(&mut instance, &invocation, request, head, progress.clone()))).await;
+    let called = Metered::new(
+        meter,
+        revision.manners(),
+        pin!(handler::call(&mut instance, &invocation, request, head, progress.clone())),
+    )
+    .await;
     if let Err(error) = called {
         let fault = classify(&mut instance, &invocation, &error);
         return Err(Box::new(Wreck { fault, remains: Some((at_work, instance)) }));

@@ -80,7 +80,7 @@ async fn attempt(
     let mut results = vec![Val::Bool(false); wanted.result.iter().len()];
     let called = {
         let call = pin!(call(&mut instance, invocation, index, arguments, &mut results));
-        let metered = Metered::new(invocation.cpu.clone(), call);
+        let metered = Metered::new(invocation.cpu.clone(), revision.manners(), call);
         tokio::select! {
             biased;
             called = timeout_at(deadline, metered) => called,
