@@ -16,6 +16,7 @@ use super::capability::stdio::LogStream;
 use super::cpu::CpuMeter;
 use super::idempotency::UnderWay;
 use super::invocation::Invocation;
+use super::lanes::Manners;
 use super::limits::{MAX_RANDOM, StoreLimiter};
 use super::log::IslandLog;
 use super::outbound::{Outbound, Upstream};
@@ -47,6 +48,8 @@ pub struct Island {
     pub outgoing: Arc<Semaphore>,
     /// Which requests with an idempotency key are under way, in all services.
     pub under_way: UnderWay,
+    /// Whether its guests hold their threads for long.
+    pub manners: Manners,
 }
 
 impl Island {

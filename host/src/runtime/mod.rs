@@ -7,7 +7,7 @@
 //! | `loaded` | which components are in use, each once |
 //! | `component` | does a component fit this host, and which doors has it |
 //! | `linker`, `capability` | what a guest may import |
-//! | `guest`, `invocation`, `limits`, `cpu` | what a store holds, whom it works for, what it may use |
+//! | `guest`, `invocation`, `limits`, `cpu`, `lanes` | what a store holds, whom it works for, what it may use |
 //! | `bulkhead`, `lineage` | who may enter, and who waits for whom |
 //! | `places`, `pool` | with which instance |
 //! | `serve`, `exchange`, `intake`, `answer`, `commit` | a request's way through a guest, and the end of its unit of work |
@@ -38,6 +38,7 @@ mod idempotency;
 mod inspect;
 mod intake;
 mod invocation;
+mod lanes;
 mod limits;
 mod lineage;
 mod linker;
@@ -74,6 +75,7 @@ use holm_registry::settings::{CallTarget, CallTargetError, Settings};
 use holm_registry::store::Store as Database;
 use holm_registry::{Digest, ServiceName};
 use semver::Version;
+use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 use wasmtime::component::Linker;
 
@@ -82,6 +84,7 @@ use self::compile::{CompileCache, CompileError};
 use self::component::Linked;
 use self::guest::{Guest, Island, Upstreams};
 use self::idempotency::UnderWay;
+use self::lanes::{Lanes, Manners};
 use self::loaded::InUse;
 use self::log::IslandLog;
 use self::places::{NoPlaces, Places};
@@ -97,6 +100,7 @@ pub struct Runtime {
     in_use: InUse,
     compiler: Compiler,
     places: Arc<Places>,
+    lanes: Lanes,
     database: Database,
     outbound: Arc<dyn Outbound>,
     under_way: UnderWay,
@@ -186,8 +190,9 @@ impl Runtime {
         let cache = CompileCache::open(cache, &engine, key)?;
         let compiler = Compiler::new(&engine, program, limits, telemetry.metrics.compile().clone());
         let places = Places::new(places, telemetry.metrics.places().clone());
+        let lanes = Lanes::beside(Handle::current().metrics().num_workers());
         let (in_use, under_way) = (InUse::default(), UnderWay::default());
-        Ok(Self { linker, cache, in_use, compiler, places, database, outbound, under_way, telemetry, tasks })
+        Ok(Self { linker, cache, in_use, compiler, places, lanes, database, outbound, under_way, telemetry, tasks })
     }
 
     /// The component if it is in use, else its compiled form from the cache, else compiled from the
@@ -271,6 +276,7 @@ impl Runtime {
             outbound: self.outbound.clone(),
             upstreams,
             under_way: self.under_way.clone(),
+            manners: Manners::new(self.lanes.clone()),
         };
         Ok(Revision::new(version, digest, linked, calls, island, &self.places, self.tasks.clone())?)
     }

@@ -306,7 +306,7 @@ impl Pool {
     async fn make(&self, place: Place, meter: Arc<CpuMeter>, deadline: Instant) -> Result<Instance, Fault> {
         let mut store = Store::new(self.linked.pre.engine(), Guest::new(self.island.clone(), meter.clone()));
         arm(&mut store, &self.island.settings, self.linked.host_call);
-        let making = Metered::new(meter, Box::pin(self.instantiate(&mut store)));
+        let making = Metered::new(meter, &self.island.manners, Box::pin(self.instantiate(&mut store)));
         let Doors { exports, http, events } = match timeout_at(deadline, making).await {
             Ok(Ok(made)) => made,
             Ok(Err(error)) => return Err(start_fault(&mut store, &error)),

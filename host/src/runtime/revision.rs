@@ -22,6 +22,7 @@ use super::explain::{self, LimitLine};
 use super::guest::Island;
 use super::idempotency::UnderWay;
 use super::invocation::HttpEntry;
+use super::lanes::Manners;
 use super::loaded::Loaded;
 use super::places::{NoPlaces, Places};
 use super::pool::Pool;
@@ -283,6 +284,10 @@ impl Revision {
 
     pub(super) fn pool(&self) -> &Pool {
         &self.pool
+    }
+
+    pub(super) fn manners(&self) -> &Manners {
+        &self.island.manners
     }
 
     pub(super) fn uses_state(&self) -> bool {

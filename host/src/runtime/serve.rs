@@ -282,7 +282,7 @@ async fn run(
     let on_head = move |answer| head.send(Head { answer, staged: cutting.cut() }).is_ok();
     instance.begin(&invocation);
     let guest = exchange::call(&mut instance, &invocation, request, on_head, progress.clone());
-    let called = Metered::new(meter, pin!(guest)).await;
+    let called = Metered::new(meter, revision.manners(), pin!(guest)).await;
     if let Err(error) = called {
         let fault = classify(&mut instance, &invocation, &error);
         return Err(Box::new(Wreck { fault, remains: Some((at_work, instance)) }));

@@ -65,7 +65,7 @@ async fn stay(room: &Arc<Room>, instance: &mut Instance, revision: &Revision) ->
     let mut look = tokio::time::interval(LOOK);
     let error = {
         let working = pin!(store.run_concurrent(async |accessor| let_them_in(accessor, service, room).await));
-        let mut working = Metered::new(room.meter().clone(), working);
+        let mut working = Metered::new(room.meter().clone(), revision.manners(), working);
         loop {
             tokio::select! {
                 biased;
