@@ -7,6 +7,8 @@ use holm_registry::settings::{Limit, Limits};
 use http::{HeaderMap, Request, Response};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use tokio::sync::oneshot;
+use tokio::time::error::Elapsed;
+use tokio::time::timeout_at;
 use wasmtime_wasi_http::WasiBody;
 
 use super::LARGEST;
@@ -21,6 +23,20 @@ use crate::runtime::run::{Entered, Held, to_the_end};
 use crate::runtime::serve::classify;
 use crate::state::Staged;
 
+/// Why there is no whole answer.
+enum Broken {
+    /// The guest has failed.
+    Guest(wasmtime::Error),
+    /// It was ended, or nobody can take its answer.
+    Off(Fault),
+}
+
+impl From<Fault> for Broken {
+    fn from(fault: Fault) -> Self {
+        Self::Off(fault)
+    }
+}
+
 /// The whole answer, and the unit of work that ended with it.
 ///
 /// # Errors
@@ -31,39 +47,53 @@ pub async fn run(
     request: Request<Body>,
 ) -> Result<(Whole, Staged, Held), Fault> {
     let mut entered = Entered::new(revision, invocation).await?;
-    let (called, answer) = drive(revision, invocation, &mut entered, request).await?;
-    called.map_err(|error| classify(&mut entered.instance, invocation, &error))?;
+    let answer = match drive(revision, invocation, &mut entered, request).await {
+        Ok(answer) => answer,
+        Err(Broken::Guest(error)) => return Err(classify(&mut entered.instance, invocation, &error)),
+        Err(Broken::Off(fault)) => return Err(fault),
+    };
     let (staged, held) = entered.leave(revision, invocation)?;
     let answer = answer.ok_or_else(|| Fault::new(FaultKind::Trap, "the guest returned without an answer"))?;
     Ok((answer, staged, held))
 }
 
-/// Lets the guest work while its answer is gathered: it writes no further than it is read.
+/// Lets the guest work while its answer is gathered: it writes no further than it is read. The way for the head, and
+/// the body, live as long as the store, so the end of the guest says more than theirs.
 async fn drive(
     revision: &Revision,
     invocation: &Arc<Invocation>,
     entered: &mut Entered,
     request: Request<Body>,
-) -> Result<(wasmtime::Result<()>, Option<Whole>), Fault> {
+) -> Result<Option<Whole>, Broken> {
     let progress = Progress::new();
     let (sender, mut head) = oneshot::channel();
     let on_head = move |answer| sender.send(answer).is_ok();
     let guest = exchange::call(&mut entered.instance, invocation, request, on_head, progress.clone());
-    let mut guest = pin!(to_the_end(revision, invocation, guest));
-    let (ended, head) = tokio::select! {
+    let guest = async { to_the_end(revision, invocation, guest).await?.map_err(Broken::Guest) };
+    let mut guest = pin!(guest);
+    let (at_work, head) = tokio::select! {
         biased;
-        // the way for its head may outlive the guest
-        ended = &mut guest => (Some(ended?), head.try_recv().ok()),
-        head = &mut head => (None, head.ok()),
+        ended = &mut guest => {
+            ended?;
+            (None, head.try_recv().ok())
+        }
+        head = &mut head => (Some(guest), head.ok()),
     };
     let rest = async {
-        match ended {
-            Some(ended) => Ok(ended),
-            None => guest.await,
+        match at_work {
+            Some(guest) => guest.await,
+            None => Ok(()),
         }
     };
-    let limits = &revision.settings().limits;
-    tokio::try_join!(rest, gather(head, &progress, limits))
+    let gathering = gather(head, &progress, &revision.settings().limits);
+    let gathering =
+        async { timeout_at(invocation.deadline.into(), gathering).await.map_err(late)?.map_err(Broken::Off) };
+    let ((), answer) = tokio::try_join!(rest, gathering)?;
+    Ok(answer)
+}
+
+fn late(_: Elapsed) -> Broken {
+    Broken::Off(Fault::new(FaultKind::Deadline, "the answer was not whole by the deadline").at(Limit::Timeout))
 }
 
 async fn gather(head: Option<GuestAnswer>, progress: &Progress, limits: &Limits) -> Result<Option<Whole>, Fault> {
