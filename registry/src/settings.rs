@@ -132,13 +132,12 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// How many invocations may run at once. An instance serves one invocation at a time, so an
-    /// invocation let in beyond `instances.max` would hold its permit only to wait; it waits in
-    /// the queue instead, and the smaller of both numbers is what holds. A larger `concurrency`
-    /// is therefore no error: it is what the default of 64 means for a service with few
-    /// instances.
+    /// How many invocations may run at once. An invocation let in beyond what all instances
+    /// together take would hold its permit only to wait; it waits in the queue instead, and the
+    /// smaller of both numbers is what holds. A larger `limits.concurrency` is therefore no error:
+    /// it is what the default of 64 means for a service with few instances.
     pub fn permits(&self) -> u32 {
-        self.limits.concurrency.min(self.instances.max)
+        self.limits.concurrency.min(self.instances.max.saturating_mul(self.instances.concurrency))
     }
 }
 
@@ -148,6 +147,11 @@ impl Settings {
 pub struct Instances {
     /// The most that may live at once.
     pub max: u32,
+    /// Requests at once in one instance, as Cloud Run and Knative use the word. More than one is for
+    /// WASI 0.3 services that wait more than they compute, and only for those whose requests need
+    /// not be told apart: without state, events, calls and outgoing HTTP. One instance is then one
+    /// account: its memory, its handles and its CPU time are shared by all requests in it.
+    pub concurrency: u32,
     /// Made ahead when the revision goes live.
     pub warm: u32,
     /// An unused instance is dropped after this time, so that a quiet service costs no memory.
@@ -161,7 +165,7 @@ pub struct Instances {
 
 impl Default for Instances {
     fn default() -> Self {
-        Self { max: 64, warm: 1, idle: Duration::from_secs(30), growth: ByteSize::mib(16) }
+        Self { max: 64, concurrency: 1, warm: 1, idle: Duration::from_secs(30), growth: ByteSize::mib(16) }
     }
 }
 
@@ -181,7 +185,8 @@ pub struct Limits {
     pub handles: u32,
     /// Bytes that one call from the guest to the host may carry, and the bytes of values that a
     /// batch may bring back: what a guest can make the host allocate at once. Room for a whole
-    /// batch of ordinary values.
+    /// batch of ordinary values. A service that makes or takes typed calls may hand over more, if
+    /// a megabyte of their values takes more in memory: at most 64 MiB.
     pub host_call: ByteSize,
     /// CPU time that one invocation may use, by the clock of the threads that run it. Time spent
     /// waiting costs nothing.

@@ -1,10 +1,18 @@
 //! What travels between the admin API and its clients. Server and command line use the same
 //! types, so they cannot drift apart; times are RFC 3339 here and milliseconds inside.
 
+mod call;
+mod calls;
+mod events;
 mod outside;
+mod state;
 mod token;
 
+pub use call::{Call, CallResult, Function};
+pub use calls::CallLine;
+pub use events::{Consumer, DeadLetterLine, EventLine, Payload, PublishEvent, Published, Stream};
 pub use outside::{OutsideCheck, OutsideInstance, OutsideService};
+pub use state::{Imported, StateKey, StateRecord};
 pub use token::{MakeToken, NewToken, Token};
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -50,6 +58,9 @@ pub struct Service {
     pub requests: u64,
     /// Invocations that ended in a fault since the host started.
     pub faults: u64,
+    /// Its calls whose breaker is not closed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub breakers: Vec<CallLine>,
 }
 
 /// A revision that is live or kept.
@@ -182,7 +193,7 @@ pub struct Inspection {
 pub struct Import {
     /// Its exact name.
     pub name: String,
-    /// `host` or `nobody`.
+    /// `host`, `nobody`, or the live services that export it.
     pub provided_by: String,
     /// When nobody provides it: the nearest name that somebody does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -238,7 +249,8 @@ impl From<services::ServiceStatus> for Service {
         let services::ServiceStatus { service, revision, version, digest, reason, .. } = status;
         let services::ServiceStatus { instances, in_flight, requests, faults, .. } = status;
         let state = status.state.to_owned();
-        Self { service, revision, version, digest, state, reason, instances, in_flight, requests, faults }
+        let breakers = status.breakers.into_iter().map(CallLine::from).collect();
+        Self { service, revision, version, digest, state, reason, instances, in_flight, requests, faults, breakers }
     }
 }
 
@@ -278,7 +290,7 @@ impl From<services::ServiceInspection> for Inspection {
 
 impl From<services::ImportLine> for Import {
     fn from(line: services::ImportLine) -> Self {
-        Self { name: line.name, provided_by: line.provided_by.to_owned(), nearest: line.nearest }
+        Self { name: line.name, provided_by: line.provided_by, nearest: line.nearest }
     }
 }
 

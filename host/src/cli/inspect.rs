@@ -89,7 +89,8 @@ async fn inspect_file(
                 .note(format_args!("no host answers at {url}: compared with what a host without services has"));
             let inspection = runtime::inspect(bytes, config::compiler(), limits).await;
             let refused = |error| Failure::new(format!("{} cannot be inspected", path.display())).because(error);
-            Ok(inspection.map_err(refused)?.into())
+            let (inspection, _) = inspection.map_err(refused)?;
+            Ok(inspection.into())
         }
         answer => Ok(answer?),
     }
@@ -112,8 +113,12 @@ fn text(inspection: &Inspection) -> String {
     lines.push("imports".to_owned());
     for import in &inspection.imports {
         let nearest = import.nearest.as_ref().map(|name| format!("; the nearest is {name}")).unwrap_or_default();
-        let missing = if import.provided_by == "nobody" { format!("  MISSING HERE{nearest}") } else { String::new() };
-        lines.push(format!("  {}{missing}", import.name));
+        let from = match import.provided_by.as_str() {
+            "host" => String::new(),
+            "nobody" => format!("  MISSING HERE{nearest}"),
+            services => format!("  from {services}"),
+        };
+        lines.push(format!("  {}{from}", import.name));
     }
     lines.join("\n")
 }

@@ -19,7 +19,7 @@ const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 
 /// Other ways to say where a request came from. No proxy in front of Holm is trusted, so a
 /// service must not see what a client wrote there; nor may a client pass for a service.
-const CLAIMS_OF_ORIGIN: [HeaderName; 6] = [
+static CLAIMS_OF_ORIGIN: [HeaderName; 6] = [
     header::FORWARDED,
     HeaderName::from_static("x-real-ip"),
     HeaderName::from_static("x-forwarded-port"),

@@ -9,12 +9,13 @@ use holm_registry::subject::SubjectPattern;
 use wasmtime::component::{Component, InstancePre, Linker};
 use wasmtime_wasi_http::{p2, p3};
 
-use super::call::{self, Link, compatible};
+use super::call::{self, Link, Offer, compatible};
 use super::engine::pool;
 use super::event::EventDoor;
 use super::guest::Guest;
 use super::linker::PROVIDED;
 use super::loaded::Loaded;
+use super::shared::{Facts, why_not};
 
 /// A component that can be instantiated.
 pub struct Linked {
@@ -26,8 +27,10 @@ pub struct Linked {
     pub http: Option<HttpDoor>,
     /// How events enter, if they do.
     pub events: Option<EventDoor>,
-    /// How many slots of the pooling allocator one instance takes.
-    pub slots: u32,
+    /// How many places of the pooling allocator one instance takes.
+    pub places: u32,
+    /// Bytes that a guest may make the host allocate in one call from one to the other.
+    pub host_call: usize,
     /// Whether it can read or write state.
     pub uses_state: bool,
     /// Whether it can publish events.
@@ -58,6 +61,9 @@ pub enum LinkError {
         "the component exports neither wasi:http/incoming-handler (0.2) nor wasi:http/handler (0.3) nor a handler of events nor an interface of its own, so nothing can reach it; it exports: {0}"
     )]
     NoDoor(String),
+    /// Its requests cannot share instances, though its settings say so.
+    #[error("{0}")]
+    NotToBeShared(String),
     /// It has subscriptions, and nothing that would handle their events.
     #[error(
         "the service subscribes to {subject}, but its component exports neither holm:events/handler nor wasmcloud:messaging/handler; it exports: {exports}"
@@ -126,17 +132,34 @@ impl Linked {
             let (subject, exports) = (subscription.subject.clone(), exports.join(", "));
             return Err(LinkError::NoHandler { subject, exports });
         }
-        let slots = slots_needed(component, settings)?;
+        let facts = Facts {
+            has_handler: matches!(http, Some(HttpDoor::P3(_))),
+            imports: &names,
+            offered: &loaded.offer().interfaces().collect::<Vec<_>>(),
+            called: &links.iter().map(|link| link.interface.name.as_str()).collect::<Vec<_>>(),
+        };
+        why_not(&facts, settings).map_or(Ok(()), |why| Err(LinkError::NotToBeShared(why)))?;
+        let places = places_needed(component, settings)?;
+        let host_call = settings.limits.host_call.as_usize().max(fuel_for_calls(links, loaded.offer()));
         let uses_state = names.iter().any(|name| name.starts_with("wasi:keyvalue/"));
         let publishes = names.iter().any(|name| PUBLISHERS.iter().any(|start| name.starts_with(start)));
         let default_isolation = default_isolation(&exports);
-        Ok(Self { pre, loaded: loaded.clone(), http, events, slots, uses_state, publishes, default_isolation })
+        let loaded = loaded.clone();
+        Ok(Self { pre, loaded, http, events, places, host_call, uses_state, publishes, default_isolation })
     }
 
     /// The isolation that holds under these settings.
     pub fn isolation(&self, settings: &Settings) -> Isolation {
         settings.isolation.unwrap_or(self.default_isolation)
     }
+}
+
+/// What typed calls need for their values: the arguments of what it calls, the results of what it offers.
+fn fuel_for_calls(links: &[Link], offer: &Offer) -> usize {
+    let called = links.iter().flat_map(|link| &link.interface.functions).map(|function| function.arguments_fuel());
+    let offered = offer.interfaces().flat_map(|interface| offer.functions(interface));
+    let offered = offered.filter_map(|(_, function)| Some(function.signature.as_ref().ok()?.result_fuel()));
+    called.chain(offered).max().unwrap_or(0)
 }
 
 impl HttpDoor {
@@ -191,7 +214,7 @@ pub fn is_provided(name: &str) -> bool {
 }
 
 /// How many of the allocator's places one instance takes: nearly always one.
-fn slots_needed(component: &Component, settings: &Settings) -> Result<u32, LinkError> {
+fn places_needed(component: &Component, settings: &Settings) -> Result<u32, LinkError> {
     let Some(needed) = component.resources_required() else {
         return Err(LinkError::TooLarge("the component imports core modules, which Holm cannot give it".into()));
     };

@@ -5,6 +5,7 @@ use std::future::poll_fn;
 use std::sync::Arc;
 
 use http::{Request, Response};
+use wasmtime::component::Accessor;
 use wasmtime_wasi_http::p2::bindings::http::types::Scheme;
 use wasmtime_wasi_http::{WasiBody, WasiHttpView, p2, p3};
 
@@ -52,6 +53,31 @@ async fn call_p2(
     proxy.wasi_http_incoming_handler().call_handle(&mut *store, request, outparam).await
 }
 
+/// What became of a request's body on its way into the guest.
+pub trait Transmitted: Future<Output = Result<(), wasmtime_wasi_http::Error>> + Send + 'static {}
+
+impl<F: Future<Output = Result<(), wasmtime_wasi_http::Error>> + Send + 'static> Transmitted for F {}
+
+/// Calls a 0.3 handler: its answer, or the error that it gave instead.
+///
+/// # Errors
+/// When the guest does not return.
+pub async fn answer_p3(
+    accessor: &Accessor<Guest>,
+    service: &p3::bindings::Service,
+    request: p3::Request,
+    transmitted: impl Transmitted,
+) -> wasmtime::Result<GuestAnswer> {
+    let request = accessor.with(|mut access| access.data_mut().http().table.push(request))?;
+    match service.wasi_http_handler().call_handle(accessor, request).await? {
+        Ok(response) => accessor.with(|mut access| {
+            let response = access.data_mut().http().table.delete(response)?;
+            Ok(Ok(response.into_http_with_getter(&mut access, transmitted, Guest::http)?))
+        }),
+        Err(code) => Ok(Err(refused(&code))),
+    }
+}
+
 fn refused(code: &impl Debug) -> String {
     format!("the guest answered with the error {code:?}")
 }
@@ -66,14 +92,7 @@ async fn call_p3(
     let (request, transmitted) = p3::Request::from_http(store.data_mut().http().hooks, request);
     store
         .run_concurrent(async |accessor| {
-            let request = accessor.with(|mut access| access.data_mut().http().table.push(request))?;
-            let answer = match service.wasi_http_handler().call_handle(accessor, request).await? {
-                Ok(response) => Ok(accessor.with(|mut access| {
-                    let response = access.data_mut().http().table.delete(response)?;
-                    response.into_http_with_getter(&mut access, transmitted, Guest::http)
-                })?),
-                Err(code) => Err(refused(&code)),
-            };
+            let answer = answer_p3(accessor, service, request, transmitted).await?;
             let answered = answer.is_ok();
             if on_head(answer) && answered {
                 // the body flows through this store: stay until it is sent and the guest is done

@@ -1,5 +1,6 @@
 //! What a store holds: the island's shared part and the one invocation under way.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use holm_registry::ServiceName;
@@ -15,11 +16,15 @@ use super::capability::stdio::LogStream;
 use super::cpu::CpuMeter;
 use super::idempotency::UnderWay;
 use super::invocation::Invocation;
+use super::lanes::Manners;
 use super::limits::{MAX_RANDOM, StoreLimiter};
 use super::log::IslandLog;
-use super::outbound::Outbound;
+use super::outbound::{Outbound, Upstream};
 use crate::telemetry::logs::LogSource;
 use crate::telemetry::metrics::RevisionMetrics;
+
+/// The services that a revision may ask by their names.
+pub type Upstreams = BTreeMap<ServiceName, Arc<dyn Upstream>>;
 
 /// What all stores of one revision share.
 pub struct Island {
@@ -37,10 +42,14 @@ pub struct Island {
     pub metrics: Arc<RevisionMetrics>,
     /// The one way off the island.
     pub outbound: Arc<dyn Outbound>,
+    /// The ways to other services that are granted.
+    pub upstreams: Upstreams,
     /// Who may be on that way now: `limits.outgoing`.
     pub outgoing: Arc<Semaphore>,
     /// Which requests with an idempotency key are under way, in all services.
     pub under_way: UnderWay,
+    /// Whether its guests hold their threads for long.
+    pub manners: Manners,
 }
 
 impl Island {
@@ -104,6 +113,17 @@ impl Guest {
     pub fn enter(&mut self, invocation: Arc<Invocation>) {
         self.meter = invocation.cpu.clone();
         self.hooks.invocation = Some(invocation);
+    }
+
+    /// Begins to work for several requests at once, which share one account: no capability finds an invocation.
+    pub fn share(&mut self, meter: Arc<CpuMeter>) {
+        self.meter = meter;
+        self.hooks.invocation = None;
+    }
+
+    /// Whether the instance has become something that is better replaced.
+    pub fn is_worn(&self) -> bool {
+        self.limiter.growth() > self.island().settings.instances.growth.as_usize() || self.limiter.has_refused()
     }
 
     /// Ends the invocation under way.

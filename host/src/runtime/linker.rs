@@ -102,7 +102,7 @@ mod tests {
 
     #[test]
     fn the_list_of_what_is_provided_names_an_interface_that_is_not_linked() {
-        let engine = engine::build().unwrap();
+        let engine = engine::build(100).unwrap();
         let linker = build(&engine).unwrap();
         for name in PROVIDED {
             // a component that imports the interface, empty, and nothing else

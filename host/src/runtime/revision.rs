@@ -15,16 +15,18 @@ use tokio::time::timeout_at;
 use tokio_util::sync::CancellationToken;
 
 use super::call::{self, CallEntry, Interface, Offer, Returned};
+use super::commit::durable;
 use super::component::Linked;
 use super::event::{self, EventEntry, Handled};
 use super::explain::{self, LimitLine};
 use super::guest::Island;
 use super::idempotency::UnderWay;
 use super::invocation::HttpEntry;
+use super::lanes::Manners;
 use super::loaded::Loaded;
+use super::places::{NoPlaces, Places};
 use super::pool::Pool;
 use super::serve;
-use super::slots::Slots;
 use super::value::{Signature, Val};
 use crate::body::Body;
 use crate::fault::{Fault, FaultKind};
@@ -102,20 +104,23 @@ impl std::fmt::Debug for Revision {
 
 impl Revision {
     /// A revision without instances yet.
+    ///
+    /// # Errors
+    /// When the host is too small for another service.
     pub fn new(
         version: Version,
         digest: Digest,
         linked: Linked,
         calls: Vec<Bound>,
         island: Island,
-        slots: Arc<Slots>,
+        places: &Arc<Places>,
         tasks: Tasks,
-    ) -> Self {
+    ) -> Result<Self, NoPlaces> {
         let island = Arc::new(island);
         let in_flight =
             Arc::new(InFlight { metrics: island.metrics.clone(), count: AtomicU64::new(0), ended: Notify::new() });
-        let pool = Pool::new(linked, island.clone(), slots);
-        Self {
+        let pool = Pool::new(linked, island.clone(), places)?;
+        Ok(Self {
             version,
             digest,
             pool,
@@ -126,7 +131,7 @@ impl Revision {
             reruns: Arc::default(),
             health: Mutex::default(),
             calls,
-        }
+        })
     }
 
     /// Whose revision it is.
@@ -152,7 +157,7 @@ impl Revision {
     /// The limits in force.
     pub fn limits(&self) -> Vec<LimitLine> {
         let kept = self.database().usage(self.service());
-        explain::limits(self.settings(), self.metrics(), kept)
+        explain::limits(self.settings(), self.metrics(), kept, self.pool.places())
     }
 
     /// The isolation in force.
@@ -181,6 +186,22 @@ impl Revision {
     ) -> Result<Returned, Fault> {
         let returned = call::enter(self, entry, interface, function, arguments).await;
         returned.inspect_err(|fault| self.count(fault))
+    }
+
+    /// Enters with a typed call from outside: what it saw and changed is durable when this returns.
+    ///
+    /// # Errors
+    /// A fault, counted and logged here.
+    pub async fn call_from_outside(
+        self: &Arc<Self>,
+        entry: &CallEntry,
+        interface: &str,
+        function: &Signature,
+        arguments: &[Val],
+    ) -> Result<Option<Val>, Fault> {
+        let Returned { results, sequence, .. } = self.call(entry, interface, function, arguments).await?;
+        durable(self.database(), sequence).await.inspect_err(|fault| self.count(fault))?;
+        Ok(results.into_iter().next())
     }
 
     /// Enters with an event.
@@ -265,6 +286,10 @@ impl Revision {
         &self.pool
     }
 
+    pub(super) fn manners(&self) -> &Manners {
+        &self.island.manners
+    }
+
     pub(super) fn uses_state(&self) -> bool {
         self.pool.uses_state()
     }
@@ -303,8 +328,8 @@ impl Revision {
         self.kill.cancelled().await;
     }
 
-    pub(super) fn spawn(&self, future: impl Future<Output = ()> + Send + 'static) {
-        self.tasks.spawn("guest after its head", future);
+    pub(super) fn spawn(&self, name: &'static str, future: impl Future<Output = ()> + Send + 'static) {
+        self.tasks.spawn(name, future);
     }
 
     /// A fault that the client can no longer be told.

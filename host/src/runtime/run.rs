@@ -67,7 +67,7 @@ pub async fn to_the_end<T>(
     guest: impl Future<Output = wasmtime::Result<T>>,
 ) -> Result<wasmtime::Result<T>, Fault> {
     let guest = pin!(guest);
-    let guest = Metered::new(invocation.cpu.clone(), guest);
+    let guest = Metered::new(invocation.cpu.clone(), revision.manners(), guest);
     tokio::select! {
         biased;
         ended = timeout_at(Instant::from_std(invocation.deadline), guest) => {

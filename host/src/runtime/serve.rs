@@ -14,20 +14,6 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use super::answer::{AnswerBody, AtWork, Progress, check_head};
-use super::commit::commit;
-use super::cpu::{CpuMeter, Metered};
-use super::exchange::{self, GuestAnswer};
-use super::idempotency;
-use super::intake::check_announced;
-use super::invocation::{HttpEntry, Invocation};
-use super::limits::fault_of;
-use super::pool::Instance;
-use super::replay::Replay;
-use super::revision::{Revision, Turn};
-use crate::body::Body;
-use crate::fault::{Fault, FaultKind};
-use crate::state::Staged;
 use holm_registry::event::is_attribute;
 use holm_registry::settings::Limit;
 use http::header::{HeaderMap, HeaderName};
@@ -35,6 +21,20 @@ use http::{Request, Response};
 use http_body_util::BodyExt;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep_until};
+
+use super::answer::{AnswerBody, AtWork, Progress, check_head};
+use super::commit::commit;
+use super::cpu::{CpuMeter, Metered};
+use super::exchange::{self, GuestAnswer};
+use super::intake::check_announced;
+use super::invocation::{HttpEntry, Invocation};
+use super::limits::fault_of;
+use super::pool::Instance;
+use super::revision::{Revision, Turn};
+use super::{idempotency, shared};
+use crate::body::{Body, Replay};
+use crate::fault::{Fault, FaultKind};
+use crate::state::Staged;
 
 /// How often an invocation is run again after a conflict before the client is told. Those that run
 /// again take turns, so only first runs get in their way; with even chances each time, one in 256
@@ -97,6 +97,9 @@ pub async fn serve(
         let detail = format!("{} exports no HTTP handler; it can only be called", revision.service());
         return Err(Fault::new(FaultKind::NoService, detail));
     }
+    if revision.settings().instances.concurrency > 1 {
+        return shared::serve(revision, entry, request).await;
+    }
     let settings = revision.settings();
     check_announced(request.body(), settings.limits.request_body.as_u64())?;
     let deadline = entry.deadline.min(std::time::Instant::now() + settings.timeout);
@@ -111,13 +114,13 @@ pub async fn serve(
         let invocation = new_invocation();
         return attempt(revision, invocation, request, None).await;
     }
-    let (mut request, mut replay) = Replay::of(request);
+    let (mut request, replay) = Replay::of(request);
     let mut turn = None;
     for _ in 0..RERUNS {
         let invocation = new_invocation();
         match attempt(revision, invocation.clone(), request, turn).await {
             Err(fault) if fault.kind == FaultKind::Conflict && invocation.can_run_again() => match replay.again() {
-                Some(again) => (request, replay) = Replay::of(again),
+                Some(again) => request = again,
                 None => return Err(fault),
             },
             other => return other,
@@ -127,7 +130,8 @@ pub async fn serve(
     attempt(revision, new_invocation(), request, turn).await
 }
 
-fn new_invocation(
+/// An invocation that nothing has been done for.
+pub fn new_invocation(
     revision: &Revision,
     entry: &HttpEntry,
     correlation: Option<Arc<str>>,
@@ -165,12 +169,8 @@ async fn attempt(
         biased;
         outcome = &mut running => head_of_ended(outcome, head_receiver)?,
         head = &mut head_receiver => (head.map_err(|_| no_answer())?, Rest::Running(running)),
-        () = sleep_until(deadline) => {
-            return Err(Fault::new(FaultKind::Deadline, "no answer within the deadline").at(Limit::Timeout));
-        }
-        () = revision.killed() => {
-            return Err(Fault::new(FaultKind::Deadline, "the revision was replaced and its drain deadline has passed"));
-        }
+        () = sleep_until(deadline) => return Err(late()),
+        () = revision.killed() => return Err(outlived()),
     };
     if let Some(fault) = invocation.take_fault() {
         return Err(fault);
@@ -190,7 +190,7 @@ async fn attempt(
     match go_on(rest, &mut body).await {
         Rest::Ended(Ok(())) => {}
         Rest::Ended(Err(wreck)) => revision.fault_after_head(&wreck.cleared(body.is_read())),
-        Rest::Running(running) => revision.spawn(watch(revision.clone(), running, progress)),
+        Rest::Running(running) => revision.spawn("guest after its head", watch(revision.clone(), running, progress)),
     }
     Ok(Response::from_parts(parts, body.boxed_unsync()))
 }
@@ -222,6 +222,16 @@ fn head_of_ended(outcome: Result<(), Box<Wreck>>, mut head: oneshot::Receiver<He
         (Err(_), Err(wreck)) => Err(wreck.fault),
         (Err(_), Ok(())) => Err(no_answer()),
     }
+}
+
+/// Nothing was answered in time.
+pub fn late() -> Fault {
+    Fault::new(FaultKind::Deadline, "no answer within the deadline").at(Limit::Timeout)
+}
+
+/// The revision is to be gone.
+pub fn outlived() -> Fault {
+    Fault::new(FaultKind::Deadline, "the revision was replaced and its drain deadline has passed")
 }
 
 fn no_answer() -> Fault {
@@ -272,7 +282,7 @@ async fn run(
     let on_head = move |answer| head.send(Head { answer, staged: cutting.cut() }).is_ok();
     instance.begin(&invocation);
     let guest = exchange::call(&mut instance, &invocation, request, on_head, progress.clone());
-    let called = Metered::new(meter, pin!(guest)).await;
+    let called = Metered::new(meter, revision.manners(), pin!(guest)).await;
     if let Err(error) = called {
         let fault = classify(&mut instance, &invocation, &error);
         return Err(Box::new(Wreck { fault, remains: Some((at_work, instance)) }));

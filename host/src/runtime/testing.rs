@@ -4,21 +4,24 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use holm_registry::Digest;
 use holm_registry::settings::{CallRules, Settings};
 use holm_registry::store::memory::MemoryEngine;
 use holm_registry::store::{Store, StoreOptions};
+use holm_registry::{Digest, ServiceName};
 use http::Request;
 
 use super::{
     Answer, CacheKey, Compiling, Ends, HttpEntry, Identity, Line, Lineage, Outbound, OutboundError, Revision, Runtime,
-    Terms, compile,
+    Terms, Upstream, compile,
 };
 use crate::body::Body;
 use crate::config::CompileLimits;
 use crate::shutdown::Tasks;
 use crate::telemetry::Telemetry;
 use crate::telemetry::trace::TraceContext;
+
+/// Places for instances: enough for one service as it is by default.
+const PLACES: u32 = 128;
 
 /// A way out that leads nowhere.
 struct Nowhere;
@@ -30,6 +33,10 @@ impl Outbound for Nowhere {
 
     fn line(&self, _: Ends, _: CallRules) -> Arc<dyn Line> {
         unreachable!("no fixture that calls others is used here")
+    }
+
+    fn upstream(&self, _: &ServiceName, _: &ServiceName, _: CallRules) -> Arc<dyn Upstream> {
+        unreachable!("no fixture that asks others is used here")
     }
 }
 
@@ -55,7 +62,7 @@ impl Bench {
         // fixtures are compiled here: this program is no compiler
         let (program, limits) = ("none".into(), CompileLimits::default());
         let compiling = Compiling { cache: cache.path(), key, program, limits };
-        let runtime = Runtime::new(compiling, store.clone(), Arc::new(Nowhere), Telemetry::new(), Tasks::new());
+        let runtime = Runtime::new(compiling, PLACES, store.clone(), Arc::new(Nowhere), Telemetry::new(), Tasks::new());
         Self { runtime: runtime.unwrap(), store, _cache: cache }
     }
 

@@ -3,6 +3,10 @@
 #[cfg(test)]
 mod admin;
 #[cfg(test)]
+mod call_by_hand;
+#[cfg(test)]
+mod callers;
+#[cfg(test)]
 mod calls;
 #[cfg(test)]
 mod cli;
@@ -16,6 +20,12 @@ mod crash;
 mod discovery;
 #[cfg(test)]
 mod door;
+#[cfg(test)]
+mod events;
+#[cfg(test)]
+mod fallbacks;
+#[cfg(test)]
+mod faults;
 #[cfg(test)]
 mod fixtures;
 #[cfg(test)]
@@ -39,6 +49,8 @@ mod outgoing;
 #[cfg(test)]
 mod outside;
 #[cfg(test)]
+mod places;
+#[cfg(test)]
 mod process;
 #[cfg(test)]
 mod readme;
@@ -47,8 +59,12 @@ mod refused;
 #[cfg(test)]
 mod restart;
 #[cfg(test)]
+mod shop;
+#[cfg(test)]
 mod supply;
 #[cfg(test)]
 mod swap;
 #[cfg(test)]
 mod tidy;
+#[cfg(test)]
+mod upstreams;

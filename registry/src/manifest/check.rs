@@ -32,8 +32,10 @@ impl Checker<'_> {
         let app = raw.app.map_or_else(|| DEFAULT_APP.to_owned(), |name| name.to_string());
         self.check_defaults(&raw.defaults);
         let names: Vec<String> = raw.services.iter().map(|service| service.key.get_ref().clone()).collect();
-        let routes = self.routes(raw.routes, &names, &app);
         let externals = outside::externals(self.reader, raw.externals, &names);
+        let outside = externals.iter().map(|external| external.name.to_string());
+        let targets: Vec<String> = names.into_iter().chain(outside).collect();
+        let routes = self.routes(raw.routes, &targets, &app);
         let services = raw.services.into_iter().filter_map(|service| self.service(service, &raw.defaults)).collect();
         let nats = raw.nats.map(|nats| nats.below(self.base));
         let RawManifest { listen, admin, body_limit, require_signature, discovery, .. } = raw;
@@ -132,7 +134,8 @@ impl Checker<'_> {
         }
     }
 
-    /// A manifest is deployed as one set, so its rules may only lead to its own services.
+    /// A manifest is deployed as one set, so its rules may only lead to its own services, those
+    /// outside included.
     fn check_target(&self, service: &Spanned<ServiceName>, names: &[String]) {
         let wanted = service.get_ref().as_str();
         if names.iter().any(|name| name == wanted) {
@@ -140,7 +143,9 @@ impl Checker<'_> {
         }
         let help = match nearest(wanted, names.iter().map(String::as_str)) {
             Some(name) => format!("did you mean `{name}`?"),
-            None => format!("add `[service.{wanted}]`, or name a service that is there"),
+            None => {
+                format!("add `[service.{wanted}]` or an `[[external]]` of this name, or name a service that is there")
+            }
         };
         self.reader.report(service.span(), format!("this manifest has no service `{wanted}`"), help);
     }
@@ -201,6 +206,7 @@ fn instances(raw: &RawInstances) -> Instances {
     let max = raw.max.unwrap_or(base.max);
     Instances {
         max,
+        concurrency: raw.concurrency.unwrap_or(base.concurrency),
         warm: raw.warm.unwrap_or(base.warm.min(max)),
         idle: raw.idle.unwrap_or(base.idle),
         growth: raw.growth.unwrap_or(base.growth),

@@ -78,6 +78,7 @@ pub(super) struct RawService {
 #[derive(Default)]
 pub(super) struct RawInstances {
     pub(super) max: Option<u32>,
+    pub(super) concurrency: Option<u32>,
     pub(super) warm: Option<u32>,
     pub(super) idle: Option<Duration>,
     pub(super) growth: Option<ByteSize>,
@@ -255,6 +256,7 @@ fn parse_version(text: &str) -> Result<Version, String> {
 fn instances(mut section: Section<'_>) -> RawInstances {
     let found = RawInstances {
         max: section.count("max"),
+        concurrency: section.count("concurrency"),
         warm: section.count("warm"),
         idle: section.duration("idle"),
         growth: section.size("growth"),

@@ -46,6 +46,8 @@ pub enum Limit {
     OutgoingBody,
     /// `instances.max`
     Instances,
+    /// `instances.concurrency`
+    InstanceConcurrency,
     /// `instances.growth`
     Growth,
     /// `reuse`
@@ -70,11 +72,13 @@ pub enum Limit {
     Random,
     /// The host's: services that wait for each other in a row.
     CallDepth,
+    /// The host's: places for instances of all services.
+    Places,
 }
 
 impl Limit {
     /// All of them, in the order in which they are shown.
-    pub const ALL: [Self; 32] = [
+    pub const ALL: [Self; 34] = [
         Self::Memory,
         Self::TableElements,
         Self::Handles,
@@ -95,6 +99,7 @@ impl Limit {
         Self::Outgoing,
         Self::OutgoingBody,
         Self::Instances,
+        Self::InstanceConcurrency,
         Self::Growth,
         Self::Reuse,
         Self::Stack,
@@ -107,6 +112,7 @@ impl Limit {
         Self::Event,
         Self::Random,
         Self::CallDepth,
+        Self::Places,
     ];
 
     /// The key in the manifest, below the service; of those of the host a plain name.
@@ -132,6 +138,7 @@ impl Limit {
             Self::Outgoing => "limits.outgoing",
             Self::OutgoingBody => "limits.outgoing_body",
             Self::Instances => "instances.max",
+            Self::InstanceConcurrency => "instances.concurrency",
             Self::Growth => "instances.growth",
             Self::Reuse => "reuse",
             Self::Stack => "stack",
@@ -144,6 +151,7 @@ impl Limit {
             Self::Event => "event",
             Self::Random => "random",
             Self::CallDepth => "call-depth",
+            Self::Places => "places",
         }
     }
 
@@ -170,6 +178,7 @@ impl Limit {
             Self::Outgoing => "each request to others holds a connection, and a slow one holds it for long",
             Self::OutgoingBody => "an answer from outside without end holds its connection and its instance",
             Self::Instances => "each instance reserves memory of the host",
+            Self::InstanceConcurrency => "requests in one instance share its limits, and one that traps ends them all",
             Self::Growth => "memory never shrinks: one large request would cost its memory for good",
             Self::Reuse => "an instance is replaced some day, which bounds what a leak costs",
             Self::Stack => "a recursion without end has to meet something",
@@ -182,6 +191,7 @@ impl Limit {
             Self::Event => "an event travels in one message of a broker's, which takes 1 MiB",
             Self::Random => "a key is 64 bytes; much more only makes the host allocate",
             Self::CallDepth => "a longer chain is a mistake nearly always, and each link holds an instance",
+            Self::Places => "each service keeps room for one instance, so that no other can take the last",
         }
     }
 }
@@ -211,6 +221,7 @@ impl Settings {
             Limit::Outgoing => limits.outgoing.to_string(),
             Limit::OutgoingBody => limits.outgoing_body.to_string(),
             Limit::Instances => self.instances.max.to_string(),
+            Limit::InstanceConcurrency => self.instances.concurrency.to_string(),
             Limit::Growth => self.instances.growth.to_string(),
             Limit::Reuse => self.reuse.to_string(),
             Limit::Stack
@@ -222,7 +233,8 @@ impl Settings {
             | Limit::Unit
             | Limit::Event
             | Limit::Random
-            | Limit::CallDepth => return None,
+            | Limit::CallDepth
+            | Limit::Places => return None,
         })
     }
 }

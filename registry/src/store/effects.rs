@@ -116,6 +116,15 @@ pub struct Record {
     pub version: Sequence,
 }
 
+/// Some records, in the order of their keys.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Records {
+    /// They, with their keys.
+    pub records: Vec<(Key, Record)>,
+    /// Where the next ones begin: pass it as `after`. `None`: these were the last.
+    pub next: Option<Key>,
+}
+
 /// A page of a bucket's keys, in the order of their bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyPage {

@@ -50,6 +50,13 @@ impl Key {
         Self(bytes.into())
     }
 
+    /// What all state keys of a service begin with.
+    pub fn states(service: &ServiceName) -> Self {
+        let mut bytes = vec![STATE];
+        push_text(&mut bytes, service.as_str());
+        Self(bytes.into())
+    }
+
     /// A record of the catalog.
     pub fn catalog(path: &str) -> Self {
         Self::plain(CATALOG, path)
@@ -92,6 +99,11 @@ impl Key {
     /// Where the bytes of a damaged record are kept aside.
     pub fn quarantined(&self) -> Self {
         Self([&[QUARANTINE], self.as_bytes()].concat().into())
+    }
+
+    /// What the keys of all that buses remember begin with.
+    pub fn consumers() -> Self {
+        Self([CONSUMERS].into())
     }
 
     /// What the keys of all bytes kept aside begin with.

@@ -58,7 +58,7 @@ use std::thread::JoinHandle;
 
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
-pub use self::effects::{Effects, KeyPage, Record, Sequence, stamped, unstamped};
+pub use self::effects::{Effects, KeyPage, Record, Records, Sequence, stamped, unstamped};
 pub use self::error::{CommitError, OpenError, Stale, StoreError};
 pub use self::identity::StoreId;
 pub use self::key::{Key, Keyset};
@@ -151,6 +151,18 @@ impl Store {
     /// May see a commit in part when one happens meanwhile. Damaged ones are logged and left out.
     pub fn scan(&self, prefix: &Key) -> Result<Vec<(Key, Record)>, StoreError> {
         read::scan(&self.0.shared, prefix)
+    }
+
+    /// At most `limit` records whose keys begin with `prefix`, behind `after`; fewer, when one of them brings their
+    /// values to `bytes`. Two readings may see commits between them. Damaged ones are logged and left out.
+    pub fn records(
+        &self,
+        prefix: &Key,
+        after: Option<&Key>,
+        limit: usize,
+        bytes: usize,
+    ) -> Result<Records, StoreError> {
+        read::records(&self.0.shared, prefix, after, limit, bytes)
     }
 
     /// The sequence of the latest visible commit, to be followed: changes whenever a commit has become visible.

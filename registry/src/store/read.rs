@@ -2,7 +2,7 @@
 
 use bytes::{Bytes, BytesMut};
 
-use super::effects::{KeyPage, Record, Sequence};
+use super::effects::{KeyPage, Record, Records, Sequence};
 use super::error::StoreError;
 use super::key::{Key, Keyset, after_prefix};
 use super::layout::{self, Chunks};
@@ -99,6 +99,37 @@ pub(super) fn scan(shared: &Shared, prefix: &Key) -> Result<Vec<(Key, Record)>, 
             _ => return Ok(found),
         }
     }
+}
+
+/// Some records of a prefix, and where the next ones begin.
+pub(super) fn records(
+    shared: &Shared,
+    prefix: &Key,
+    after: Option<&Key>,
+    limit: usize,
+    bytes: usize,
+) -> Result<Records, StoreError> {
+    let from = after.map_or_else(|| prefix.as_bytes().to_vec(), |after| [after.as_bytes(), &[0]].concat());
+    let pairs = shared.engine.scan(&from, after_prefix(prefix.as_bytes()).as_deref(), limit).map_err(read_error)?;
+    let (mut found, mut room, mut next) = (Vec::new(), bytes, None);
+    for (key, _) in &pairs {
+        let key = Key::from_bytes(key);
+        next = Some(key.clone());
+        match get(shared, &key) {
+            Ok(Some(record)) => {
+                room = room.saturating_sub(record.value.len());
+                found.push((key, record));
+            }
+            Ok(None) => {}
+            Err(error @ StoreError::Damaged { .. }) => tracing::error!(%error, "it is left alone, and left out"),
+            Err(other) => return Err(other),
+        }
+        if room == 0 {
+            break;
+        }
+    }
+    let last = room > 0 && pairs.len() < limit;
+    Ok(Records { records: found, next: if last { None } else { next } })
 }
 
 impl Record {

@@ -4,7 +4,9 @@ use std::sync::Barrier;
 use std::thread;
 
 use holm_registry::settings::Limit;
-use holm_registry::store::{CommitError, Key, Keyset, OverQuota, Quota, Sequence, Stale, Store, StoreError, Usage};
+use holm_registry::store::{
+    CommitError, Effects, Key, Keyset, OverQuota, Quota, Sequence, Stale, Store, StoreError, Usage,
+};
 
 use crate::common::{Home, Unit, block_on, key, keyset, orders, over_both_engines, read, unit};
 
@@ -47,6 +49,27 @@ over_both_engines! {
         assert_eq!(store.usage(&orders()), kept);
         unit().delete("a").delete("b").commit(&store).unwrap();
         assert_eq!(store.usage(&orders()), Usage::default());
+    }
+
+    fn a_listing_of_all_that_a_service_keeps_shows_another_or_leaves_something_out(home) {
+        let store = home.open();
+        unit().put("a", "1").put("b", vec![0; 200_000]).put("c", "3").commit(&store).unwrap();
+        let other = "orders2".parse().unwrap();
+        let writes = [(Key::state(&other, "", "a"), Some("x".into()))].into();
+        block_on(store.commit(Effects { writes, ..Effects::default() })).unwrap();
+        for (limit, bytes) in [(10, usize::MAX), (1, usize::MAX), (2, 1), (10, 100_000)] {
+            let (mut found, mut after) = (Vec::new(), None);
+            loop {
+                let page = store.records(&Key::states(&orders()), after.as_ref(), limit, bytes).unwrap();
+                assert!(page.records.len() <= limit);
+                found.extend(page.records.into_iter().map(|(key, _)| key));
+                match page.next {
+                    Some(next) => after = Some(next),
+                    None => break,
+                }
+            }
+            assert_eq!(found, ["a", "b", "c"].map(key), "{limit} {bytes}");
+        }
     }
 
     fn a_lost_update_is_a_conflict(home) {

@@ -14,7 +14,7 @@ mod interface;
 mod link;
 
 pub use enter::enter;
-pub use interface::{Interface, Offer, compatible, imported, offered};
+pub use interface::{Interface, Offer, Offered, compatible, imported, offered};
 pub use link::{Link, define};
 
 use std::future::Future;
