@@ -2,7 +2,7 @@
 
 use holm_registry::event::Content;
 use holm_registry::settings::Settings;
-use holm_registry::store::{Log, Position};
+use holm_registry::store::{Key, Log, Position, Quota, StoreOptions};
 use http::Request;
 
 use crate::body::empty;
@@ -65,4 +65,17 @@ async fn what_a_failed_request_published_is_kept() {
     assert!(published(&bench, "/?subject=orders.created&status=500", None).await.is_empty());
     assert_eq!(published(&bench, "/?subject=orders.created&status=404", None).await.len(), 1);
     assert!(published(&bench, "/?subject=payments.charged", None).await.is_empty());
+}
+
+#[tokio::test]
+async fn a_full_log_takes_half_of_what_a_request_does() {
+    let options = StoreOptions { backlog: Quota { keys: 1, bytes: 1 << 20 }, ..StoreOptions::default() };
+    let bench = Bench::with(&options);
+    assert_eq!(published(&bench, "/?subject=orders.created", None).await.len(), 1);
+    let mut settings = Settings::default();
+    settings.grants.publish = vec![">".parse().unwrap()];
+    let request = Request::builder().uri("/?subject=orders.created&set=a").header("host", "s").body(empty()).unwrap();
+    let full = bench.revision("publish", settings).http(&entry(), request).await.unwrap_err();
+    assert_eq!((full.kind.status().as_u16(), full.retry_after_seconds()), (503, Some(5)), "{full}");
+    assert!(bench.store.get(&Key::state(&"s".parse().unwrap(), "", "a")).unwrap().is_none());
 }
