@@ -113,8 +113,7 @@ fn bind(instance: &mut LinkerInstance<'_, State>, name: &str, callee: Callee) ->
 /// With the pooling allocator, which keeps the stacks that calls run on.
 fn engine() -> anyhow::Result<Engine> {
     let mut config = Config::new();
-    if std::env::var("NOCONC").is_ok() { config.concurrency_support(false); } else {
-    config.wasm_component_model_async(true); }
+    config.wasm_component_model_async(true);
     config.allocation_strategy(PoolingAllocationConfig::default());
     Ok(Engine::new(&config)?)
 }
