@@ -18,6 +18,7 @@ use utoipa::IntoParams;
 use super::api::Problem;
 use super::consul;
 use super::extract::Asked;
+use super::guard::shows_data;
 use super::server::AdminState;
 use crate::audit::{Action, Entry, Subject};
 use crate::services::{Called, DeployComponent, DeploySet, Deployed, TypedCall};
@@ -151,19 +152,20 @@ pub(super) async fn audit(State(state): State<AdminState>, mut request: Request,
     response
 }
 
-/// What a request would change, and of which service. `None`: nothing. Registrations and the checks
+/// What a request would change, or which data it would show, and of which service. `None`: nothing. Registrations and the checks
 /// that their owners report are traffic, not administration.
 fn asked(method: &Method, path: &str) -> Option<(Action, Option<String>)> {
-    if [Method::GET, Method::HEAD, Method::OPTIONS].contains(method)
-        || path == "/api/inspect"
-        || path.starts_with(consul::PREFIX)
-    {
+    let reads = shows_data(method, path);
+    let only_looks = [Method::GET, Method::HEAD, Method::OPTIONS].contains(method) || path == "/api/inspect";
+    if !reads && (only_looks || path.starts_with(consul::PREFIX)) {
         return None;
     }
     let mut parts = path.strip_prefix("/api/").unwrap_or_default().split('/');
     let (kind, name, then) = (parts.next(), parts.next(), parts.next());
-    let service = name.filter(|_| kind == Some("services")).map(|name| name.chars().take(64).collect());
+    let service =
+        name.filter(|_| matches!(kind, Some("services" | "state"))).map(|name| name.chars().take(64).collect());
     let action = match (method, kind, then) {
+        _ if reads => Action::Read,
         (&Method::PUT, Some("services"), None) | (&Method::POST, Some("deployments"), None) => Action::Deploy,
         (&Method::POST, Some("services"), Some("rollback")) => Action::Rollback,
         (&Method::POST, Some("services"), Some("call")) => Action::Call,
@@ -225,6 +227,10 @@ mod tests {
         assert_eq!(of(Method::POST, "/api/services/users/rollback"), Some((Action::Rollback, users())));
         assert_eq!(of(Method::POST, "/api/services/users/call"), Some((Action::Call, users())));
         assert_eq!(of(Method::DELETE, "/api/services/users"), Some((Action::Remove, users())));
+        assert_eq!(of(Method::GET, "/api/state/users/export"), Some((Action::Read, users())));
+        assert_eq!(of(Method::GET, "/api/events/tail"), Some((Action::Read, None)));
+        assert_eq!(of(Method::GET, "/api/events/dead-letters"), None);
+        assert_eq!(of(Method::POST, "/api/state/users/import"), Some((Action::Change, users())));
         assert_eq!(of(Method::POST, "/anything/else"), Some((Action::Change, None)));
         assert_eq!(of(Method::PATCH, "/api/services/users"), Some((Action::Change, users())));
     }

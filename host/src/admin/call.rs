@@ -1,10 +1,10 @@
-//! The paths that call a function of a service, and tell which there are.
+//! The paths that call a function of a service, and tell which there are and who calls them.
 
 use axum::extract::{Request, State};
 use axum::{Extension, Json};
 use http::StatusCode;
 
-use super::api::{Call, CallResult, Function, Problem};
+use super::api::{Call, CallLine, CallResult, Function, Problem};
 use super::audit::Notes;
 use super::extract::Named;
 use super::server::AdminState;
@@ -51,6 +51,12 @@ pub(super) async fn functions(
     Named(name): Named,
 ) -> Result<Json<Vec<Function>>, Problem> {
     Ok(Json(state.services.offered(&name)?.into_iter().map(Function::from).collect()))
+}
+
+/// Who calls whom, and how it goes.
+#[utoipa::path(get, path = "/api/calls", tag = "look", responses((status = 200, body = Vec<CallLine>)))]
+pub(super) async fn list(State(state): State<AdminState>) -> Json<Vec<CallLine>> {
+    Json(state.services.calls().into_iter().map(CallLine::from).collect())
 }
 
 impl From<Called> for CallResult {

@@ -49,6 +49,8 @@ pub enum Action {
     Remove,
     /// A function of a service was called.
     Call,
+    /// What a service keeps, or an event, was looked at.
+    Read,
     /// Another change.
     Change,
 }

@@ -12,99 +12,67 @@
 //!   [`deliver`](super::deliver).
 //! - **Durable.** A subscription goes on where it was, whoever has restarted meanwhile. It is ready when
 //!   [`Bus::subscribe`] has answered, not before.
-//! - **Asked for.** [`Consumer::next`] takes one delivery. What nobody asks for stays in the stream: a bus
-//!   takes out of it at most [`Subscription::concurrency`] events that nobody has settled.
-//! - **In order, by key.** With [`Order::Key`] no event is delivered while an earlier one of its key is not
+//! - **Asked for.** [`Consumer::next`] takes one delivery, and its ack wait begins then. Nobody is made to hold
+//!   what he has not asked for.
+//! - **In order, by key.** With [`Order::Key`](holm_registry::settings::Order) no event is delivered while an earlier one of its key is not
 //!   settled, retries included; a retry comes before what is later. Other keys, and events without one, go on.
-//! - **Attempts are counted** from 1 and not forgotten in a restart. A bus does not stop at
-//!   [`Subscription::max_deliver`]: on the last attempt the host writes a dead letter and terminates. So a
-//!   delivery may have a higher attempt, when a host ended during its last one.
+//! - **Attempts are counted** from 1 and not forgotten in a restart. A bus does not stop at `max_deliver`: on
+//!   the last attempt the host writes a dead letter and terminates. So a delivery may have a higher attempt,
+//!   when a host ended during its last one.
 //! - **Ack wait.** A delivery that is neither settled nor extended by [`Delivery::progress`] within
-//!   [`Subscription::ack_wait`] comes again; so does one whose consumer has died, at the latest then.
+//!   `ack_wait` comes again; so does one whose consumer has died, at the latest then.
 //! - **For one alone.** What [`Subscription::wants`] refuses is not delivered: a broker matches subjects, and
 //!   a replayed dead letter is for the one subscription that had failed.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use futures::stream::BoxStream;
+use holm_registry::ServiceName;
 use holm_registry::event::{Content, Event};
-use holm_registry::store::{CommitError, StoreError};
+use holm_registry::settings::Subscribe;
+use holm_registry::store::{CommitError, Key, StoreError};
 use holm_registry::subject::SubjectPattern;
-use holm_registry::{Digest, ServiceName};
 
 use super::reserved;
 
-/// Longest readable part of a durable consumer's name: a server keeps each in a folder of that name.
-const READABLE: usize = 64;
+/// Events of one subscription that may be unsettled at once, those that wait for another attempt or behind
+/// their key included; later ones wait in the stream. JetStream's default of `max_ack_pending`.
+pub const WINDOW: usize = 1000;
 
 /// One `[[service.X.subscribe]]`. A service subscribes to a pattern once, so service and pattern name it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Subscription {
     /// Who handles the events. All hosts of a service share its subscription.
     pub service: ServiceName,
-    /// Which events.
-    pub subject: SubjectPattern,
-    /// After how many attempts an event becomes a dead letter. Kept by the host, see the contract.
-    pub max_deliver: u32,
-    /// How long to wait before each further attempt, the last entry for all that follow. Kept by the host:
-    /// a bus is told with each retry.
-    pub backoff: Vec<Duration>,
-    /// How long a delivery may stay without a sign of life.
-    pub ack_wait: Duration,
-    /// Deliveries under way at once.
-    pub concurrency: u32,
-    /// Which of them wait for each other.
-    pub order: Order,
-    /// Where it begins when there is no durable consumer of its name yet; without meaning later.
-    pub start: Start,
-}
-
-/// Which events of a subscription wait for each other.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Order {
-    /// Those of one key, see the contract.
-    Key,
-    /// None.
-    None,
-}
-
-/// Where a new durable consumer begins.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Start {
-    /// With what is published from now on.
-    New,
-    /// With the oldest event that is kept.
-    All,
-    /// With the first event published at or after this time, in milliseconds since 1970.
-    Time(u64),
+    /// Which events, and how they are delivered. `max_deliver` and `backoff` are the host's: a bus is told with
+    /// each retry how long to wait.
+    pub settings: Subscribe,
 }
 
 impl Subscription {
     /// Its name within the service, in marks, metrics and lists: the pattern.
     pub fn name(&self) -> &str {
-        self.subject.as_str()
+        self.settings.subject.as_str()
     }
 
-    /// A name for a durable consumer of a broker: letters, digits, `-` and `_` alone, at most 141 bytes,
-    /// the same on every host, and never that of another subscription.
-    pub fn durable(&self) -> String {
-        let plain = |c: char| if c.is_ascii_alphanumeric() || c == '-' { c } else { '-' };
-        let readable: String = self.name().chars().map(plain).take(READABLE).collect();
-        let hash = Digest::of(self.name().as_bytes()).short();
-        format!("{}_{readable}_{hash}", self.service)
+    /// The mark that an event has been handled. It is committed together with what the handler did.
+    pub fn mark(&self, event: &str) -> Key {
+        Key::inbox(&self.service, self.name(), event)
     }
 
     /// Whether an event is for it: of its subjects, and not replayed for another subscription.
     pub fn wants(&self, content: &Content) -> bool {
-        self.subject.matches(&content.subject) && reserved::is_for(content, &self.service, &self.subject)
+        self.settings.takes(&content.subject) && reserved::is_for(content, &self.service, &self.settings.subject)
     }
 }
 
 /// A bus. Cheap to ask from many tasks at once.
 #[async_trait]
 pub trait Bus: Send + Sync {
-    /// Creates the durable consumer, or changes it to these settings, and attaches to it. It exists, and
+    /// Creates the durable consumer, or changes it to these settings, and attaches to it. A new one begins where
+    /// its `start` says; `New` means with what is published after this was called. It exists, and
     /// survives a loss of power, when this answers. Several may be attached to one, here and on other hosts:
     /// each event goes to one of them.
     ///
@@ -113,11 +81,18 @@ pub trait Bus: Send + Sync {
     async fn subscribe(&self, subscription: &Subscription) -> Result<Box<dyn Consumer>, BusError>;
 
     /// Ends a durable consumer for good: what it has not handled is not for it any more. Nothing to do if there
-    /// is none.
+    /// is none, or if other hosts are attached to it.
     ///
     /// # Errors
     /// When it cannot be confirmed.
     async fn unsubscribe(&self, service: &ServiceName, subject: &SubjectPattern) -> Result<(), BusError>;
+
+    /// The durable consumers that this host has made and not ended, also before it restarted where the bus can
+    /// tell. Those of them that no service wants any more are ended.
+    ///
+    /// # Errors
+    /// When it cannot be found out.
+    async fn kept(&self) -> Result<Vec<(ServiceName, SubjectPattern)>, BusError>;
 
     /// What is kept, stream by stream.
     ///
@@ -185,7 +160,7 @@ pub trait Handle: Send + Sync {
 /// One event on its way into a handler.
 pub struct Delivery {
     /// What is delivered.
-    pub event: Event,
+    pub event: Arc<Event>,
     /// Which attempt it is, from 1.
     pub attempt: u32,
     handle: Box<dyn Handle>,
@@ -194,7 +169,7 @@ pub struct Delivery {
 impl Delivery {
     /// An attempt to deliver an event, as a bus makes it.
     pub fn new(event: Event, attempt: u32, handle: Box<dyn Handle>) -> Self {
-        Self { event, attempt, handle }
+        Self { event: Arc::new(event), attempt, handle }
     }
 
     /// It was handled, and what that did is durable. On return the bus knows.
@@ -259,8 +234,6 @@ pub struct StreamInfo {
     pub bytes: u64,
     /// When the oldest of them was published, in milliseconds since 1970.
     pub oldest: Option<u64>,
-    /// When the newest of them was.
-    pub newest: Option<u64>,
     /// Events that were removed although somebody had not handled them yet, since the host started.
     pub lost: u64,
 }

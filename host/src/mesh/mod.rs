@@ -27,21 +27,20 @@ use self::policy::Policies;
 use crate::body::Body;
 use crate::discovery::Discovery;
 use crate::runtime::{Answer, Ends, Line, Outbound, Revision, Terms, Upstream};
-use crate::telemetry::metrics::Metrics;
 
 /// Every way off an island.
 pub struct Mesh {
     names: Names,
     outgoing: Arc<OutgoingHttp>,
-    policies: Policies,
+    policies: Arc<Policies>,
 }
 
 impl Mesh {
     /// Services are looked up in `table`, then in `discovery`; names outside with `lookup`.
-    pub fn new(table: Arc<TableCell<Revision>>, discovery: Discovery, lookup: Lookup, metrics: Arc<Metrics>) -> Self {
+    pub fn new(table: Arc<TableCell<Revision>>, discovery: Discovery, lookup: Lookup, policies: Arc<Policies>) -> Self {
         let outgoing = Arc::new(OutgoingHttp::new(lookup));
         let outside = OutsideServices::new(discovery, outgoing.clone());
-        Self { names: Names { table, outside }, outgoing, policies: Policies::new(metrics) }
+        Self { names: Names { table, outside }, outgoing, policies }
     }
 
     /// The services that are not Wasm, for doors that lead to them.

@@ -46,6 +46,7 @@ fn commit_fault(error: CommitError) -> Fault {
     let kind = match &error {
         CommitError::Conflict(_) => FaultKind::Conflict,
         CommitError::DiskFull { .. } => FaultKind::DiskFull,
+        CommitError::Backlog { .. } => FaultKind::Backlog,
         CommitError::TooLarge { .. } => return Fault::over(Limit::Unit, format_args!("was reached: {error}")),
         CommitError::OverQuota(over) => return Fault::over(over.limit, format_args!("was reached: {error}")),
         CommitError::Store(_) => FaultKind::Host,

@@ -5,15 +5,17 @@ use std::sync::Arc;
 
 use holm_registry::nearest::nearest;
 use holm_registry::settings::{Isolation, Settings};
+use holm_registry::subject::SubjectPattern;
 use wasmtime::component::{Component, InstancePre, Linker};
 use wasmtime_wasi_http::{p2, p3};
 
-use super::call::{self, Link, compatible};
+use super::call::{self, Link, Offer, compatible};
 use super::engine::pool;
 use super::event::EventDoor;
 use super::guest::Guest;
 use super::linker::PROVIDED;
 use super::loaded::Loaded;
+use super::shared::{Facts, why_not};
 
 /// A component that can be instantiated.
 pub struct Linked {
@@ -27,8 +29,12 @@ pub struct Linked {
     pub events: Option<EventDoor>,
     /// How many places of the pooling allocator one instance takes.
     pub places: u32,
+    /// Bytes that a guest may make the host allocate in one call from one to the other.
+    pub host_call: usize,
     /// Whether it can read or write state.
     pub uses_state: bool,
+    /// Whether it can publish events.
+    pub publishes: bool,
     /// How long its instances live unless the settings say otherwise.
     pub default_isolation: Isolation,
 }
@@ -55,6 +61,19 @@ pub enum LinkError {
         "the component exports neither wasi:http/incoming-handler (0.2) nor wasi:http/handler (0.3) nor a handler of events nor an interface of its own, so nothing can reach it; it exports: {0}"
     )]
     NoDoor(String),
+    /// Its requests cannot share instances, though its settings say so.
+    #[error("{0}")]
+    NotToBeShared(String),
+    /// It has subscriptions, and nothing that would handle their events.
+    #[error(
+        "the service subscribes to {subject}, but its component exports neither holm:events/handler nor wasmcloud:messaging/handler; it exports: {exports}"
+    )]
+    NoHandler {
+        /// One of its subscriptions.
+        subject: SubjectPattern,
+        /// What the component exports.
+        exports: String,
+    },
     /// It asks for more than its settings or the host allow.
     #[error("{0}")]
     TooLarge(String),
@@ -109,16 +128,38 @@ impl Linked {
         if http.is_none() && events.is_none() && loaded.offer().is_empty() {
             return Err(LinkError::NoDoor(exports.join(", ")));
         }
+        if let (None, Some(subscription)) = (&events, settings.subscribe.first()) {
+            let (subject, exports) = (subscription.subject.clone(), exports.join(", "));
+            return Err(LinkError::NoHandler { subject, exports });
+        }
+        let facts = Facts {
+            has_handler: matches!(http, Some(HttpDoor::P3(_))),
+            imports: &names,
+            offered: &loaded.offer().interfaces().collect::<Vec<_>>(),
+            called: &links.iter().map(|link| link.interface.name.as_str()).collect::<Vec<_>>(),
+        };
+        why_not(&facts, settings).map_or(Ok(()), |why| Err(LinkError::NotToBeShared(why)))?;
         let places = places_needed(component, settings)?;
+        let host_call = settings.limits.host_call.as_usize().max(fuel_for_calls(links, loaded.offer()));
         let uses_state = names.iter().any(|name| name.starts_with("wasi:keyvalue/"));
+        let publishes = names.iter().any(|name| PUBLISHERS.iter().any(|start| name.starts_with(start)));
         let default_isolation = default_isolation(&exports);
-        Ok(Self { pre, loaded: loaded.clone(), http, events, places, uses_state, default_isolation })
+        let loaded = loaded.clone();
+        Ok(Self { pre, loaded, http, events, places, host_call, uses_state, publishes, default_isolation })
     }
 
     /// The isolation that holds under these settings.
     pub fn isolation(&self, settings: &Settings) -> Isolation {
         settings.isolation.unwrap_or(self.default_isolation)
     }
+}
+
+/// What typed calls need for their values: the arguments of what it calls, the results of what it offers.
+fn fuel_for_calls(links: &[Link], offer: &Offer) -> usize {
+    let called = links.iter().flat_map(|link| &link.interface.functions).map(|function| function.arguments_fuel());
+    let offered = offer.interfaces().flat_map(|interface| offer.functions(interface));
+    let offered = offered.filter_map(|(_, function)| Some(function.signature.as_ref().ok()?.result_fuel()));
+    called.chain(offered).max().unwrap_or(0)
 }
 
 impl HttpDoor {
@@ -129,6 +170,9 @@ impl HttpDoor {
         p2::bindings::ProxyIndices::new(pre).ok().map(Self::P2)
     }
 }
+
+/// Imports of guests that publish events.
+const PUBLISHERS: [&str; 2] = ["holm:events/publisher@", "wasmcloud:messaging/consumer@"];
 
 /// Exports of guests that were built for a fresh store each time.
 const FRESH: [&str; 2] = ["wasi:http/incoming-handler@0.2", "wasmcloud:messaging/handler@"];

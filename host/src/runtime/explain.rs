@@ -1,5 +1,6 @@
 //! The limits in force, for people: value, where it comes from, why there is one.
 
+use holm_registry::event::MAX_EVENT;
 use holm_registry::settings::{Limit, Settings};
 use holm_registry::store::{MAX_COMMIT, Usage};
 use holm_registry::units::ByteSize;
@@ -81,6 +82,7 @@ fn of_the_host(limit: Limit, places: u32) -> String {
         Limit::Key => size(MAX_KEY),
         Limit::Batch => MAX_BATCH.to_string(),
         Limit::Unit => MAX_COMMIT.to_string(),
+        Limit::Event => MAX_EVENT.to_string(),
         Limit::Random => ByteSize::bytes(MAX_RANDOM).to_string(),
         Limit::CallDepth => DEPTH.to_string(),
         Limit::Places => places.to_string(),

@@ -46,6 +46,8 @@ pub struct Terms {
     pub lineage: Lineage,
     /// The id of the request from outside that all this is for.
     pub request_id: String,
+    /// What that was caused by in its turn, if it was not the beginning.
+    pub correlation: Option<Arc<str>>,
     /// Its place in the trace.
     pub trace: TraceContext,
     /// When the answer's head is due.

@@ -21,6 +21,7 @@ use super::limits::fault_of;
 use super::lineage::Standing;
 use super::loaded::Loaded;
 use super::places::{Lease, NoPlaces, Place, Places};
+use super::shared::Rooms;
 use crate::fault::{Fault, FaultKind};
 
 /// One live instantiation, in its own store.
@@ -39,12 +40,27 @@ pub struct Instance {
     place: Place,
 }
 
+impl Instance {
+    /// How many invocations it may still serve.
+    pub fn uses_left(&self, settings: &Settings) -> u32 {
+        settings.reuse.saturating_sub(self.uses).max(1)
+    }
+}
+
 /// The HTTP export of an instance.
 pub enum HttpEntrance {
     /// `wasi:http/incoming-handler@0.2.x`.
     P2(p2::bindings::Proxy),
     /// `wasi:http/handler@0.3.x`.
     P3(p3::bindings::Service),
+}
+
+impl Instance {
+    /// Prepares it for the invocation that is about to run in it.
+    pub fn begin(&mut self, invocation: &Arc<Invocation>) {
+        self.store.data_mut().enter(invocation.clone());
+        self.store.set_epoch_deadline(1);
+    }
 }
 
 /// Where one enters an instance.
@@ -79,6 +95,7 @@ pub struct Pool {
     idle: Mutex<Vec<Instance>>,
     /// An instance has become idle.
     returned: Notify,
+    rooms: Rooms,
     closed: AtomicBool,
 }
 
@@ -98,6 +115,7 @@ impl Pool {
             bulkhead,
             idle: Mutex::default(),
             returned: Notify::new(),
+            rooms: Rooms::default(),
             closed: AtomicBool::new(false),
             island,
         });
@@ -130,9 +148,19 @@ impl Pool {
         self.linked.events.is_some()
     }
 
+    /// Whether the component can publish events.
+    pub fn publishes_events(&self) -> bool {
+        self.linked.publishes
+    }
+
     /// Whether the component can read or write state.
     pub fn uses_state(&self) -> bool {
         self.linked.uses_state
+    }
+
+    /// The instances that several requests are in.
+    pub fn rooms(&self) -> &Rooms {
+        &self.rooms
     }
 
     /// The bulkhead: the right to run, for an invocation of this standing.
@@ -160,9 +188,14 @@ impl Pool {
 
     /// Takes an instance back after a completed invocation. It is dropped when it has served
     /// its time or the revision has retired.
-    pub fn give_back(&self, mut instance: Instance) {
-        instance.uses += 1;
-        if self.isolation == Isolation::Invocation || self.is_spent(&mut instance) {
+    pub fn give_back(&self, instance: Instance) {
+        self.give_back_after(instance, 1);
+    }
+
+    /// The same after several invocations.
+    pub fn give_back_after(&self, mut instance: Instance, uses: u32) {
+        instance.uses = instance.uses.saturating_add(uses);
+        if self.isolation == Isolation::Invocation || self.is_spent(&instance) {
             return;
         }
         instance.idle_since = StdInstant::now();
@@ -195,8 +228,8 @@ impl Pool {
     }
 
     /// Whether an instance has served its time, or has become something that is better replaced.
-    fn is_spent(&self, instance: &mut Instance) -> bool {
-        let (settings, limiter) = (&self.island.settings, &mut instance.store.data_mut().limiter);
+    fn is_spent(&self, instance: &Instance) -> bool {
+        let (settings, limiter) = (&self.island.settings, &instance.store.data().limiter);
         let met = if limiter.growth() > settings.instances.growth.as_usize() {
             Some(Limit::Growth)
         } else {
@@ -205,7 +238,7 @@ impl Pool {
         if let Some(limit) = met {
             self.island.metrics.limit_hit(limit);
         }
-        met.is_some() || limiter.take_refused().is_some()
+        met.is_some() || limiter.has_refused()
     }
 
     /// Makes instances ahead: as many as are missing to `instances.warm` now. One of them in any case; the
@@ -272,8 +305,8 @@ impl Pool {
 
     async fn make(&self, place: Place, meter: Arc<CpuMeter>, deadline: Instant) -> Result<Instance, Fault> {
         let mut store = Store::new(self.linked.pre.engine(), Guest::new(self.island.clone(), meter.clone()));
-        arm(&mut store, &self.island.settings);
-        let making = Metered::new(meter, Box::pin(self.instantiate(&mut store)));
+        arm(&mut store, &self.island.settings, self.linked.host_call);
+        let making = Metered::new(meter, &self.island.manners, Box::pin(self.instantiate(&mut store)));
         let Doors { exports, http, events } = match timeout_at(deadline, making).await {
             Ok(Ok(made)) => made,
             Ok(Err(error)) => return Err(start_fault(&mut store, &error)),
@@ -304,10 +337,10 @@ impl Pool {
 }
 
 /// The limits of a new store.
-fn arm(store: &mut Store<Guest>, settings: &Settings) {
+fn arm(store: &mut Store<Guest>, settings: &Settings, host_call: usize) {
     let handles = settings.limits.handles as usize;
     store.limiter(|guest| &mut guest.limiter);
-    store.set_hostcall_fuel(settings.limits.host_call.as_usize());
+    store.set_hostcall_fuel(host_call);
     store.set_max_component_handles(handles);
     if let Some(tasks) = store.concurrent_resource_table() {
         tasks.set_max_capacity(handles);

@@ -36,7 +36,8 @@ impl Services {
                 Err(error) => self.not_back(record, &error.to_string()),
             }
         }
-        self.swap(records, fresh, &[], routes, externals(&catalog));
+        // nobody waits for a start: requests do, in the doors
+        let _settled = self.swap(records, fresh, &[], routes, externals(&catalog));
     }
 
     /// The components of the services that are to come back, for what they offer. One that cannot offers nothing, and those

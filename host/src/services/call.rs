@@ -90,6 +90,7 @@ impl Services {
         let entry = CallEntry {
             deadline: began + call.timeout.map_or(own, |timeout| timeout.min(own)),
             request_id: call.request_id,
+            correlation: None,
             trace: TraceContext::generate(),
             lineage: Lineage::default(),
         };

@@ -5,7 +5,7 @@ use std::net::TcpListener;
 
 use crate::process::{holm, run, stderr, stdout};
 
-const COMMANDS: [&str; 16] = [
+const COMMANDS: [&str; 17] = [
     "up",
     "new",
     "build",
@@ -17,6 +17,7 @@ const COMMANDS: [&str; 16] = [
     "routes",
     "inspect",
     "call",
+    "calls",
     "logs",
     "check",
     "keys",

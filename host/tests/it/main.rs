@@ -5,6 +5,8 @@ mod admin;
 #[cfg(test)]
 mod call_by_hand;
 #[cfg(test)]
+mod callers;
+#[cfg(test)]
 mod calls;
 #[cfg(test)]
 mod cli;
@@ -18,6 +20,10 @@ mod crash;
 mod discovery;
 #[cfg(test)]
 mod door;
+#[cfg(test)]
+mod events;
+#[cfg(test)]
+mod fallbacks;
 #[cfg(test)]
 mod faults;
 #[cfg(test)]
@@ -34,6 +40,8 @@ mod gateway_hostile;
 mod guests;
 #[cfg(test)]
 mod hostile;
+#[cfg(test)]
+mod idempotency;
 #[cfg(test)]
 mod nested;
 #[cfg(test)]

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use toml::Spanned;
-use toml::de::{DeTable, DeValue};
+use toml::de::{DeArray, DeTable, DeValue};
 
 use super::raw::{RawDefaults, RawInstances, RawLimits, RawManifest, RawRoute, RawService};
 use super::section::Reader;
@@ -37,8 +37,9 @@ impl Checker<'_> {
         let targets: Vec<String> = names.into_iter().chain(outside).collect();
         let routes = self.routes(raw.routes, &targets, &app);
         let services = raw.services.into_iter().filter_map(|service| self.service(service, &raw.defaults)).collect();
+        let nats = raw.nats.map(|nats| nats.below(self.base));
         let RawManifest { listen, admin, body_limit, require_signature, discovery, .. } = raw;
-        Manifest { app, listen, admin, body_limit, require_signature, services, discovery, externals, routes }
+        Manifest { app, listen, admin, body_limit, require_signature, nats, services, discovery, externals, routes }
     }
 
     /// A bad default is wrong also while no service takes it over.
@@ -157,8 +158,16 @@ fn find(table: &DeTable<'_>, path: &str) -> Option<Range<usize>> {
     match (rest, value.get_ref()) {
         (None, _) => Some(value.span()),
         (Some(rest), DeValue::Table(table)) => find(table, rest),
+        (Some(rest), DeValue::Array(items)) => find_in(items, rest),
         (Some(_), _) => None,
     }
+}
+
+/// The same in one of several tables, whose number comes first.
+fn find_in(items: &DeArray<'_>, path: &str) -> Option<Range<usize>> {
+    let (number, rest) = first_key(path);
+    let table = items.get(number.parse::<usize>().ok()?)?;
+    find(table.get_ref().as_table()?, rest?).or_else(|| Some(table.span()))
 }
 
 /// The first key of a dotted path and what follows it. A key that has dots itself is in quotes.
@@ -181,6 +190,7 @@ fn settings(raw: &RawService, defaults: &RawDefaults) -> Settings {
         health: raw.health.clone(),
         config: raw.config.clone(),
         grants: raw.grants.clone(),
+        subscribe: raw.subscribe.clone(),
         ..base
     };
     defaults.all_calls.apply(&mut settings);
@@ -196,6 +206,7 @@ fn instances(raw: &RawInstances) -> Instances {
     let max = raw.max.unwrap_or(base.max);
     Instances {
         max,
+        concurrency: raw.concurrency.unwrap_or(base.concurrency),
         warm: raw.warm.unwrap_or(base.warm.min(max)),
         idle: raw.idle.unwrap_or(base.idle),
         growth: raw.growth.unwrap_or(base.growth),

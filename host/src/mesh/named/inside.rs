@@ -18,6 +18,8 @@ use crate::runtime::{HttpEntry, OutboundError, Revision, Terms};
 
 /// Tells a service which other service asks. Only the host sets it.
 const CALLER: HeaderName = HeaderName::from_static("x-holm-caller");
+/// Tells a service what all this follows from. Inside only the host sets it.
+const CORRELATION: HeaderName = HeaderName::from_static("x-correlation-id");
 
 /// Asks a live revision.
 pub(super) async fn ask(
@@ -28,6 +30,7 @@ pub(super) async fn ask(
     let request = enter(request, &terms)?;
     let entry = HttpEntry {
         service: revision.service().clone(),
+        route: None,
         deadline: terms.deadline,
         request_id: terms.request_id,
         trace: terms.trace,
@@ -49,6 +52,7 @@ fn enter(request: Request<Body>, terms: &Terms) -> Result<Request<Body>, Outboun
     hop_by_hop::strip(&mut head.headers);
     head.headers.insert(header::HOST, host);
     set_caller(&mut head.headers, &terms.service);
+    set_correlation(&mut head.headers, terms.correlation.as_deref());
     Ok(Request::from_parts(head, body))
 }
 
@@ -57,6 +61,14 @@ pub(super) fn set_caller(headers: &mut HeaderMap, caller: &ServiceName) {
     // a service's name is a DNS label, so it is always a header value
     if let Ok(value) = HeaderValue::from_str(caller.as_str()) {
         headers.insert(CALLER, value);
+    }
+}
+
+/// Without one it is the request's id, which goes along by itself.
+fn set_correlation(headers: &mut HeaderMap, correlation: Option<&str>) {
+    match correlation.map(HeaderValue::from_str) {
+        Some(Ok(value)) => drop(headers.insert(CORRELATION, value)),
+        _ => drop(headers.remove(CORRELATION)),
     }
 }
 

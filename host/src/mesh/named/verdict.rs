@@ -43,9 +43,13 @@ pub(super) fn judged(response: Response<Body>, by: Answered) -> Result<Response<
 /// guest does wrong it does again; and what was wrong with the request is nobody's failure.
 pub(in crate::mesh) fn classify(fault: &Fault) -> Failure {
     match fault.kind {
-        FaultKind::Overload | FaultKind::NoService | FaultKind::Conflict | FaultKind::Host => Failure::Retryable,
+        FaultKind::Overload | FaultKind::NoService | FaultKind::Conflict | FaultKind::Host | FaultKind::Backlog => {
+            Failure::Retryable
+        }
         FaultKind::Deadline => Failure::Timeout,
-        FaultKind::BadRequest | FaultKind::BodyTooLarge | FaultKind::BodyTimeout => Failure::NotCounted,
+        FaultKind::BadRequest | FaultKind::BodyTooLarge | FaultKind::BodyTimeout | FaultKind::Key(_) => {
+            Failure::NotCounted
+        }
         FaultKind::Trap | FaultKind::Limit | FaultKind::Dependency | FaultKind::DiskFull => Failure::Counted,
     }
 }

@@ -48,6 +48,8 @@ pub struct CallEntry {
     pub deadline: Instant,
     /// The id of the request from outside that all this is for.
     pub request_id: String,
+    /// What that was caused by in its turn, if it was not the beginning.
+    pub correlation: Option<Arc<str>>,
     /// Its place in the trace.
     pub trace: TraceContext,
     /// The services that wait for it.

@@ -111,6 +111,7 @@ impl OutgoingHooks {
             service: self.island.service.clone(),
             lineage,
             request_id: invocation.request_id.clone(),
+            correlation: invocation.correlation.clone(),
             trace: invocation.trace,
             deadline: own.map_or(invocation.deadline, |own| own.min(invocation.deadline)),
             pause: options.between_bytes_timeout.map_or(patience, |own| own.min(patience)),

@@ -95,6 +95,7 @@ impl From<own::Outcome> for Said {
     }
 }
 
+/// The event in the words of the interface. Headers that Holm has set are for Holm.
 fn told(event: &Event, attempt: u32) -> own::Event {
     let content = &event.content;
     let time = std::time::UNIX_EPOCH + Duration::from_millis(content.time);
@@ -108,7 +109,7 @@ fn told(event: &Event, attempt: u32) -> own::Event {
         key: content.key.clone(),
         correlation_id: content.correlation_id.clone(),
         attempt,
-        headers: content.headers.clone(),
+        headers: content.headers.iter().filter(|(name, _)| !name.starts_with("holm-")).cloned().collect(),
         payload: content.payload.to_vec(),
     }
 }

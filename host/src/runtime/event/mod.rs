@@ -11,17 +11,17 @@
 pub mod bindings;
 mod door;
 mod enter;
+#[cfg(test)]
+mod tests;
 
 pub use door::{EventDoor, EventEntrance};
 pub use enter::enter;
 
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use holm_registry::store::{Key, Sequence};
 
 use super::lineage::Lineage;
-use crate::telemetry::now_ms;
 use crate::telemetry::trace::TraceContext;
 
 /// How an event enters a service.
@@ -53,10 +53,4 @@ pub enum Handled {
     Retry(Option<Duration>),
     /// It is never to come again, for this reason. Nothing was committed, the mark neither.
     Reject(String),
-}
-
-/// What a mark holds: when the event was handled, in milliseconds since 1970, big-endian. Whoever removes marks
-/// that nobody needs any more goes by it.
-pub fn mark() -> Bytes {
-    Bytes::copy_from_slice(&now_ms().to_be_bytes())
 }

@@ -41,7 +41,7 @@ holm.toml:5:1: unknown key `timeouts` in `service.users`
   help: did you mean `timeout`?
 holm.toml:6:1: unknown key `colour` in `service.users`
   help: the keys in `service.users` are `component`, `version`, `isolation`, `reuse`, `instances`, `timeout`, \
-`health`, `config`, `limits`, `grants`, `breaker`, `retry`, `calls`
+`health`, `config`, `limits`, `grants`, `breaker`, `retry`, `calls`, `subscribe`
 holm.toml:8:1: unknown key `listen_on` in `host`
   help: did you mean `listen`?"
     );
@@ -268,13 +268,10 @@ holm.toml:2:1: `require_signature` is empty, which would let every component in
 }
 
 /// Keys of the format that are still to come, each with the line that it stands on.
-const LATER: &str = r#"[nats]
-[service.users]
+const LATER: &str = r#"[service.users]
 component = "users.wasm"
 version = "1.0.0"
-grants = { publish = ["users.*"] }
 [service.users.grpc]
-[[service.users.subscribe]]
 [gateway.tls]
 [gateway.auth.jwt]
 secret = "${UNDEFINED}"
@@ -303,17 +300,14 @@ fn a_key_that_does_nothing_yet_is_accepted() {
     assert_eq!(
         found,
         [
-            "1 `nats`",
-            "5 `service.users.grants.publish`",
-            "6 `service.users.grpc`",
-            "7 `service.users.subscribe`",
-            "8 `gateway.tls`",
-            "9 `gateway.auth`",
-            "11 `gateway.rate`",
-            "14 `gateway.route.auth`",
-            "15 `gateway.route.rate`",
-            "16 `gateway.route.function`",
-            "19 `gateway.route.compose`",
+            "4 `service.users.grpc`",
+            "5 `gateway.tls`",
+            "6 `gateway.auth`",
+            "8 `gateway.rate`",
+            "11 `gateway.route.auth`",
+            "12 `gateway.route.rate`",
+            "13 `gateway.route.function`",
+            "16 `gateway.route.compose`",
         ]
     );
 }
