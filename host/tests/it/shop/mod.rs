@@ -4,10 +4,12 @@
 //! | --- | --- |
 //! | `orders` | what becomes of an order, and what does its buyer see? |
 //! | `swaps` | do orders notice that the services behind them are exchanged? |
+//! | `kills` | do they notice that the host is killed, again and again? |
 //! | `books` | does everything that the services keep fit together? |
 //! | this one | a host with the shop, and its buyers |
 
 mod books;
+mod kills;
 mod orders;
 mod swaps;
 

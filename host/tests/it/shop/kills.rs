@@ -1,0 +1,259 @@
+//! Thirty times SIGKILL while buyers order, give up, and order again what they had no answer to: every order happens
+//! once, every order ends, and the books balance.
+//!
+//! A buyer sends each wish with an `Idempotency-Key`, and again with the same one after a kill left it without an
+//! answer. A service of the test, the ledger, keeps every event that it is given: what happened twice, it has twice.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
+use std::time::{Duration, Instant};
+
+use http::Method;
+use serde_json::Value;
+use tokio::task::JoinSet;
+
+use super::books::{Books, export};
+use super::{SHOP, Shop, body};
+use crate::client::{Answer, Client};
+use crate::process::{Host, fixture, signal};
+
+const ROUNDS: u64 = 30;
+const BUYERS: u64 = 4;
+/// Milliseconds from the moment that a host is ready to its end: the earliest, and by how much it may be later.
+const KILL: (u64, u64) = (20, 700);
+/// Milliseconds between two wishes of a buyer, at most. It bounds how much there is to settle in the end.
+const THOUGHT: u64 = 25;
+
+/// Numbers that follow from a seed, so that what was found once is found again.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, end: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % end
+    }
+
+    fn one_in(&mut self, count: u64) -> bool {
+        self.below(count) == 0
+    }
+}
+
+/// What somebody wants to buy.
+struct Wish {
+    /// Names the wish: it is the idempotency key, and who it is that buys.
+    name: String,
+    body: String,
+}
+
+impl Wish {
+    fn new(name: String, random: &mut Random) -> Self {
+        let mut items = vec![("tea", 1 + random.below(3) as u32)];
+        if random.one_in(3) {
+            items.push(("cup", 1));
+        }
+        if random.one_in(6) {
+            items.push(("rare", 1));
+        }
+        // one in ten costs more than the shop lets anybody buy at once
+        let price = if random.one_in(10) { 200_000 } else { 1 + random.below(500) };
+        Self { body: body(&name, &items, price), name }
+    }
+
+    async fn send(&self, client: &Client) -> Result<Answer, String> {
+        let headers = [("content-type", "application/json"), ("idempotency-key", self.name.as_str())];
+        client.try_send_with(Method::POST, "/api/orders", &headers, &self.body).await
+    }
+}
+
+/// What buyers know.
+#[derive(Default)]
+struct Known {
+    /// Orders that were taken: their ids by the name of the wish.
+    taken: BTreeMap<String, String>,
+    /// Wishes that were refused: there was too little in stock.
+    refused: BTreeSet<String>,
+    /// Orders whose buyers were told that they are given up.
+    given_up: BTreeSet<String>,
+    /// Without an answer.
+    open: Vec<Wish>,
+}
+
+impl Known {
+    fn add(&mut self, other: Self) {
+        self.taken.extend(other.taken);
+        self.refused.extend(other.refused);
+        self.given_up.extend(other.given_up);
+        self.open.extend(other.open);
+    }
+}
+
+/// One buyer, until the host is gone. First comes what he had no answer to before.
+async fn buy(client: Client, prefix: String, mut random: Random, mut known: Known) -> Known {
+    for number in 0_u64.. {
+        let wish = known.open.pop().unwrap_or_else(|| Wish::new(format!("{prefix}-{number}"), &mut random));
+        let Ok(answer) = wish.send(&client).await else {
+            known.open.push(wish);
+            break;
+        };
+        note(&mut known, wish, &answer);
+        if random.one_in(5) && give_up(&client, &mut known, &mut random).await.is_err() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(random.below(THOUGHT))).await;
+    }
+    known
+}
+
+fn note(known: &mut Known, wish: Wish, answer: &Answer) {
+    match answer.status.as_u16() {
+        201 => {
+            let id = answer.json()["id"].as_str().unwrap().to_owned();
+            let before = known.taken.insert(wish.name, id.clone());
+            assert!(before.is_none_or(|before| before == id), "one wish has become two orders: {answer:?}");
+        }
+        409 if answer.body.contains("There are too few") => drop(known.refused.insert(wish.name)),
+        // nobody could say, or the first sending is still under way: a wish that is still open
+        409 | 503 => known.open.push(wish),
+        _ => panic!("{}: {answer:?}", wish.name),
+    }
+}
+
+/// Gives an order up that was taken, if there is one.
+async fn give_up(client: &Client, known: &mut Known, random: &mut Random) -> Result<(), String> {
+    let Some(id) = known.taken.values().nth(random.below(known.taken.len().max(1) as u64) as usize) else {
+        return Ok(());
+    };
+    let answer = client.try_send(Method::POST, &format!("/api/orders/{id}/cancel"), "").await?;
+    assert!([200, 409, 503].contains(&answer.status.as_u16()), "{id}: {answer:?}");
+    if answer.status == 200 {
+        known.given_up.insert(id.clone());
+    }
+    Ok(())
+}
+
+/// The ledger, which hears of everything.
+fn ledger() -> String {
+    let mut text = format!(
+        "[app]\nname = \"ledger\"\n[service.ledger]\ncomponent = \"{}\"\nversion = \"1.0.0\"\n",
+        fixture("handler").display()
+    );
+    for subject in ["orders.*", "inventory.*", "payments.*"] {
+        let subscribe = format!("subject = \"{subject}\"\nconcurrency = 2\n");
+        write!(text, "[[service.ledger.subscribe]]\n{subscribe}").unwrap();
+    }
+    text
+}
+
+/// A round: buyers, and a kill at any moment. What they know afterwards.
+async fn round(shop: Shop, round: u64, open: Vec<Wish>, random: &mut Random) -> (tempfile::TempDir, Known) {
+    let mut buyers = JoinSet::new();
+    let mut open = [Some(open), None, None, None].into_iter();
+    for buyer in 0..BUYERS {
+        let known = Known { open: open.next().flatten().unwrap_or_default(), ..Known::default() };
+        let own = Random(random.below(1 << 30));
+        buyers.spawn(buy(shop.client.clone(), format!("w-{round}-{buyer}"), own, known));
+    }
+    // any moment: that is the point of the test, not a wait
+    tokio::time::sleep(Duration::from_millis(KILL.0 + random.below(KILL.1))).await;
+    signal(shop.host.pid(), "KILL");
+    let mut known = Known::default();
+    buyers.join_all().await.into_iter().for_each(|other| known.add(other));
+    (shop.host.kill(), known)
+}
+
+/// Orders, kills and comes back; `arguments` say on which bus, `disturb` does something to that before a round.
+/// In the end, everything that was begun is over.
+async fn rounds(arguments: &[&str], mut disturb: impl FnMut(u64)) -> (Shop, Known) {
+    let mut random = Random(20_261_122);
+    let host = Host::start_in(tempfile::tempdir().unwrap(), arguments);
+    host.done(&["deploy", SHOP]);
+    host.deploy_manifest(&ledger());
+    let mut shop = Shop::on(host);
+    for (sku, on_hand) in [("tea", 1_000_000), ("cup", 1_000_000), ("rare", 20)] {
+        shop.count(sku, on_hand).await;
+    }
+    let (mut known, mut slowest) = (Known::default(), Duration::ZERO);
+    for number in 0..ROUNDS {
+        disturb(number);
+        let open = std::mem::take(&mut known.open);
+        let (dir, new) = round(shop, number, open, &mut random).await;
+        known.add(new);
+        let began = Instant::now();
+        shop = Shop::on(Host::start_in(dir, arguments));
+        slowest = slowest.max(began.elapsed());
+    }
+    while let Some(wish) = known.open.pop() {
+        let answer = wish.send(&shop.client).await.unwrap();
+        note(&mut known, wish, &answer);
+    }
+    println!("{} orders taken, {} wishes refused, {ROUNDS} kills", known.taken.len(), known.refused.len());
+    println!("the slowest start took {slowest:?}");
+    (shop, known)
+}
+
+/// What was answered, is: each wish has become one order or none, as its buyer was told.
+fn check_answers(books: &Books, known: &Known) {
+    let mut orders = BTreeMap::<&str, Vec<&Value>>::new();
+    for order in books.orders() {
+        orders.entry(order["user_id"].as_str().unwrap()).or_default().push(order);
+    }
+    for (name, id) in &known.taken {
+        let found = orders.remove(name.as_str()).unwrap_or_default();
+        assert!(found.len() == 1 && found[0]["id"] == **id, "{name} is the order {id}, and there is {found:?}");
+        if known.given_up.contains(id) {
+            assert_eq!(found[0]["status"], "cancelled", "its buyer was told that it is given up: {}", found[0]);
+        }
+    }
+    assert!(orders.is_empty(), "nobody has ordered this: {orders:?}");
+}
+
+/// The subjects of all events about each order, as the ledger has been given them.
+fn told(shop: &Shop) -> BTreeMap<String, Vec<String>> {
+    let kept = export(&shop.host, "ledger");
+    for (key, count) in kept.iter().filter(|(key, _)| key.starts_with("handled/")) {
+        assert_eq!(count, b"1", "{key} has taken effect more than once");
+    }
+    let mut told = BTreeMap::<String, Vec<String>>::new();
+    for (_, seen) in kept.iter().filter(|(key, _)| key.starts_with("seen/")) {
+        let seen = String::from_utf8_lossy(seen);
+        let word = |name: &str| seen.split_whitespace().find_map(|word| word.strip_prefix(name)).unwrap();
+        let order = word("key=Some(").trim_end_matches(')').trim_matches('"').to_owned();
+        told.entry(order).or_default().push(word("subject=").to_owned());
+    }
+    told
+}
+
+/// Nothing was said twice of an order, and what it came to was said.
+fn check_events(books: &Books, told: &BTreeMap<String, Vec<String>>) {
+    for order in books.orders() {
+        let (id, status) = (order["id"].as_str().unwrap(), order["status"].as_str().unwrap());
+        let told = told.get(id).cloned().unwrap_or_default();
+        let times = |subject: &str| told.iter().filter(|told| *told == subject).count();
+        assert!(told.iter().all(|subject| times(subject) == 1), "something was said twice: {order} {told:?}");
+        assert!(times("orders.created") == 1 && times(&format!("orders.{status}")) == 1, "{order} {told:?}");
+        assert_eq!(times("inventory.reserved") + times("inventory.refused"), 1, "{order} {told:?}");
+        assert!(times("payments.charged") >= times("payments.refunded"), "{order} {told:?}");
+    }
+    assert_eq!(told.len(), books.orders().count(), "events of orders that there are not");
+}
+
+async fn check(shop: &Shop, known: &Known) {
+    let books = shop.until_settled().await;
+    check_answers(&books, known);
+    check_events(&books, &told(shop));
+    assert!(shop.dead_letters().is_empty(), "{:?}", shop.dead_letters());
+    println!("{} orders confirmed, {} given up", books.confirmed(), books.cancelled());
+    assert!(known.taken.len() > 200, "only {} orders were taken", known.taken.len());
+    // the test would be worth little if one of the ways that an order can go were never taken
+    assert!(books.confirmed() > 100 && books.cancelled() > 20 && !known.refused.is_empty());
+    for (sku, stock) in books.stocks() {
+        let shown = shop.client.get(&format!("/api/stock/{sku}")).await.json();
+        assert_eq!((&shown["reserved"], &shown["on_hand"]), (&stock["reserved"], &stock["on_hand"]));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_kill_loses_an_order_or_does_something_twice() {
+    let (shop, known) = rounds(&[], |_| ()).await;
+    check(&shop, &known).await;
+}
