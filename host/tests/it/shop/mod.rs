@@ -28,6 +28,9 @@ const SHOP: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/shop/holm.t
 
 /// How long it may take until all orders are settled: thousands of them on a slow machine.
 const SETTLING: Duration = Duration::from_secs(240);
+/// So many times in a row nothing was seen to be under way: then nothing is. Services are looked at one after the
+/// other, so once means little.
+const QUIET: u32 = 20;
 
 /// A running shop.
 struct Shop {
@@ -83,16 +86,18 @@ impl Shop {
         }
     }
 
-    /// Polls until every order is settled and the books balance: the books. What is wrong in them for good, is told.
+    /// Polls until every order is settled, the books balance and nothing is under way: the books. What is wrong in
+    /// them for good, is told.
     async fn until_settled(&self) -> Books {
-        let end = Instant::now() + SETTLING;
+        let (end, mut quiet) = (Instant::now() + SETTLING, 0);
         loop {
+            quiet = if self.nothing_is_under_way() { quiet + 1 } else { 0 };
             let books = Books::of(&self.host);
             let wrong = books.wrong();
-            if books.open() == 0 && wrong.is_empty() && self.nothing_is_under_way() {
+            if quiet > 0 && books.open() == 0 && wrong.is_empty() {
                 return books;
             }
-            assert!(Instant::now() < end, "{} orders are open, and {wrong:#?}", books.open());
+            assert!(quiet < QUIET && Instant::now() < end, "{} orders are open, and {wrong:#?}", books.open());
             pause().await;
         }
     }
