@@ -42,7 +42,8 @@ pub async fn run(tools: &Tools) -> anyhow::Result<()> {
     inventory(&host, tools, "well")?;
     let component = tools.root.join("components/target/wasm32-wasip2/release/orders.wasm");
     let grants = "grants = { publish = [\"orders.*\"] }";
-    let settings = format!("timeout = \"{DEADLINE}\"\n{grants}\n[service.orders.calls.\"shop:inventory/stock\"]\n{POLICY}");
+    let settings =
+        format!("timeout = \"{DEADLINE}\"\n{grants}\n[service.orders.calls.\"shop:inventory/stock\"]\n{POLICY}");
     host.deploy(&holm::app("orders", &[service("orders", &component, &settings)]).replace("\"/\"", "\"/orders\""))?;
     machine();
     line(format!(

@@ -169,10 +169,13 @@ fn balanced() -> Books {
     Books { orders: one(order), stocks, reservations: one(json!({"tea": 2})), payments: one(payment) }
 }
 
+/// Makes something wrong.
+type Spoil = fn(&mut Books);
+
 #[test]
 fn the_checker_of_the_books_sees_nothing() {
     assert_eq!(balanced().wrong(), Vec::<String>::new());
-    let spoil: [(&str, fn(&mut Books)); 7] = [
+    let spoil: [(&str, Spoil); 7] = [
         ("2 of tea are promised", |books| books.stocks.get_mut("tea").unwrap()["reserved"] = 4.into()),
         ("a payment of 8", |books| drop(books.payments.insert("8".into(), books.payments["7"].clone()))),
         ("a reservation of 8", |books| drop(books.reservations.insert("8".into(), json!({})))),

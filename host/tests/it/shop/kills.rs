@@ -1,135 +1,24 @@
 //! Thirty times SIGKILL while buyers order, give up, and order again what they had no answer to: every order happens
 //! once, every order ends, and the books balance.
 //!
-//! A buyer sends each wish with an `Idempotency-Key`, and again with the same one after a kill left it without an
-//! answer. A service of the test, the ledger, keeps every event that it is given: what happened twice, it has twice.
+//! A service of the test, the ledger, keeps every event that it is given: what happened twice, it has twice.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::time::{Duration, Instant};
 
-use http::Method;
 use serde_json::Value;
 use tokio::task::JoinSet;
 
 use super::books::{Books, export};
-use super::{SHOP, Shop, body};
-use crate::client::{Answer, Client};
+use super::buyers::{Known, Random, Wish, buy, note};
+use super::{SHOP, Shop};
 use crate::process::{Host, fixture, signal};
 
 const ROUNDS: u64 = 30;
 const BUYERS: u64 = 4;
 /// Milliseconds from the moment that a host is ready to its end: the earliest, and by how much it may be later.
 const KILL: (u64, u64) = (20, 700);
-/// Milliseconds between two wishes of a buyer, at most. It bounds how much there is to settle in the end.
-const THOUGHT: u64 = 25;
-
-/// Numbers that follow from a seed, so that what was found once is found again.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, end: u64) -> u64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) % end
-    }
-
-    fn one_in(&mut self, count: u64) -> bool {
-        self.below(count) == 0
-    }
-}
-
-/// What somebody wants to buy.
-struct Wish {
-    /// Names the wish: it is the idempotency key, and who it is that buys.
-    name: String,
-    body: String,
-}
-
-impl Wish {
-    fn new(name: String, random: &mut Random) -> Self {
-        let mut items = vec![("tea", 1 + random.below(3) as u32)];
-        if random.one_in(3) {
-            items.push(("cup", 1));
-        }
-        if random.one_in(6) {
-            items.push(("rare", 1));
-        }
-        // one in ten costs more than the shop lets anybody buy at once
-        let price = if random.one_in(10) { 200_000 } else { 1 + random.below(500) };
-        Self { body: body(&name, &items, price), name }
-    }
-
-    async fn send(&self, client: &Client) -> Result<Answer, String> {
-        let headers = [("content-type", "application/json"), ("idempotency-key", self.name.as_str())];
-        client.try_send_with(Method::POST, "/api/orders", &headers, &self.body).await
-    }
-}
-
-/// What buyers know.
-#[derive(Default)]
-struct Known {
-    /// Orders that were taken: their ids by the name of the wish.
-    taken: BTreeMap<String, String>,
-    /// Wishes that were refused: there was too little in stock.
-    refused: BTreeSet<String>,
-    /// Orders whose buyers were told that they are given up.
-    given_up: BTreeSet<String>,
-    /// Without an answer.
-    open: Vec<Wish>,
-}
-
-impl Known {
-    fn add(&mut self, other: Self) {
-        self.taken.extend(other.taken);
-        self.refused.extend(other.refused);
-        self.given_up.extend(other.given_up);
-        self.open.extend(other.open);
-    }
-}
-
-/// One buyer, until the host is gone. First comes what he had no answer to before.
-async fn buy(client: Client, prefix: String, mut random: Random, mut known: Known) -> Known {
-    for number in 0_u64.. {
-        let wish = known.open.pop().unwrap_or_else(|| Wish::new(format!("{prefix}-{number}"), &mut random));
-        let Ok(answer) = wish.send(&client).await else {
-            known.open.push(wish);
-            break;
-        };
-        note(&mut known, wish, &answer);
-        if random.one_in(5) && give_up(&client, &mut known, &mut random).await.is_err() {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(random.below(THOUGHT))).await;
-    }
-    known
-}
-
-fn note(known: &mut Known, wish: Wish, answer: &Answer) {
-    match answer.status.as_u16() {
-        201 => {
-            let id = answer.json()["id"].as_str().unwrap().to_owned();
-            let before = known.taken.insert(wish.name, id.clone());
-            assert!(before.is_none_or(|before| before == id), "one wish has become two orders: {answer:?}");
-        }
-        409 if answer.body.contains("There are too few") => drop(known.refused.insert(wish.name)),
-        // nobody could say, or the first sending is still under way: a wish that is still open
-        409 | 503 => known.open.push(wish),
-        _ => panic!("{}: {answer:?}", wish.name),
-    }
-}
-
-/// Gives an order up that was taken, if there is one.
-async fn give_up(client: &Client, known: &mut Known, random: &mut Random) -> Result<(), String> {
-    let Some(id) = known.taken.values().nth(random.below(known.taken.len().max(1) as u64) as usize) else {
-        return Ok(());
-    };
-    let answer = client.try_send(Method::POST, &format!("/api/orders/{id}/cancel"), "").await?;
-    assert!([200, 409, 503].contains(&answer.status.as_u16()), "{id}: {answer:?}");
-    if answer.status == 200 {
-        known.given_up.insert(id.clone());
-    }
-    Ok(())
-}
 
 /// The ledger, which hears of everything.
 fn ledger() -> String {
@@ -144,8 +33,14 @@ fn ledger() -> String {
     text
 }
 
-/// A round: buyers, and a kill at any moment. What they know afterwards.
-async fn round(shop: Shop, round: u64, open: Vec<Wish>, random: &mut Random) -> (tempfile::TempDir, Known) {
+/// A round: buyers, something that happens to the bus, and a kill, each at any moment. What buyers know afterwards.
+async fn round(
+    shop: Shop,
+    round: u64,
+    open: Vec<Wish>,
+    random: &mut Random,
+    disturb: &mut impl FnMut(u64),
+) -> (tempfile::TempDir, Known) {
     let mut buyers = JoinSet::new();
     let mut open = [Some(open), None, None, None].into_iter();
     for buyer in 0..BUYERS {
@@ -153,16 +48,19 @@ async fn round(shop: Shop, round: u64, open: Vec<Wish>, random: &mut Random) -> 
         let own = Random(random.below(1 << 30));
         buyers.spawn(buy(shop.client.clone(), format!("w-{round}-{buyer}"), own, known));
     }
-    // any moment: that is the point of the test, not a wait
-    tokio::time::sleep(Duration::from_millis(KILL.0 + random.below(KILL.1))).await;
+    // moments that are not waited for: they are the point of the test
+    let moment = KILL.0 + random.below(KILL.1);
+    let before = random.below(moment);
+    tokio::time::sleep(Duration::from_millis(before)).await;
+    disturb(round);
+    tokio::time::sleep(Duration::from_millis(moment - before)).await;
     signal(shop.host.pid(), "KILL");
     let mut known = Known::default();
     buyers.join_all().await.into_iter().for_each(|other| known.add(other));
     (shop.host.kill(), known)
 }
 
-/// Orders, kills and comes back; `arguments` say on which bus, `disturb` does something to that before a round.
-/// In the end, everything that was begun is over.
+/// Orders, kills and comes back; `arguments` say on which bus, and `disturb` does something to that in each round.
 async fn rounds(arguments: &[&str], mut disturb: impl FnMut(u64)) -> (Shop, Known) {
     let mut random = Random(20_261_122);
     let host = Host::start_in(tempfile::tempdir().unwrap(), arguments);
@@ -174,9 +72,8 @@ async fn rounds(arguments: &[&str], mut disturb: impl FnMut(u64)) -> (Shop, Know
     }
     let (mut known, mut slowest) = (Known::default(), Duration::ZERO);
     for number in 0..ROUNDS {
-        disturb(number);
         let open = std::mem::take(&mut known.open);
-        let (dir, new) = round(shop, number, open, &mut random).await;
+        let (dir, new) = round(shop, number, open, &mut random, &mut disturb).await;
         known.add(new);
         let began = Instant::now();
         shop = Shop::on(Host::start_in(dir, arguments));

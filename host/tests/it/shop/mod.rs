@@ -5,10 +5,12 @@
 //! | `orders` | what becomes of an order, and what does its buyer see? |
 //! | `swaps` | do orders notice that the services behind them are exchanged? |
 //! | `kills` | do they notice that the host is killed, again and again? |
+//! | `buyers` | who buys while hosts are killed, and what do they know? |
 //! | `books` | does everything that the services keep fit together? |
 //! | this one | a host with the shop, and its buyers |
 
 mod books;
+mod buyers;
 mod kills;
 mod orders;
 mod swaps;
