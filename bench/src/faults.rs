@@ -41,7 +41,9 @@ pub async fn run(tools: &Tools) -> anyhow::Result<()> {
     let host = Holm::start(tools)?;
     inventory(&host, tools, "well")?;
     let component = tools.root.join("components/target/wasm32-wasip2/release/orders.wasm");
-    let settings = format!("timeout = \"{DEADLINE}\"\n[service.orders.calls.\"shop:inventory/stock\"]\n{POLICY}");
+    let grants = "grants = { publish = [\"orders.*\"] }";
+    let settings =
+        format!("timeout = \"{DEADLINE}\"\n{grants}\n[service.orders.calls.\"shop:inventory/stock\"]\n{POLICY}");
     host.deploy(&holm::app("orders", &[service("orders", &component, &settings)]).replace("\"/\"", "\"/orders\""))?;
     machine();
     line(format!(

@@ -6,6 +6,7 @@
 //! | `callers` | who calls whom, and how does it go |
 //! | `call`, `lookup` | how does somebody outside call a function, and which one is meant |
 //! | `examine` | would the services of a manifest be taken, and whom does a component need |
+//! | `kept` | which settings a component has that comes without any (pure) |
 //! | `externals` | which names lead to services that are not Wasm (pure) |
 //! | `lifecycle` | what a deployment, a rollback or a removal changes (pure) |
 //! | `link` | which service answers an import, and whom a change would break |
@@ -35,6 +36,7 @@ mod callers;
 mod examine;
 mod externals;
 mod health;
+mod kept;
 mod lifecycle;
 mod link;
 mod lookup;
@@ -45,7 +47,7 @@ mod vouch;
 mod warnings;
 
 pub use api::{
-    AppSet, DeployComponent, DeployError, DeployOne, DeploySet, Deployed, EventEntry, Handled, HttpEntry, ImportLine,
+    AppSet, DeployComponent, DeployError, DeployOne, DeploySet, DeploySettings, Deployed, EventEntry, Handled, HttpEntry, ImportLine,
     Inspection, LimitLine, Lineage, RevisionStatus, ServedBy, ServiceInspection, ServiceStatus,
 };
 

@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod admin;
 #[cfg(test)]
+mod alone;
+#[cfg(test)]
 mod call_by_hand;
 #[cfg(test)]
 mod callers;

@@ -209,6 +209,23 @@ async fn a_swap_of_a_handler_loses_an_event_or_repeats_its_effects() {
     assert_eq!(host.done(&["events", "consumers", "--json"]).trim(), "[]");
 }
 
+#[tokio::test]
+async fn a_swap_cuts_off_what_the_old_revision_has_begun_or_lets_others_wait_for_it() {
+    let patient = format!("timeout = \"20s\"\n{ORDERS}");
+    let (host, client) = serve(&patient);
+    publish(&client, "key=slow&payload=sleep=4000%20set=slow").await;
+    host.until("h", "the begin", |service| service["in_flight"] == 1);
+    host.deploy_manifest(&manifest("1.1.0", &patient));
+    publish(&client, "key=quick&payload=set=quick").await;
+    let kept = until(&host, "the event for the new revision", |kept| kept.contains_key("quick")).await;
+    assert!(!kept.contains_key("slow"), "the old revision was not waited for: {kept:#?}");
+    let kept = until(&host, "the end of the old revision's event", |kept| kept.contains_key("slow")).await;
+    assert!(handled(&kept).count() == 2 && handled(&kept).all(|count| count == "1"), "{kept:#?}");
+    let metrics = Client::new(&host.admin).get("/metrics").await.body;
+    let counted = r#"holm_events_delivered_total{service="h",subscription="orders.*",outcome="acked"} 2"#;
+    assert!(metrics.contains(counted), "{metrics}");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_host_that_ends_loses_an_event_or_repeats_its_effects() {
     let (mut host, mut client) = serve(ORDERS);
