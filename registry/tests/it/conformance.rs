@@ -4,7 +4,9 @@ use std::sync::Barrier;
 use std::thread;
 
 use holm_registry::settings::Limit;
-use holm_registry::store::{CommitError, Effects, Key, Keyset, OverQuota, Quota, Sequence, Stale, Store, StoreError, Usage};
+use holm_registry::store::{
+    CommitError, Effects, Key, Keyset, OverQuota, Quota, Sequence, Stale, Store, StoreError, Usage,
+};
 
 use crate::common::{Home, Unit, block_on, key, keyset, orders, over_both_engines, read, unit};
 
