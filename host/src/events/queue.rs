@@ -135,6 +135,16 @@ impl Queue {
         }
     }
 
+    /// It was not tried: it is ready again, as if it had not been taken.
+    pub fn give_back(&mut self, taken: Taken) {
+        if self.is_out(taken) {
+            self.set(taken.at, State::Ready);
+            if let Some(entry) = self.entries.get_mut(&taken.at) {
+                entry.attempts = entry.attempts.saturating_sub(1);
+            }
+        }
+    }
+
     /// It was handled, by whichever attempt.
     pub fn settle(&mut self, taken: Taken) {
         let unsettled = |entry: &Entry| entry.state != State::Settled;

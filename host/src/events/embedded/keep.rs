@@ -28,8 +28,9 @@ const REMOVED: usize = 2_000;
 /// Events that are read to decide what can go.
 const OLDEST: usize = 256;
 const OLDEST_BYTES: usize = 4 << 20;
-/// Events that are counted in one go for one consumer: some milliseconds.
+/// Events that are counted in one go for one consumer, some milliseconds, and how often in a row.
 const COUNTED: usize = 1024;
+const COUNT_STEPS: usize = 100;
 
 /// Consumers by service and subject.
 type Durables = BTreeMap<(ServiceName, SubjectPattern), Arc<Durable>>;
@@ -210,13 +211,17 @@ impl Kept {
         Size { events: kept.keys, bytes: kept.bytes }
     }
 
-    /// Counts what waits for each consumer.
+    /// Counts what waits for each consumer. Of a long row it counts the rest the next time.
     ///
     /// # Errors
     /// When the log cannot be read.
-    pub fn count(&self) -> Result<(), BusError> {
+    pub async fn count(&self) -> Result<(), BusError> {
         for durable in self.all() {
-            durable.count_ahead(&self.head, COUNTED)?;
+            let mut steps = 0;
+            while steps < COUNT_STEPS && durable.count_ahead(&self.head, COUNTED)? {
+                steps += 1;
+                tokio::task::yield_now().await;
+            }
         }
         Ok(())
     }

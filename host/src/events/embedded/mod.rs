@@ -134,7 +134,7 @@ impl Bus for EmbeddedBus {
     }
 
     async fn consumers(&self) -> Result<Vec<ConsumerInfo>, BusError> {
-        self.0.count()?;
+        self.0.count().await?;
         Ok(self.0.all().iter().map(|durable| durable.info()).collect())
     }
 
@@ -160,6 +160,11 @@ impl Bus for EmbeddedBus {
             std::future::ready(wanted)
         };
         Ok(pages.flat_map(stream::iter).filter(wanted).boxed())
+    }
+
+    /// A cursor that is durable was written by a later commit than the marks behind it.
+    fn outlives_the_store(&self) -> bool {
+        false
     }
 
     fn state(&self) -> BusState {

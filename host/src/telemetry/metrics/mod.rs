@@ -21,8 +21,8 @@
 mod calls;
 mod compile;
 mod discovery;
-mod latency;
 mod events;
+mod latency;
 mod outgoing;
 mod places;
 mod process;
@@ -41,8 +41,8 @@ use prometheus_client::registry::Registry;
 pub use calls::{CallMetrics, CallOutcome};
 pub use compile::CompileMetrics;
 pub use discovery::{DiscoveryMetrics, Instances};
-pub use places::PlaceMetrics;
 pub use events::{EventMetrics, EventOutcome};
+pub use places::PlaceMetrics;
 pub use revision::RevisionMetrics;
 pub use route::RouteMetrics;
 
