@@ -162,7 +162,8 @@ fn asked(method: &Method, path: &str) -> Option<(Action, Option<String>)> {
     }
     let mut parts = path.strip_prefix("/api/").unwrap_or_default().split('/');
     let (kind, name, then) = (parts.next(), parts.next(), parts.next());
-    let service = name.filter(|_| matches!(kind, Some("services" | "state"))).map(|name| name.chars().take(64).collect());
+    let service =
+        name.filter(|_| matches!(kind, Some("services" | "state"))).map(|name| name.chars().take(64).collect());
     let action = match (method, kind, then) {
         _ if reads => Action::Read,
         (&Method::PUT, Some("services"), None) | (&Method::POST, Some("deployments"), None) => Action::Deploy,

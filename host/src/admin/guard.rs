@@ -209,7 +209,8 @@ mod tests {
     #[test]
     fn a_token_to_look_with_shows_the_data_of_people() {
         let of = |method: &str, path: &str| need(&method.parse().unwrap(), path);
-        for path in ["/api/state/users", "/api/state/users/export", "/api/events/tail", "/api/events/dead-letters/1-0"] {
+        for path in ["/api/state/users", "/api/state/users/export", "/api/events/tail", "/api/events/dead-letters/1-0"]
+        {
             assert_eq!(of("GET", path), Need::Admin, "{path}");
             assert!(shows_data(&Method::GET, path), "{path}");
         }

@@ -19,7 +19,10 @@ use utoipa_axum::routes;
 use super::api::Problem;
 use super::consul::{self, ConsulState};
 use super::tokens::Tokens;
-use super::{audit, call, components, dead_letters, deploy, document, events, guard, logs, outside, probes, services as look, state, token_api};
+use super::{
+    audit, call, components, dead_letters, deploy, document, events, guard, logs, outside, probes, services as look,
+    state, token_api,
+};
 use crate::audit::AuditLog;
 use crate::discovery::Discovery;
 use crate::events::Events;

@@ -96,7 +96,8 @@ pub(super) async fn value(
     Asked(one): Asked<WhichOne>,
 ) -> Result<Response, Problem> {
     let record = state.store.get(&Key::state(&name, &one.bucket, &one.key)).map_err(|error| host_failed(&error))?;
-    let none = || Problem::not_found(format!("{name} keeps nothing under that key; `holm state ls {name}` lists its keys"));
+    let none =
+        || Problem::not_found(format!("{name} keeps nothing under that key; `holm state ls {name}` lists its keys"));
     let mut response = Response::new(record.ok_or_else(none)?.value.into());
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
     Ok(response)
@@ -148,7 +149,11 @@ fn quota(state: &AdminState, name: &ServiceName) -> Option<Quota> {
 type Kept = (String, String, Record);
 
 /// All that a service keeps, step by step.
-fn kept(store: Store, name: &ServiceName, which: Which) -> impl Stream<Item = Result<Kept, StoreError>> + Send + 'static {
+fn kept(
+    store: Store,
+    name: &ServiceName,
+    which: Which,
+) -> impl Stream<Item = Result<Kept, StoreError>> + Send + 'static {
     let prefix = match &which.bucket {
         Some(bucket) => Key::state(name, bucket, which.prefix.as_deref().unwrap_or_default()),
         None => Key::states(name),

@@ -100,7 +100,8 @@ impl Args {
                 let keys = match file.as_os_str() == "-" {
                     true => import(&client, &service, io::stdin().lock()).await?,
                     false => {
-                        let unreadable = |error| Failure::new(format!("{} cannot be read", file.display())).because(error);
+                        let unreadable =
+                            |error| Failure::new(format!("{} cannot be read", file.display())).because(error);
                         import(&client, &service, BufReader::new(File::open(&file).map_err(unreadable)?)).await?
                     }
                 };

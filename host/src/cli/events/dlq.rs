@@ -116,7 +116,8 @@ fn checked(number: &str) -> anyhow::Result<&str> {
     let numeric = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
     match number.split_once('-') {
         Some((sequence, index)) if numeric(sequence) && numeric(index) => Ok(number),
-        _ => Err(UsageError(format!("`{number}` is not the number of a dead letter; `holm events dlq ls` lists them")).into()),
+        _ => Err(UsageError(format!("`{number}` is not the number of a dead letter; `holm events dlq ls` lists them"))
+            .into()),
     }
 }
 

@@ -178,8 +178,7 @@ pub(crate) async fn a_new_subscription_begins_elsewhere_than_it_was_told(under: 
         wanted.settings.start = start;
         wanted
     };
-    let (all, since, new) =
-        (with("all", Start::All), with("since", Start::Time(middle)), with("newcomer", Start::New));
+    let (all, since, new) = (with("all", Start::All), with("since", Start::Time(middle)), with("newcomer", Start::New));
     let mut newcomer = attach(&under.bus(), &new).await;
     let mut from_middle = attach(&under.bus(), &since).await;
     let mut from_begin = attach(&under.bus(), &all).await;

@@ -234,7 +234,11 @@ async fn a_kill_at_any_moment_loses_an_event_that_was_acknowledged_or_applies_on
             let path = format!("/p/?subject=orders.created&key=k{writer}&payload=x");
             writers.spawn(async move {
                 let mut acknowledged = 0;
-                while client.try_send(http::Method::GET, &path, "").await.is_ok_and(|told| told.status == StatusCode::OK) {
+                while client
+                    .try_send(http::Method::GET, &path, "")
+                    .await
+                    .is_ok_and(|told| told.status == StatusCode::OK)
+                {
                     acknowledged += 1;
                 }
                 acknowledged
