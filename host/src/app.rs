@@ -218,7 +218,7 @@ impl App {
         self.tasks.spawn("idle instances and health", async move {
             let work = async {
                 services.warm_all().await;
-                tokio::join!(services.sweep_forever(), services.probe_forever());
+                tokio::join!(services.sweep_forever(), services.probe_forever(), services.forget_answers_forever());
             };
             let _ = token.run_until_cancelled(work).await;
         });

@@ -3,11 +3,15 @@
 //! A [`Fault`] has two texts: `detail` is for the log alone, [`FaultKind::title`] is for the
 //! client. The one table from fault to HTTP status is [`FaultKind::status`].
 
+mod key;
+
 use std::fmt;
 use std::time::Duration;
 
 use holm_registry::settings::Limit;
 use http::StatusCode;
+
+pub use self::key::KeyFault;
 
 /// When it is worth trying again to publish: a broker that is back takes thousands of events a second, and one that
 /// is away is asked for about that often.
@@ -53,6 +57,8 @@ pub enum FaultKind {
     DiskFull,
     /// Too many published events wait to be sent.
     Backlog,
+    /// An `Idempotency-Key` that cannot be honoured.
+    Key(KeyFault),
     /// The host failed.
     Host,
 }
@@ -73,6 +79,7 @@ impl FaultKind {
             Self::Dependency => "dependency",
             Self::DiskFull => "disk-full",
             Self::Backlog => "backlog",
+            Self::Key(fault) => fault.name(),
             Self::Host => "host",
         }
     }
@@ -88,6 +95,7 @@ impl FaultKind {
             Self::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
             Self::Conflict => StatusCode::CONFLICT,
             Self::DiskFull => StatusCode::INSUFFICIENT_STORAGE,
+            Self::Key(fault) => fault.status(),
             Self::Host => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -107,6 +115,7 @@ impl FaultKind {
             Self::Dependency => "A service that this one needs has failed.",
             Self::DiskFull => "The host has no space left to store the change.",
             Self::Backlog => "The service publishes events, and too many of them wait to be sent.",
+            Self::Key(fault) => fault.title(),
             Self::Host => "The host failed.",
         }
     }
@@ -118,6 +127,7 @@ impl FaultKind {
             Self::BadRequest | Self::BodyTooLarge | Self::BodyTimeout | Self::Conflict => Blame::Caller,
             Self::Overload | Self::Backlog => Blame::Overload,
             Self::NoService | Self::DiskFull | Self::Host => Blame::Host,
+            Self::Key(fault) => fault.blame(),
         }
     }
 }

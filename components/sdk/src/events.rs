@@ -101,7 +101,6 @@ fn fits(pattern: &str, subject: &str) -> bool {
 impl From<Error> for Problem {
     fn from(error: Error) -> Self {
         match error {
-            Error::Busy(why) => Self { cause: Some(why), ..Self::new(503, "Too much is going on, try again later") },
             Error::Denied(why) | Error::Invalid(why) | Error::TooLarge(why) => Self::internal(why),
         }
     }

@@ -143,9 +143,10 @@ fn run(command: Command, context: &Context) -> anyhow::Result<()> {
     }
 }
 
-/// For the host: a worker for each core.
+/// For the host: a worker for each core, and never one alone, which a guest could hold.
 fn workers() -> io::Result<tokio::runtime::Runtime> {
-    tokio::runtime::Builder::new_multi_thread().enable_all().thread_name("holm").build()
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    tokio::runtime::Builder::new_multi_thread().worker_threads(cores.max(2)).enable_all().thread_name("holm").build()
 }
 
 /// For a client, which waits for one answer: no threads.

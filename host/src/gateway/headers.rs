@@ -19,12 +19,13 @@ const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 
 /// Other ways to say where a request came from. No proxy in front of Holm is trusted, so a
 /// service must not see what a client wrote there; nor may a client pass for a service.
-const CLAIMS_OF_ORIGIN: [HeaderName; 5] = [
+static CLAIMS_OF_ORIGIN: [HeaderName; 6] = [
     header::FORWARDED,
     HeaderName::from_static("x-real-ip"),
     HeaderName::from_static("x-forwarded-port"),
     HeaderName::from_static("x-forwarded-prefix"),
     HeaderName::from_static("x-holm-caller"),
+    HeaderName::from_static("x-holm-principal"),
 ];
 
 /// Says who asked, by which protocol, for which host; replaces what came from outside.

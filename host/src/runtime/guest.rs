@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use holm_registry::ServiceName;
 use holm_registry::settings::Settings;
-use holm_registry::store::Store as Database;
+use holm_registry::store::{Quota, Store as Database};
 use tokio::sync::Semaphore;
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
@@ -14,7 +14,9 @@ use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 use super::capability::outgoing::OutgoingHooks;
 use super::capability::stdio::LogStream;
 use super::cpu::CpuMeter;
+use super::idempotency::UnderWay;
 use super::invocation::Invocation;
+use super::lanes::Manners;
 use super::limits::{MAX_RANDOM, StoreLimiter};
 use super::log::IslandLog;
 use super::outbound::{Outbound, Upstream};
@@ -44,6 +46,18 @@ pub struct Island {
     pub upstreams: Upstreams,
     /// Who may be on that way now: `limits.outgoing`.
     pub outgoing: Arc<Semaphore>,
+    /// Which requests with an idempotency key are under way, in all services.
+    pub under_way: UnderWay,
+    /// Whether its guests hold their threads for long.
+    pub manners: Manners,
+}
+
+impl Island {
+    /// What the service may keep.
+    pub fn quota(&self) -> Quota {
+        let limits = &self.settings.limits;
+        Quota { keys: limits.keys.into(), bytes: limits.state.as_u64() }
+    }
 }
 
 /// The data of one store.

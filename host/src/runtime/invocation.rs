@@ -20,6 +20,8 @@ use crate::telemetry::trace::TraceContext;
 pub struct HttpEntry {
     /// Which service.
     pub service: ServiceName,
+    /// By which rule of the gateway it came, if it came through the gateway.
+    pub route: Option<Arc<str>>,
     /// When the answer's head is due; the service's own timeout may be sooner.
     pub deadline: Instant,
     /// The request's id, as in the access log and in `x-request-id`.

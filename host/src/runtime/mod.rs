@@ -7,11 +7,12 @@
 //! | `loaded` | which components are in use, each once |
 //! | `component` | does a component fit this host, and which doors has it |
 //! | `linker`, `capability` | what a guest may import |
-//! | `guest`, `invocation`, `limits`, `cpu` | what a store holds, whom it works for, what it may use |
+//! | `guest`, `invocation`, `limits`, `cpu`, `lanes` | what a store holds, whom it works for, what it may use |
 //! | `bulkhead`, `lineage` | who may enter, and who waits for whom |
 //! | `places`, `pool` | with which instance |
-//! | `serve`, `handler`, `intake`, `answer`, `commit` | a request's way through a guest, and the end of its unit of work |
+//! | `serve`, `exchange`, `intake`, `answer`, `commit` | a request's way through a guest, and the end of its unit of work |
 //! | `shared` | several requests at once in one instance |
+//! | `idempotency` | requests that happen once, however often they are sent |
 //! | `run` | an instance taken, run to its end and given back, for calls and events |
 //! | `revision` | a component with its settings, ready to be entered |
 //! | `event` | events, and what becomes of them |
@@ -30,12 +31,14 @@ mod component;
 mod cpu;
 mod engine;
 mod event;
+mod exchange;
 mod explain;
 mod guest;
-mod handler;
+mod idempotency;
 mod inspect;
 mod intake;
 mod invocation;
+mod lanes;
 mod limits;
 mod lineage;
 mod linker;
@@ -72,6 +75,7 @@ use holm_registry::settings::{CallTarget, CallTargetError, Settings};
 use holm_registry::store::Store as Database;
 use holm_registry::{Digest, ServiceName};
 use semver::Version;
+use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 use wasmtime::component::Linker;
 
@@ -79,6 +83,8 @@ use self::call::Link;
 use self::compile::{CompileCache, CompileError};
 use self::component::Linked;
 use self::guest::{Guest, Island, Upstreams};
+use self::idempotency::UnderWay;
+use self::lanes::{Lanes, Manners};
 use self::loaded::InUse;
 use self::log::IslandLog;
 use self::places::{NoPlaces, Places};
@@ -94,8 +100,10 @@ pub struct Runtime {
     in_use: InUse,
     compiler: Compiler,
     places: Arc<Places>,
+    lanes: Lanes,
     database: Database,
     outbound: Arc<dyn Outbound>,
+    under_way: UnderWay,
     telemetry: Telemetry,
     tasks: Tasks,
 }
@@ -182,8 +190,9 @@ impl Runtime {
         let cache = CompileCache::open(cache, &engine, key)?;
         let compiler = Compiler::new(&engine, program, limits, telemetry.metrics.compile().clone());
         let places = Places::new(places, telemetry.metrics.places().clone());
-        let in_use = InUse::default();
-        Ok(Self { linker, cache, in_use, compiler, places, database, outbound, telemetry, tasks })
+        let lanes = Lanes::beside(Handle::current().metrics().num_workers());
+        let (in_use, under_way) = (InUse::default(), UnderWay::default());
+        Ok(Self { linker, cache, in_use, compiler, places, lanes, database, outbound, under_way, telemetry, tasks })
     }
 
     /// The component if it is in use, else its compiled form from the cache, else compiled from the
@@ -233,6 +242,11 @@ impl Runtime {
         self.cache.retain(used);
     }
 
+    /// Removes answers that are kept for an idempotency key, when it is time.
+    pub async fn forget_answers(&self) {
+        idempotency::forget_expired(&self.database).await;
+    }
+
     /// A revision, linked and without instances.
     ///
     /// # Errors
@@ -261,6 +275,8 @@ impl Runtime {
             database: self.database.clone(),
             outbound: self.outbound.clone(),
             upstreams,
+            under_way: self.under_way.clone(),
+            manners: Manners::new(self.lanes.clone()),
         };
         Ok(Revision::new(version, digest, linked, calls, island, &self.places, self.tasks.clone())?)
     }

@@ -55,6 +55,14 @@ pub enum HttpEntrance {
     P3(p3::bindings::Service),
 }
 
+impl Instance {
+    /// Prepares it for the invocation that is about to run in it.
+    pub fn begin(&mut self, invocation: &Arc<Invocation>) {
+        self.store.data_mut().enter(invocation.clone());
+        self.store.set_epoch_deadline(1);
+    }
+}
+
 /// Where one enters an instance.
 struct Doors {
     exports: wasmtime::component::Instance,
@@ -298,7 +306,7 @@ impl Pool {
     async fn make(&self, place: Place, meter: Arc<CpuMeter>, deadline: Instant) -> Result<Instance, Fault> {
         let mut store = Store::new(self.linked.pre.engine(), Guest::new(self.island.clone(), meter.clone()));
         arm(&mut store, &self.island.settings, self.linked.host_call);
-        let making = Metered::new(meter, Box::pin(self.instantiate(&mut store)));
+        let making = Metered::new(meter, &self.island.manners, Box::pin(self.instantiate(&mut store)));
         let Doors { exports, http, events } = match timeout_at(deadline, making).await {
             Ok(Ok(made)) => made,
             Ok(Err(error)) => return Err(start_fault(&mut store, &error)),

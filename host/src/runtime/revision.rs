@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use holm_registry::event::Event;
 use holm_registry::settings::{Isolation, Settings};
-use holm_registry::store::Store as Database;
+use holm_registry::store::{Quota, Store as Database};
 use holm_registry::{Digest, ServiceName};
 use http::{Request, Response};
 use semver::Version;
@@ -20,7 +20,9 @@ use super::component::Linked;
 use super::event::{self, EventEntry, Handled};
 use super::explain::{self, LimitLine};
 use super::guest::Island;
+use super::idempotency::UnderWay;
 use super::invocation::HttpEntry;
+use super::lanes::Manners;
 use super::loaded::Loaded;
 use super::places::{NoPlaces, Places};
 use super::pool::Pool;
@@ -284,8 +286,26 @@ impl Revision {
         &self.pool
     }
 
+    pub(super) fn manners(&self) -> &Manners {
+        &self.island.manners
+    }
+
     pub(super) fn uses_state(&self) -> bool {
         self.pool.uses_state()
+    }
+
+    /// Whether the component can change something that lasts: its state, or what it tells others.
+    pub(super) fn keeps_something(&self) -> bool {
+        self.pool.uses_state() || self.pool.publishes_events()
+    }
+
+    pub(super) fn under_way(&self) -> &UnderWay {
+        &self.island.under_way
+    }
+
+    /// What the service may keep.
+    pub(super) fn quota(&self) -> Quota {
+        self.island.quota()
     }
 
     pub(super) fn database(&self) -> &Database {

@@ -37,8 +37,7 @@ impl Entered {
         let permit = revision.pool().enter(standing, deadline).await?;
         let counted = revision.begin();
         let mut instance = revision.pool().take(invocation).await?;
-        instance.store.data_mut().enter(invocation.clone());
-        instance.store.set_epoch_deadline(1);
+        instance.begin(invocation);
         Ok(Self { instance, held: (permit, counted) })
     }
 
@@ -68,7 +67,7 @@ pub async fn to_the_end<T>(
     guest: impl Future<Output = wasmtime::Result<T>>,
 ) -> Result<wasmtime::Result<T>, Fault> {
     let guest = pin!(guest);
-    let guest = Metered::new(invocation.cpu.clone(), guest);
+    let guest = Metered::new(invocation.cpu.clone(), revision.manners(), guest);
     tokio::select! {
         biased;
         ended = timeout_at(Instant::from_std(invocation.deadline), guest) => {

@@ -25,15 +25,16 @@ use tokio::time::{Instant, sleep_until};
 use super::answer::{AnswerBody, AtWork, Progress, check_head};
 use super::commit::commit;
 use super::cpu::{CpuMeter, Metered};
-use super::handler::{self, Head};
+use super::exchange::{self, GuestAnswer};
 use super::intake::check_announced;
 use super::invocation::{HttpEntry, Invocation};
 use super::limits::fault_of;
 use super::pool::Instance;
 use super::revision::{Revision, Turn};
-use super::shared;
+use super::{idempotency, shared};
 use crate::body::{Body, Replay};
 use crate::fault::{Fault, FaultKind};
+use crate::state::Staged;
 
 /// How often an invocation is run again after a conflict before the client is told. Those that run
 /// again take turns, so only first runs get in their way; with even chances each time, one in 256
@@ -80,6 +81,12 @@ enum Rest {
     Running(Running),
 }
 
+/// The head of an answer, with the unit of work that ended at it.
+struct Head {
+    answer: GuestAnswer,
+    staged: Staged,
+}
+
 /// Runs a request, again if its unit of work met a conflict and nothing has left the island.
 pub async fn serve(
     revision: &Arc<Revision>,
@@ -98,6 +105,12 @@ pub async fn serve(
     let deadline = entry.deadline.min(std::time::Instant::now() + settings.timeout);
     let correlation = correlation(request.headers());
     let new_invocation = || new_invocation(revision, entry, correlation.clone(), deadline);
+    if revision.keeps_something()
+        && let Some(key) = idempotency::key(&request)?
+    {
+        // boxed, so that the requests without a key do not carry the room for this
+        return Box::pin(idempotency::serve(revision, entry, &key, deadline, request, new_invocation)).await;
+    }
     if !revision.uses_state() {
         let invocation = new_invocation();
         return attempt(revision, invocation, request, None).await;
@@ -265,8 +278,12 @@ async fn run(
 ) -> Result<(), Box<Wreck>> {
     let at_work = AtWork::on(&progress);
     let meter = invocation.cpu.clone();
-    let called =
-        Metered::new(meter, pin!(handler::call(&mut instance, &invocation, request, head, progress.clone()))).await;
+    let cutting = invocation.clone();
+    // the receiver is gone when the client has left: then nobody commits
+    let on_head = move |answer| head.send(Head { answer, staged: cutting.cut() }).is_ok();
+    instance.begin(&invocation);
+    let guest = exchange::call(&mut instance, &invocation, request, on_head, progress.clone());
+    let called = Metered::new(meter, revision.manners(), pin!(guest)).await;
     if let Err(error) = called {
         let fault = classify(&mut instance, &invocation, &error);
         return Err(Box::new(Wreck { fault, remains: Some((at_work, instance)) }));

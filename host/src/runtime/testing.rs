@@ -2,21 +2,23 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use holm_registry::settings::{CallRules, Settings};
-use holm_registry::store::Store;
 use holm_registry::store::memory::MemoryEngine;
+use holm_registry::store::{Store, StoreOptions};
 use holm_registry::{Digest, ServiceName};
 use http::Request;
 
 use super::{
-    Answer, CacheKey, Compiling, Ends, Identity, Line, Outbound, OutboundError, Revision, Runtime, Terms, Upstream,
-    compile,
+    Answer, CacheKey, Compiling, Ends, HttpEntry, Identity, Line, Lineage, Outbound, OutboundError, Revision, Runtime,
+    Terms, Upstream, compile,
 };
 use crate::body::Body;
 use crate::config::CompileLimits;
 use crate::shutdown::Tasks;
 use crate::telemetry::Telemetry;
+use crate::telemetry::trace::TraceContext;
 
 /// Places for instances: enough for one service as it is by default.
 const PLACES: u32 = 128;
@@ -49,7 +51,13 @@ pub struct Bench {
 impl Bench {
     /// One with an empty store.
     pub fn new() -> Self {
-        let (store, cache) = (Store::with_engine(Box::new(MemoryEngine::new())).unwrap(), tempfile::tempdir().unwrap());
+        Self::with(&StoreOptions::default())
+    }
+
+    /// The same with other limits of the store.
+    pub fn with(options: &StoreOptions) -> Self {
+        let store = Store::with_engine_and(Box::new(MemoryEngine::new()), options).unwrap();
+        let cache = tempfile::tempdir().unwrap();
         let key = CacheKey::load_or_create(&cache.path().join("key")).unwrap();
         // fixtures are compiled here: this program is no compiler
         let (program, limits) = ("none".into(), CompileLimits::default());
@@ -58,11 +66,15 @@ impl Bench {
         Self { runtime: runtime.unwrap(), store, _cache: cache }
     }
 
-    /// A revision of the service `s`.
+    /// A fixture as a revision of the service `s`.
     pub fn revision(&self, fixture: &str, settings: Settings) -> Arc<Revision> {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../components/target/wasm32-wasip2/release/examples");
-        let wasm = std::fs::read(folder.join(fixture).with_extension("wasm"))
-            .unwrap_or_else(|error| panic!("{fixture}: {error}; run scripts/build-components"));
+        self.revision_of(&format!("components/target/wasm32-wasip2/release/examples/{fixture}.wasm"), settings)
+    }
+
+    /// Any component of the tree, as another one.
+    pub fn revision_of(&self, path: &str, settings: Settings) -> Arc<Revision> {
+        let wasm = std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path))
+            .unwrap_or_else(|error| panic!("{path}: {error}; run scripts/build-components --examples"));
         let engine = self.runtime.linker.engine();
         let component = compile::load(engine, &compile::compile(engine, &wasm).unwrap()).unwrap();
         let digest = Digest::of(&wasm);
@@ -70,5 +82,17 @@ impl Bench {
         let version = semver::Version::new(1, 0, 0);
         let identity = Identity { service: "s".parse().unwrap(), revision: 1, version, digest };
         Arc::new(self.runtime.revision(identity, settings, &loaded, Vec::new()).unwrap())
+    }
+}
+
+/// An entry from outside, without a route.
+pub fn entry() -> HttpEntry {
+    HttpEntry {
+        service: "s".parse().unwrap(),
+        route: None,
+        deadline: Instant::now() + Duration::from_secs(30),
+        request_id: "request".into(),
+        trace: TraceContext::generate(),
+        lineage: Lineage::default(),
     }
 }

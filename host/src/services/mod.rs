@@ -91,6 +91,10 @@ pub type Settled = BoxFuture<'static, ()>;
 /// How often idle instances are looked at.
 const SWEEP: Duration = Duration::from_secs(1);
 
+/// How often expired answers are removed. They count for what a service keeps, for no more than this beyond their
+/// day; looking for them reads all of them.
+const FORGET: Duration = Duration::from_secs(60 * 60);
+
 /// What the services are built from.
 pub struct Parts {
     /// Makes revisions.
@@ -317,6 +321,15 @@ impl Services {
             for revision in self.table().services.values() {
                 revision.sweep(now);
             }
+        }
+    }
+
+    /// Removes answers that are kept for an idempotency key and have expired, for as long as the host runs.
+    pub async fn forget_answers_forever(&self) {
+        let mut every = tokio::time::interval(FORGET);
+        loop {
+            every.tick().await;
+            self.0.runtime.forget_answers().await;
         }
     }
 

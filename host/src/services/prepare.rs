@@ -198,6 +198,7 @@ pub(super) async fn probe(revision: &Arc<Revision>, health: &Health) -> Result<(
     let entry = HttpEntry {
         service: revision.service().clone(),
         deadline: Instant::now() + health.timeout,
+        route: None,
         request_id: "probe".into(),
         trace: TraceContext::generate(),
         lineage: Lineage::default(),

@@ -41,6 +41,8 @@ mod guests;
 #[cfg(test)]
 mod hostile;
 #[cfg(test)]
+mod idempotency;
+#[cfg(test)]
 mod nested;
 #[cfg(test)]
 mod outgoing;

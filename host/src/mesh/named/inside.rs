@@ -30,6 +30,7 @@ pub(super) async fn ask(
     let request = enter(request, &terms)?;
     let entry = HttpEntry {
         service: revision.service().clone(),
+        route: None,
         deadline: terms.deadline,
         request_id: terms.request_id,
         trace: terms.trace,

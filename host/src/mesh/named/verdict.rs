@@ -47,7 +47,9 @@ pub(in crate::mesh) fn classify(fault: &Fault) -> Failure {
             Failure::Retryable
         }
         FaultKind::Deadline => Failure::Timeout,
-        FaultKind::BadRequest | FaultKind::BodyTooLarge | FaultKind::BodyTimeout => Failure::NotCounted,
+        FaultKind::BadRequest | FaultKind::BodyTooLarge | FaultKind::BodyTimeout | FaultKind::Key(_) => {
+            Failure::NotCounted
+        }
         FaultKind::Trap | FaultKind::Limit | FaultKind::Dependency | FaultKind::DiskFull => Failure::Counted,
     }
 }

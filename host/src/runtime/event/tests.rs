@@ -5,12 +5,13 @@ use std::time::{Duration, Instant};
 
 use holm_registry::event::{Content, Event};
 use holm_registry::settings::{Isolation, Settings};
-use holm_registry::store::{Effects, Key, Sequence, Store};
+use holm_registry::store::{Effects, Key, Log, Logged, Quota, Sequence, Store, StoreOptions};
 
 use super::{EventEntry, Handled};
 use crate::fault::{Fault, FaultKind};
 use crate::runtime::testing::Bench;
 use crate::runtime::{Lineage, Revision};
+use crate::telemetry::now_ms;
 use crate::telemetry::trace::TraceContext;
 
 fn event(id: &str, payload: &str) -> Event {
@@ -83,9 +84,9 @@ async fn an_event_is_handled_twice_or_its_effects_are_lost() {
 async fn what_a_handler_did_before_it_gave_up_is_kept() {
     let bench = Bench::new();
     let revision = bench.revision("handler", settings());
-    let after = |ms| Handled::Retry(Some(Duration::from_millis(ms)));
+    let after = |ms| Handled::Retry(Some(Duration::from_millis(ms)), None);
     for (payload, expected) in [
-        ("set=a retry", Handled::Retry(None)),
+        ("set=a retry", Handled::Retry(None, None)),
         ("set=a retry=1500", after(1_500)),
         ("set=a retry=18446744073709551615", after(24 * 60 * 60 * 1_000)),
         ("set=a reject=never", Handled::Reject("never".into())),
@@ -141,12 +142,40 @@ async fn an_event_is_rejected_for_what_was_never_true() {
 }
 
 #[tokio::test]
+async fn what_a_handler_publishes_is_lost_or_published_without_the_rest() {
+    let options = StoreOptions { backlog: Quota { keys: 2, bytes: 1 << 20 }, ..StoreOptions::default() };
+    let bench = Bench::with(&options);
+    let mut settings = settings();
+    settings.grants.publish = vec!["stock.*".parse().unwrap()];
+    let revision = bench.revision("handler", settings);
+    assert!(matches!(deliver(&revision, "e1", "publish=stock.reserved").await, Ok(Handled::Acked(_))));
+    for payload in ["publish=stock.reserved retry", "publish=stock.reserved reject=no"] {
+        deliver(&revision, "e2", payload).await.unwrap();
+    }
+    assert!(deliver(&revision, "e2", "publish=stock.reserved trap").await.is_err());
+    let published = bench.store.events(Log::Events, None, 9).unwrap();
+    let [Logged { content: Some(content), .. }] = published.as_slice() else { panic!("{published:?}") };
+    assert_eq!((content.subject.as_str(), content.kind.as_str()), ("stock.reserved", "stock.reserved"));
+    assert_eq!((content.source.as_str(), content.correlation_id.as_str()), ("s", "c1"));
+    assert_eq!((content.key.as_deref(), &content.payload[..]), (Some("k"), &b"e1"[..]));
+    let trace = TraceContext::parse(content.traceparent.as_deref().unwrap().as_bytes());
+    assert!(trace.is_some() && now_ms() - content.time < 60_000, "{content:?}");
+
+    // there is room for one more: then neither the event nor the rest happens
+    deliver(&revision, "e3", "publish=stock.reserved").await.unwrap();
+    let full = deliver(&revision, "e4", "set=a publish=stock.reserved").await.unwrap_err();
+    assert!(full.kind == FaultKind::Backlog && full.retry_after.is_some(), "{full:?}");
+    assert_eq!((kept(&bench.store, "a"), bench.store.get(&mark("e4")).unwrap()), (None, None));
+}
+
+#[tokio::test]
 async fn a_component_of_wasmcloud_needs_changes() {
     let bench = Bench::new();
     let revision = bench.revision("wasmcloud", settings());
     assert_eq!(revision.isolation(), Isolation::Invocation);
     assert!(matches!(deliver(&revision, "e1", "hello").await, Ok(Handled::Acked(_))));
-    assert_eq!(deliver(&revision, "e2", "fail: no room").await.unwrap(), Handled::Retry(None));
+    let why = Some("fail: no room".to_owned());
+    assert_eq!(deliver(&revision, "e2", "fail: no room").await.unwrap(), Handled::Retry(None, why));
     assert_eq!(kept(&bench.store, "orders.created").as_deref(), Some("1"));
 }
 

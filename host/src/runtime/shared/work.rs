@@ -13,8 +13,8 @@ use wasmtime_wasi_http::{Error, WasiHttpView, p3};
 use super::room::{Room, Visit};
 use crate::fault::{Fault, FaultKind};
 use crate::runtime::cpu::Metered;
+use crate::runtime::exchange::answer_p3;
 use crate::runtime::guest::Guest;
-use crate::runtime::handler::answer_p3;
 use crate::runtime::limits::fault_of;
 use crate::runtime::pool::{HttpEntrance, Instance};
 use crate::runtime::revision::Revision;
@@ -65,7 +65,7 @@ async fn stay(room: &Arc<Room>, instance: &mut Instance, revision: &Revision) ->
     let mut look = tokio::time::interval(LOOK);
     let error = {
         let working = pin!(store.run_concurrent(async |accessor| let_them_in(accessor, service, room).await));
-        let mut working = Metered::new(room.meter().clone(), working);
+        let mut working = Metered::new(room.meter().clone(), revision.manners(), working);
         loop {
             tokio::select! {
                 biased;

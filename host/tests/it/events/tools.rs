@@ -70,7 +70,7 @@ fn an_event_that_is_none_is_published_from_outside() {
     refused(&["a", "x", "--header", "none"], 2, "name: value");
     refused(&["a", "@nowhere"], 1, "nowhere cannot be read");
     let large = host.file("large", vec![0xff; (960 << 10) + 1]);
-    refused(&["a", &format!("@{large}")], 1, "the event has 983041 bytes of payload and headers; 960KiB are allowed");
+    refused(&["a", &format!("@{large}")], 1, "983041 bytes of payload and headers; 960KiB are allowed");
     let most = host.file("most", vec![0xff; 960 << 10]);
     host.done(&["events", "publish", "a", &format!("@{most}")]);
     assert!(host.done(&["events", "streams", "--json"]).contains("\"events\": 1"));

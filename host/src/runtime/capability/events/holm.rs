@@ -31,7 +31,6 @@ impl From<Refusal> for types::Error {
             Refusal::Denied(why) => Self::Denied(why),
             Refusal::Invalid(why) => Self::Invalid(why),
             Refusal::TooLarge(why) => Self::TooLarge(why),
-            Refusal::Busy(why) => Self::Busy(why),
         }
     }
 }

@@ -9,6 +9,8 @@
 //! A guest says what happened; who, when, and because of what, is said here.
 
 mod holm;
+#[cfg(test)]
+mod tests;
 mod wasmcloud;
 
 use bytes::Bytes;
@@ -17,10 +19,8 @@ use holm_registry::settings::Limit;
 use holm_registry::subject::Subject;
 use wasmtime::component::Linker;
 
-use crate::fault::{Fault, FaultKind};
 use crate::runtime::guest::Guest;
 use crate::runtime::invocation::Invocation;
-use crate::state::Refused;
 use crate::telemetry::logs::{LogLevel, LogSource};
 use crate::telemetry::now_ms;
 
@@ -39,7 +39,6 @@ enum Refusal {
     Denied(String),
     Invalid(String),
     TooLarge(String),
-    Busy(String),
 }
 
 /// Links both interfaces.
@@ -61,7 +60,7 @@ impl Guest {
             false => Refusal::Invalid(unfit.to_string()),
         })?;
         let staged = invocation.unit().publish(&content);
-        staged.map_err(|refused| self.event_refused(invocation, &refused))
+        staged.map_err(|refused| self.event_over(Limit::Unit, refused.to_string()))
     }
 
     fn check_publish_grant(&self, subject: &Subject) -> Result<(), Refusal> {
@@ -88,17 +87,6 @@ impl Guest {
             headers: draft.headers,
             payload: draft.payload,
             subject,
-        }
-    }
-
-    fn event_refused(&self, invocation: &Invocation, refused: &Refused) -> Refusal {
-        match refused.limit() {
-            Some(limit) => self.event_over(limit, refused.to_string()),
-            None => {
-                // nothing of this invocation can happen any more, whatever the guest makes of it
-                invocation.fail(Fault::new(FaultKind::Overload, refused.to_string()));
-                Refusal::Busy(refused.to_string())
-            }
         }
     }
 

@@ -18,7 +18,7 @@ pub(super) fn link(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
 impl From<Refusal> for String {
     fn from(refusal: Refusal) -> Self {
         match refusal {
-            Refusal::Denied(why) | Refusal::Invalid(why) | Refusal::TooLarge(why) | Refusal::Busy(why) => why,
+            Refusal::Denied(why) | Refusal::Invalid(why) | Refusal::TooLarge(why) => why,
         }
     }
 }

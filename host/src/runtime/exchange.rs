@@ -1,11 +1,10 @@
-//! The HTTP export of a guest, called: a request goes in, the head of its answer comes out.
+//! Hands a request to the guest's HTTP export, and its answer's head to whoever waits for it.
 
 use std::fmt::Debug;
 use std::future::poll_fn;
 use std::sync::Arc;
 
 use http::{Request, Response};
-use tokio::sync::oneshot;
 use wasmtime::component::Accessor;
 use wasmtime_wasi_http::p2::bindings::http::types::Scheme;
 use wasmtime_wasi_http::{WasiBody, WasiHttpView, p2, p3};
@@ -16,55 +15,40 @@ use super::intake::IntakeBody;
 use super::invocation::Invocation;
 use super::pool::{HttpEntrance, Instance};
 use crate::body::Body;
-use crate::state::Staged;
 
-/// The head of an answer, with the unit of work that ended at it.
-pub struct Head {
-    /// The answer, or what the guest said instead.
-    pub answer: Result<Response<WasiBody>, String>,
-    /// What it staged until then.
-    pub staged: Staged,
-}
+type GuestStore = wasmtime::Store<Guest>;
 
-/// Calls the handler of an instance for one invocation; the head goes its own way.
-///
-/// # Errors
-/// When the guest does not return.
+/// The head of an answer with the body that follows, or the error that a guest answered with.
+pub type GuestAnswer = Result<Response<WasiBody>, String>;
+
+/// Runs the guest, which has begun the invocation. `on_head` is told as soon as the head is there, and says whether somebody wants the body.
 pub async fn call(
     instance: &mut Instance,
     invocation: &Arc<Invocation>,
     request: Request<Body>,
-    head: oneshot::Sender<Head>,
+    on_head: impl FnOnce(GuestAnswer) -> bool + Send + Sync + 'static,
     progress: Arc<Progress>,
 ) -> wasmtime::Result<()> {
     let Instance { store, http, .. } = instance;
-    store.data_mut().enter(invocation.clone());
-    store.set_epoch_deadline(1);
     let limit = store.data().island().settings.limits.request_body.as_u64();
     let request = request.map(|body| IntakeBody::new(body, invocation.clone(), limit));
     match http {
-        Some(HttpEntrance::P2(proxy)) => call_p2(store, proxy, invocation, request, head).await,
-        Some(HttpEntrance::P3(service)) => call_p3(store, service, invocation, request, head, progress).await,
+        Some(HttpEntrance::P2(proxy)) => call_p2(store, proxy, request, on_head).await,
+        Some(HttpEntrance::P3(service)) => call_p3(store, service, request, on_head, progress).await,
         None => Err(wasmtime::Error::msg("the component has no HTTP handler")),
     }
 }
 
-type GuestStore = wasmtime::Store<Guest>;
-
 async fn call_p2(
     store: &mut GuestStore,
     proxy: &p2::bindings::Proxy,
-    invocation: &Arc<Invocation>,
     request: Request<IntakeBody>,
-    head: oneshot::Sender<Head>,
+    on_head: impl FnOnce(GuestAnswer) -> bool + Send + Sync + 'static,
 ) -> wasmtime::Result<()> {
-    let cutting = invocation.clone();
     let mut view = store.data_mut().http();
     let request = view.new_incoming_request(Scheme::Http, request)?;
     let outparam = view.new_response_outparam_from_callback(move |answer| {
-        let staged = cutting.cut();
-        // the receiver is gone when the client has left: then nobody commits
-        let _ = head.send(Head { answer: answer.map_err(|code| refused(&code)), staged });
+        on_head(answer.map_err(|code| refused(&code)));
     })?;
     proxy.wasi_http_incoming_handler().call_handle(&mut *store, request, outparam).await
 }
@@ -83,7 +67,7 @@ pub async fn answer_p3(
     service: &p3::bindings::Service,
     request: p3::Request,
     transmitted: impl Transmitted,
-) -> wasmtime::Result<Result<Response<WasiBody>, String>> {
+) -> wasmtime::Result<GuestAnswer> {
     let request = accessor.with(|mut access| access.data_mut().http().table.push(request))?;
     match service.wasi_http_handler().call_handle(accessor, request).await? {
         Ok(response) => accessor.with(|mut access| {
@@ -101,9 +85,8 @@ fn refused(code: &impl Debug) -> String {
 async fn call_p3(
     store: &mut GuestStore,
     service: &p3::bindings::Service,
-    invocation: &Arc<Invocation>,
     request: Request<IntakeBody>,
-    head: oneshot::Sender<Head>,
+    on_head: impl FnOnce(GuestAnswer) -> bool + Send + Sync + 'static,
     progress: Arc<Progress>,
 ) -> wasmtime::Result<()> {
     let (request, transmitted) = p3::Request::from_http(store.data_mut().http().hooks, request);
@@ -111,7 +94,7 @@ async fn call_p3(
         .run_concurrent(async |accessor| {
             let answer = answer_p3(accessor, service, request, transmitted).await?;
             let answered = answer.is_ok();
-            if head.send(Head { answer, staged: invocation.cut() }).is_ok() && answered {
+            if on_head(answer) && answered {
                 // the body flows through this store: stay until it is sent and the guest is done
                 progress.ended().await;
                 poll_fn(|context| accessor.poll_no_interesting_tasks(context)).await;
