@@ -179,8 +179,8 @@ pub struct Delivery {
 
 impl Delivery {
     /// An attempt to deliver an event, as a bus makes it.
-    pub fn new(event: Event, attempt: u32, handle: Box<dyn Handle>) -> Self {
-        Self { event: Arc::new(event), attempt, handle }
+    pub fn new(event: impl Into<Arc<Event>>, attempt: u32, handle: Box<dyn Handle>) -> Self {
+        Self { event: event.into(), attempt, handle }
     }
 
     /// It was handled, and what that did is durable, where [`Bus::outlives_the_store`]. On return the bus knows.

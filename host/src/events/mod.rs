@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | [`bus`] | what does Holm ask of an event bus? |
 //! | [`embedded`] | the bus without a broker |
+//! | [`nats`] | the bus on a broker |
 //! | `queue` | which event goes out next (pure)? |
 //! | `subscriptions` | which subscriptions run? |
 //! | `consume` | when is the next event of a subscription asked for? |
@@ -28,6 +29,7 @@ pub mod deliver;
 pub mod embedded;
 mod lag;
 mod letters;
+pub mod nats;
 mod outcome;
 mod publish;
 mod queue;

@@ -196,6 +196,17 @@ impl Queue {
         open.map(|(at, entry)| (*at, entry.attempts))
     }
 
+    /// How many events could be handed out now.
+    pub fn ready(&self) -> usize {
+        self.ready.len()
+    }
+
+    /// What is not settled and that nobody holds, each with its attempts so far.
+    pub fn idle(&self) -> impl Iterator<Item = (Position, u32)> {
+        let idle = self.entries.iter().filter(|(_, entry)| entry.state != State::Settled && entry.held == 0);
+        idle.map(|(at, entry)| (*at, entry.attempts))
+    }
+
     /// How many events it holds.
     pub fn len(&self) -> usize {
         self.entries.len()

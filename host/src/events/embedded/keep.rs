@@ -173,6 +173,24 @@ impl Kept {
         Key::inbox(&durable.service, durable.subject.as_str(), &self.store.event_id(at))
     }
 
+    /// Removes everything that nobody waits for, whatever retention says; how many events are left.
+    ///
+    /// # Errors
+    /// When the store cannot be read or changed.
+    pub async fn remove_settled(&self) -> Result<u64, BusError> {
+        let settled = self.all().iter().map(|durable| durable.settled_until()).min();
+        let settled = settled.unwrap_or_else(|| self.head.end());
+        loop {
+            let oldest = self.store.events(Log::Events, None, OLDEST)?;
+            let gone = oldest.iter().take_while(|logged| logged.at <= settled);
+            let writes: BTreeMap<_, _> = gone.map(|logged| (Key::event(Log::Events, logged.at), None)).collect();
+            if writes.is_empty() {
+                return Ok(self.store.log_usage(Log::Events).keys);
+            }
+            self.store.commit(Effects { writes, ..Effects::default() }).await?;
+        }
+    }
+
     /// Removes what is over the limits of retention.
     ///
     /// # Errors

@@ -72,6 +72,15 @@ impl EmbeddedBus {
         self.0.trim().await
     }
 
+    /// The host goes over to another bus: removes everything that nobody waits for, and answers with how many events
+    /// are left.
+    ///
+    /// # Errors
+    /// When the store cannot be read or changed.
+    pub async fn leave(&self) -> Result<u64, BusError> {
+        self.0.remove_settled().await
+    }
+
     /// A consumer that begins where the subscription says.
     fn begin(&self, subscription: &Subscription) -> Result<Durable, StoreError> {
         let Subscription { service, settings } = subscription;
