@@ -8,6 +8,7 @@
 //! | `handlers` | a host for the suite, with handlers that do what a case says |
 //! | `host_suite` | what a host makes of it: effects once, dead letters, replays |
 //! | `embedded` | the embedded bus, under the suite, and what is its own |
+//! | `nats` | the bus on NATS, under the suite |
 //! | `live` | events between components of a running host |
 //! | `tools` | the command line |
 
@@ -19,6 +20,7 @@ mod host_suite;
 mod order_suite;
 mod embedded;
 mod handlers;
-mod live;
+pub(crate) mod live;
+mod nats;
 mod tools;
 mod under_test;
