@@ -8,7 +8,8 @@
 //! | `faults` | what do callers see of a service that is slow, traps or is gone? |
 //! | `hostile` | does a neighbour notice a component that misbehaves? |
 //! | `state` | what does a durable commit cost, and what does sharing one flush save? |
-//! | `holm`, `peers`, `bare`, `loopback` | how are the sides started? |
+//! | `events` | how fast are events, against a bare client of NATS? |
+//! | `holm`, `peers`, `bare`, `loopback`, `nats_bare` | how are the sides started? |
 //! | `process` | what does a process cost (processor, memory), and who ends it? |
 //! | `wrk`, `pace` | who asks: as fast as possible, or at a fixed rate? |
 //! | `report` | how is it told? |
@@ -16,11 +17,13 @@
 mod bare;
 mod calls;
 mod density;
+mod events;
 mod faults;
 mod holm;
 mod hostile;
 mod http;
 mod loopback;
+mod nats_bare;
 mod pace;
 mod peers;
 mod process;
@@ -54,6 +57,11 @@ enum Bench {
     Hostile(Tools),
     /// Durable commits per second of 1, 8 and 64 writers: a shared flush against one for each
     State,
+    /// Events on both buses, against a bare client of NATS
+    Events(Tools),
+    /// The peer "bare async-nats" (started by `events`)
+    #[command(hide = true)]
+    BareNats { url: String },
     /// The peer "bare hyper" (started by `http`)
     #[command(hide = true)]
     HyperServer { address: SocketAddr },
@@ -71,6 +79,9 @@ pub struct Tools {
     /// The program `wasmtime`
     #[arg(long)]
     wasmtime: Option<PathBuf>,
+    /// The program `nats-server`
+    #[arg(long)]
+    nats: Option<PathBuf>,
     /// The root of the checkout
     #[arg(long)]
     root: PathBuf,
@@ -87,6 +98,8 @@ fn main() -> anyhow::Result<()> {
         Bench::Faults(tools) => tokio::runtime::Runtime::new()?.block_on(faults::run(&tools)),
         Bench::Hostile(tools) => tokio::runtime::Runtime::new()?.block_on(hostile::run(&tools)),
         Bench::State => state::run(),
+        Bench::Events(tools) => tokio::runtime::Runtime::new()?.block_on(events::run(&tools)),
+        Bench::BareNats { url } => tokio::runtime::Runtime::new()?.block_on(nats_bare::run(&url)),
         Bench::HyperServer { address } => tokio::runtime::Runtime::new()?.block_on(peers::serve_hyper(address)),
         Bench::JsonServer { address } => tokio::runtime::Runtime::new()?.block_on(loopback::serve(address)),
     }

@@ -103,6 +103,20 @@ pub async fn as_fast_as_possible(address: SocketAddr, path: String, lasts: Durat
     Ok((good, bad))
 }
 
+/// One client that asks so often, each time as soon as it has its answer.
+///
+/// # Errors
+/// At the first answer that is not good.
+pub async fn ask_often(address: SocketAddr, path: String, times: u32) -> anyhow::Result<()> {
+    let pace = Pace::get(address, &path, 0, Duration::ZERO);
+    let mut connection = None;
+    for _ in 0..times {
+        let status = ask(&pace, &mut connection).await?;
+        anyhow::ensure!(status.is_success(), "{} was answered with {status}", pace.path);
+    }
+    Ok(())
+}
+
 /// Every `CONNECTIONS`th request.
 async fn work(pace: Pace, begun: Instant, number: u32) -> Kept {
     let mut kept = Kept::default();

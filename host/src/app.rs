@@ -24,8 +24,10 @@ use crate::audit::{Action, AuditLog, Entry};
 use crate::body::Body;
 use crate::config::{self, HostConfig};
 use crate::discovery::Discovery;
+use crate::events::bus::Bus;
 use crate::events::deliver::Enter;
 use crate::events::embedded::{EmbeddedBus, Retention};
+use crate::events::nats::{NatsBus, NatsParts};
 use crate::events::{self, Events};
 use crate::fault::Fault;
 use crate::gateway::{Door, Gateway, Limits, bind};
@@ -108,7 +110,8 @@ impl App {
         let outside = mesh.outside().clone();
         let runtime = runtime(&data, &config, opened.store.clone(), mesh, &telemetry, &tasks)?;
         let gateway = gateway(&config, &telemetry, outside.clone());
-        let (events, discovery) = (events(&opened, &table, &telemetry, &tasks), opened.discovery.clone());
+        let bus = bus(&config, &opened, &table, &telemetry).await?;
+        let (events, discovery) = (events(bus, &opened, &table, &telemetry, &tasks), opened.discovery.clone());
         let doors =
             Doors { gateway: Arc::clone(&gateway), events: events.clone(), discovery, outside, table, policies };
         let services = services(&config, opened.artifacts, opened.catalog, runtime, &telemetry, &tasks, doors);
@@ -232,7 +235,7 @@ struct Opened {
     catalog: Catalog,
     tokens: Tokens,
     discovery: Discovery,
-    bus: EmbeddedBus,
+    embedded: EmbeddedBus,
 }
 
 /// Reading a large store takes a while and blocks.
@@ -245,16 +248,18 @@ async fn open(
 ) -> anyhow::Result<Opened> {
     let (store, artifacts) = (data.store(), data.artifacts());
     let (discovery, metrics) = (config.discovery.clone(), telemetry.metrics.discovery().clone());
-    let tasks = tasks.clone();
+    let (tasks, on_nats) = (tasks.clone(), config.nats.is_some());
     let work = move || -> anyhow::Result<Opened> {
         let retention = Retention::default();
-        let store = Store::open(&store, &StoreOptions { backlog: retention.room(), ..StoreOptions::default() })?;
-        let bus = EmbeddedBus::open(store.clone(), retention)?;
+        // what waits for a broker has a limit of its own
+        let of_embedded = StoreOptions { backlog: retention.room(), ..StoreOptions::default() };
+        let store = Store::open(&store, &if on_nats { StoreOptions::default() } else { of_embedded })?;
+        let embedded = EmbeddedBus::open(store.clone(), retention)?;
         let artifacts = Artifacts::open(&artifacts)?;
         let catalog = Catalog::load(store.clone())?;
         let tokens = Tokens::load(store.clone(), token)?;
         let discovery = Discovery::load(store.clone(), &discovery, metrics, tasks)?;
-        Ok(Opened { store, artifacts, catalog, tokens, discovery, bus })
+        Ok(Opened { store, artifacts, catalog, tokens, discovery, embedded })
     };
     tokio::task::spawn_blocking(work).await.context("opening the store ended early")?
 }
@@ -289,14 +294,49 @@ fn gateway(config: &HostConfig, telemetry: &Telemetry, outside: OutsideServices)
     Arc::new(Gateway::new(limits(config), call_service, empty, telemetry.metrics.clone(), None))
 }
 
-fn events(opened: &Opened, table: &Arc<TableCell<Revision>>, telemetry: &Telemetry, tasks: &Tasks) -> Events {
+/// What events go over.
+async fn bus(
+    config: &HostConfig,
+    opened: &Opened,
+    table: &Arc<TableCell<Revision>>,
+    telemetry: &Telemetry,
+) -> anyhow::Result<Arc<dyn Bus>> {
+    let Some(settings) = &config.nats else {
+        NatsBus::leave(&opened.store).await?;
+        return Ok(Arc::new(opened.embedded.clone()));
+    };
+    if !NatsBus::was_on(&opened.store)? {
+        opened.embedded.leave().await?;
+    }
+    let table = Arc::clone(table);
+    let granted = move || {
+        let table = table.load();
+        let services = table.services.values();
+        services.flat_map(|revision| revision.settings().grants.publish.iter().cloned()).collect()
+    };
+    let parts = NatsParts {
+        store: opened.store.clone(),
+        retention: Retention::default(),
+        publishes: Box::new(granted),
+        metrics: telemetry.metrics.nats().clone(),
+    };
+    Ok(Arc::new(NatsBus::open(settings, parts).await?))
+}
+
+fn events(
+    bus: Arc<dyn Bus>,
+    opened: &Opened,
+    table: &Arc<TableCell<Revision>>,
+    telemetry: &Telemetry,
+    tasks: &Tasks,
+) -> Events {
     let table = Arc::clone(table);
     let enter: Enter = Arc::new(move |service, entry, event| {
         let table = table.load();
         Box::pin(async move { Services::event(&table, &service, &entry, &event).await })
     });
     Events::new(events::Parts {
-        bus: Arc::new(opened.bus.clone()),
+        bus,
         store: opened.store.clone(),
         enter,
         metrics: telemetry.metrics.clone(),

@@ -12,6 +12,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use holm_registry::discovery::settings::DiscoverySettings;
+use holm_registry::event::nats::{NatsLogin, NatsSettings};
 use holm_registry::signature::PublicKey;
 use holm_registry::units::ByteSize;
 
@@ -106,6 +107,8 @@ pub struct HostFlags {
     pub require_signature: Vec<PublicKey>,
     /// `--places`.
     pub places: Option<u32>,
+    /// `--nats`.
+    pub nats: Option<NatsSettings>,
 }
 
 /// What the manifest's `[host]`, `[gateway]`, `[deploy]` and `[discovery]` say about the host itself.
@@ -121,6 +124,8 @@ pub struct FileHost {
     pub discovery: DiscoverySettings,
     /// `require_signature` of `[deploy]`.
     pub require_signature: Vec<PublicKey>,
+    /// `[nats]`.
+    pub nats: Option<NatsSettings>,
 }
 
 /// Everything the host is started with.
@@ -146,6 +151,8 @@ pub struct HostConfig {
     pub places: u32,
     /// Components need a signature of one of these keys; of none when there are none.
     pub require_signature: Vec<PublicKey>,
+    /// The broker that events go over; `None`: the embedded bus.
+    pub nats: Option<NatsSettings>,
     /// Which log lines are written.
     pub log: String,
     /// How they look.
@@ -194,6 +201,7 @@ impl HostConfig {
                 true => file.require_signature,
                 false => flags.require_signature,
             },
+            nats: nats(flags.nats, file.nats),
             log,
             log_format: flags.log_format.unwrap_or(LogFormat::Text),
         })
@@ -222,9 +230,27 @@ impl HostConfig {
     }
 }
 
+/// The servers of the flag, with the manifest's login and certificates where the flag says none.
+fn nats(flag: Option<NatsSettings>, file: Option<NatsSettings>) -> Option<NatsSettings> {
+    let Some(flag) = flag else { return file };
+    let Some(file) = file else { return Some(flag) };
+    let login = if flag.login == NatsLogin::None { file.login } else { flag.login };
+    Some(NatsSettings { servers: flag.servers, login, tls: file.tls })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_flag_for_nats_forgets_the_login_of_the_manifest() {
+        let settings = |text: &str| Some(text.parse::<NatsSettings>().unwrap());
+        let file = settings("nats://holm:secret@one");
+        let both = nats(settings("nats://two"), file.clone()).unwrap();
+        assert_eq!((both.to_string().as_str(), both.login == file.clone().unwrap().login), ("nats://two:4222", true));
+        assert_eq!(nats(settings("nats://token@two"), file.clone()), settings("nats://token@two"));
+        assert_eq!((nats(None, file.clone()), nats(None, None)), (file, None));
+    }
 
     fn resolve(flags: HostFlags, file: FileHost, environment: &Environment) -> HostConfig {
         HostConfig::resolve(flags, file, environment).unwrap()

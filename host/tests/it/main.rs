@@ -45,6 +45,8 @@ mod hostile;
 #[cfg(test)]
 mod idempotency;
 #[cfg(test)]
+mod nats;
+#[cfg(test)]
 mod nested;
 #[cfg(test)]
 mod outgoing;

@@ -93,6 +93,11 @@ const OWNERS: &[(&[&str], &[&str], &str)] = &[
         &["host/src/admin/", "host/src/telemetry/logs.rs"],
         "schemas describe what the admin API sends; log lines are sent as `telemetry` has them",
     ),
+    (
+        &["async_nats::"],
+        &["host/src/events/nats/link.rs", "host/src/events/nats/link/"],
+        "the client library is known to the connection alone: what it promises is written down there",
+    ),
     (&["sled::"], &["registry/src/store/sled.rs"], "the database can be exchanged in one file"),
     (&["clap::", "clap_complete::"], &["host/src/cli/"], "only the command line has options"),
     (
@@ -183,7 +188,7 @@ fn tree() -> Vec<Source> {
 fn walk(root: &Path, folder: &Path, found: &mut Vec<Source>) {
     for entry in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
         let name = entry.file_name().unwrap().to_str().unwrap();
-        if ["target", "node_modules", ".venv", ".holm", "corpus", "artifacts"].contains(&name) {
+        if ["target", "node_modules", ".venv", ".nats", ".holm", "corpus", "artifacts"].contains(&name) {
             continue;
         }
         if entry.is_dir() {
