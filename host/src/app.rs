@@ -25,7 +25,7 @@ use crate::body::Body;
 use crate::config::{self, CompileLimits, HostConfig};
 use crate::discovery::Discovery;
 use crate::fault::Fault;
-use crate::gateway::{Door, Gateway, Limits, bind};
+use crate::gateway::{Door, Gateway, Limits, bind, check_settings};
 use crate::mesh::{Mesh, system_lookup};
 use crate::runtime::{CacheKey, Compiling, Revision, Runtime};
 use crate::services::{DeployError, DeploySet, HttpEntry, Parts, Required, Services, Table};
@@ -183,6 +183,10 @@ impl App {
         let stop = CancellationToken::new();
         let (services, token) = (self.services.clone(), stop.clone());
         let (consul, discovery) = (self.admin.1.consul.clone(), self.admin.1.discovery.clone());
+        let (gateway, until_stop) = (Arc::clone(&self.gateway), stop.clone());
+        self.tasks.spawn("keys of issuers", async move {
+            let _ = until_stop.run_until_cancelled(gateway.keep_keys()).await;
+        });
         let until = stop.clone();
         self.tasks.spawn("health of outside services", async move {
             let work = async { tokio::join!(discovery.check_forever(), consul.follow_services()) };
@@ -277,14 +281,15 @@ fn services(
         component_limit: config.component_limit as u64,
         required: Required::new(config.require_signature.clone()),
         drain: config.drain,
+        check_gateway: Box::new(check_settings),
     };
     Services::new(
         parts,
         Box::new(move |table| {
             doors.discovery.set_externals(&table.externals);
-            // ties are refused before a table is made, so this is a mistake of ours
-            if let Err(ties) = doors.gateway.publish(&table.routes, Arc::clone(table)) {
-                tracing::error!(?ties, "the gateway keeps its old rules");
+            // all that can be wrong is refused before a table is made: this is a mistake of ours
+            if let Err(reasons) = doors.gateway.publish(&table.routes, &table.gateway, Arc::clone(table)) {
+                tracing::error!(?reasons, "the gateway keeps its old rules");
             }
         }),
     )

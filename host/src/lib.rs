@@ -12,6 +12,7 @@ pub mod discovery;
 pub mod fault;
 pub mod gateway;
 pub mod hop_by_hop;
+pub mod identity;
 pub mod mesh;
 mod private_file;
 pub mod runtime;

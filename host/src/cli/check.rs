@@ -1,5 +1,7 @@
 //! `holm check`: is the manifest right, and what does it come to?
 
+mod gateway;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -10,17 +12,15 @@ use holm_registry::discovery::balance::Balance;
 use holm_registry::discovery::external::External;
 use holm_registry::discovery::ranges::IpRange;
 use holm_registry::manifest::{ComponentSource, Manifest, ServiceSpec};
-use holm_registry::route::{RouteSpec, Target};
 use holm_registry::signature::PublicKey;
-use holm_registry::units::ByteSize;
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::compile_limits::CompileArgs;
 use super::failure::Failure;
 use super::{Context, plan};
 use crate::admin::api::without_secrets;
-use crate::config::{self, CompileLimits, DEFAULT_ADMIN, DEFAULT_BODY_LIMIT, DEFAULT_LISTEN};
+use crate::config::{self, CompileLimits, DEFAULT_ADMIN, DEFAULT_LISTEN};
 use crate::runtime;
 
 /// Check a manifest and print it with every default filled in
@@ -48,7 +48,7 @@ struct Resolved {
     discovery: Discovery,
     external: Vec<External>,
     service: BTreeMap<ServiceName, Value>,
-    gateway: Gateway,
+    gateway: Value,
 }
 
 #[derive(Serialize)]
@@ -74,12 +74,6 @@ struct Discovery {
 struct Deploy {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     require_signature: Vec<PublicKey>,
-}
-
-#[derive(Serialize)]
-struct Gateway {
-    body_limit: ByteSize,
-    route: Vec<Value>,
 }
 
 impl Args {
@@ -129,6 +123,7 @@ async fn what_is_wrong(component: Bytes, limits: CompileLimits) -> Option<String
 
 /// With the keys of a manifest; secrets are hidden.
 fn resolved(manifest: Manifest) -> anyhow::Result<Value> {
+    let gateway = gateway::gateway(&manifest)?;
     let services = manifest.services.into_iter().map(|(name, spec)| Ok((name, service(spec)?)));
     let mut value = serde_json::to_value(Resolved {
         app: App { name: manifest.app },
@@ -144,10 +139,7 @@ fn resolved(manifest: Manifest) -> anyhow::Result<Value> {
         },
         external: manifest.externals,
         service: services.collect::<serde_json::Result<_>>()?,
-        gateway: Gateway {
-            body_limit: manifest.body_limit.unwrap_or(DEFAULT_BODY_LIMIT),
-            route: manifest.routes.iter().map(route).collect::<Result<_, _>>()?,
-        },
+        gateway,
     })?;
     drop_empty(&mut value);
     Ok(value)
@@ -162,18 +154,6 @@ fn service(spec: ServiceSpec) -> serde_json::Result<Value> {
     if let Some(table) = value.as_object_mut() {
         table.insert("component".to_owned(), component.into());
         table.insert("version".to_owned(), spec.version.to_string().into());
-    }
-    Ok(value)
-}
-
-/// A rule's JSON has its target and owner apart; a manifest has `service`, and is the owner.
-fn route(route: &RouteSpec) -> serde_json::Result<Value> {
-    let Target::Service(service) = &route.target;
-    let mut value = serde_json::to_value(route)?;
-    if let Some(table) = value.as_object_mut() {
-        table.remove("target");
-        table.remove("origin");
-        table.insert("service".to_owned(), json!(service));
     }
     Ok(value)
 }
@@ -194,6 +174,8 @@ fn drop_empty(value: &mut Value) {
 #[cfg(test)]
 mod tests {
     use std::path::Path;
+
+    use holm_registry::gateway::AuthSettings;
 
     use super::*;
 
@@ -216,11 +198,34 @@ mod tests {
         name = "billing"
         url = "http://127.0.0.1:3000"
         health = { path = "/health" }
+        [gateway.defaults]
+        auth = "jwt"
+        [gateway.auth.jwt]
+        secret = "hunter2-hunter2-hunter2-hunter2-hunter2"
+        issuer = "shop"
+        claims = { tenant = "acme" }
+        headers = { x-user-id = "id" }
+        [gateway.rate.default]
+        requests = 100
+        per = "15m"
+        [gateway.auth.file]
+        public_key = "issuer.pem"
+        [gateway.auth.issuer]
+        jwks = "https://login.test/keys"
+        scopes = ["read"]
+        [gateway.auth.keys]
+        api_keys = { mobile = "hunter2-hunter2-hunter2" }
         [[gateway.route]]
         path = "/u/{*rest}"
         methods = ["GET"]
         rewrite = "/{rest}"
         service = "users"
+        [[gateway.route]]
+        path = "/k"
+        service = "users"
+        auth = ["keys", "issuer"]
+        rate = "default"
+        scopes = ["write"]
     "#;
 
     #[test]
@@ -231,6 +236,12 @@ mod tests {
         let again =
             Manifest::parse("holm.toml", &text, Path::new(""), &|_| None).unwrap_or_else(|e| panic!("{e}\n{text}"));
         assert_eq!(again.routes, manifest.routes);
+        let schemes = |manifest: &Manifest| {
+            let hidden = |(name, scheme): (_, AuthSettings)| (name, scheme.without_secrets());
+            manifest.gateway.auth.clone().into_iter().map(hidden).collect::<BTreeMap<_, _>>()
+        };
+        assert_eq!(schemes(&again), schemes(&manifest));
+        assert_eq!(again.gateway.rate, manifest.gateway.rate);
         assert_eq!(
             (again.externals.clone(), again.discovery.balance.clone()),
             (manifest.externals.clone(), manifest.discovery.balance.clone())

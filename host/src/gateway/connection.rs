@@ -33,13 +33,15 @@ pub struct Peer {
     pub address: SocketAddr,
     /// The address without its port, made once for all requests of the connection.
     pub(super) forwarded_for: HeaderValue,
+    /// What is spoken on the connection: `http` or `https`.
+    pub(super) scheme: &'static str,
 }
 
 impl Peer {
     pub(super) fn new(address: SocketAddr) -> Self {
         let text = address.ip().to_canonical().to_string();
         let forwarded_for = HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static("unknown"));
-        Self { address, forwarded_for }
+        Self { address, forwarded_for, scheme: "http" }
     }
 }
 

@@ -5,7 +5,6 @@ use std::borrow::Cow;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::{Request, Version};
 
-use super::connection::Peer;
 use super::limits::REQUEST_ID;
 use crate::telemetry::random::{random_u128, write_hex};
 use crate::telemetry::trace::TraceContext;
@@ -13,30 +12,6 @@ use crate::telemetry::trace::TraceContext;
 pub(super) const REQUEST_ID_HEADER: HeaderName = HeaderName::from_static("x-request-id");
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
-const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
-const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
-const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
-
-/// Other ways to say where a request came from. No proxy in front of Holm is trusted, so a
-/// service must not see what a client wrote there; nor may a client pass for a service.
-const CLAIMS_OF_ORIGIN: [HeaderName; 5] = [
-    header::FORWARDED,
-    HeaderName::from_static("x-real-ip"),
-    HeaderName::from_static("x-forwarded-port"),
-    HeaderName::from_static("x-forwarded-prefix"),
-    HeaderName::from_static("x-holm-caller"),
-];
-
-/// Says who asked, by which protocol, for which host; replaces what came from outside.
-pub(super) fn set_forwarded(headers: &mut HeaderMap, peer: &Peer, authority: HeaderValue) {
-    for name in &CLAIMS_OF_ORIGIN {
-        headers.remove(name);
-    }
-    headers.insert(FORWARDED_FOR, peer.forwarded_for.clone());
-    headers.insert(FORWARDED_PROTO, HeaderValue::from_static("http"));
-    headers.insert(FORWARDED_HOST, authority.clone());
-    headers.insert(header::HOST, authority);
-}
 
 /// Continues the client's trace or begins one, and tells the target its place in it.
 pub(super) fn enter_trace(headers: &mut HeaderMap) -> TraceContext {
@@ -119,28 +94,6 @@ mod tests {
     fn headers(list: &[(&'static str, &'static str)]) -> HeaderMap {
         let pairs = list.iter().map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)));
         pairs.collect()
-    }
-
-    #[test]
-    fn a_client_cannot_say_where_it_comes_from() {
-        let mut seen = headers(&[
-            ("x-forwarded-for", "1.1.1.1"),
-            ("x-forwarded-proto", "https"),
-            ("forwarded", "for=1.1.1.1"),
-            ("x-real-ip", "1.1.1.1"),
-            ("x-holm-caller", "orders"),
-        ]);
-        let peer = Peer::new("[::ffff:192.0.2.7]:4000".parse().unwrap());
-        set_forwarded(&mut seen, &peer, HeaderValue::from_static("shop.test:8080"));
-        assert_eq!(
-            seen,
-            headers(&[
-                ("x-forwarded-for", "192.0.2.7"),
-                ("x-forwarded-proto", "http"),
-                ("x-forwarded-host", "shop.test:8080"),
-                ("host", "shop.test:8080"),
-            ])
-        );
     }
 
     #[test]

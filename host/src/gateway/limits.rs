@@ -84,6 +84,9 @@ pub struct Limits {
     pub deadline: Duration,
     /// How long a drain may take.
     pub drain: Duration,
+    /// The least time between two questions to one issuer of tokens: all that tokens with
+    /// invented keys can make us do to it.
+    pub key_interval: Duration,
 }
 
 impl Default for Limits {
@@ -97,6 +100,7 @@ impl Default for Limits {
             body_pace: Pace { grace: Duration::from_secs(10), bytes_per_second: 1024 },
             deadline: Duration::from_secs(30),
             drain: Duration::from_secs(30),
+            key_interval: Duration::from_secs(10),
         }
     }
 }

@@ -8,7 +8,12 @@
 //! | `activity`, `clock` | has it been doing that for too long |
 //! | `limits` | every number, with its reason |
 //! | `path`, `route` | which rule does a request belong to (pure) |
-//! | `handle` | the life of one request, in order |
+//! | `rule`, `shared` | what do the stages of a rule need, and what do rules share |
+//! | `origin` | where does a request come from (pure) |
+//! | `auth` | who asks, and may they |
+//! | `rate` | how often may they |
+//! | `publish` | what do requests find, and how is it replaced |
+//! | `handle`, `reply` | the life of one request, in order, and the end of its answer |
 //! | `headers` | what a proxy takes away from a message and adds to it |
 //! | `body_limit` | how large and how slow may a request's body be |
 //! | `respond` | what does a client see of a fault |
@@ -17,6 +22,7 @@
 mod accept;
 mod access;
 mod activity;
+mod auth;
 mod bind;
 mod body_limit;
 mod clock;
@@ -24,14 +30,21 @@ mod connection;
 mod handle;
 mod headers;
 mod limits;
+mod origin;
 mod path;
+mod publish;
+mod rate;
+mod reply;
 mod respond;
 mod route;
+mod rule;
+mod shared;
 mod socket;
 
 pub use accept::{Door, Drained};
 pub use access::{Access, AccessBody, Ending, Observer};
 pub use bind::{BindError, bind};
 pub use connection::Peer;
-pub use handle::Gateway;
 pub use limits::{Limits, Pace};
+pub use publish::Gateway;
+pub use shared::check as check_settings;

@@ -15,11 +15,11 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use holm_registry::host::HostPattern;
-use holm_registry::route::{METHODS, RouteSpec, Segment, Target};
+use holm_registry::route::{METHODS, RouteSpec, Segment};
 use http::Method;
 
 use super::path::CanonicalPath;
-use crate::telemetry::metrics::{Metrics, RouteMetrics};
+use super::rule::Rule;
 
 /// All rules, ready for matching.
 #[derive(Debug, Default)]
@@ -36,17 +36,6 @@ pub(super) struct Router {
 struct Domain {
     pattern: HostPattern,
     paths: Node,
-}
-
-/// One rule, with its name in logs and metrics.
-#[derive(Debug)]
-pub(super) struct Rule {
-    /// As deployed.
-    pub(super) spec: RouteSpec,
-    /// Its path pattern as text.
-    pub(super) label: Arc<str>,
-    /// Where its requests are counted.
-    pub(super) metrics: Arc<RouteMetrics>,
 }
 
 /// What routing found.
@@ -73,17 +62,13 @@ struct Node {
 
 impl Router {
     /// Builds the table. Among rules that tie the first wins; [`check_ties`](holm_registry::route::check_ties) refuses ties.
-    pub(super) fn new(rules: &[RouteSpec], metrics: &Metrics) -> Self {
-        let named = |spec: &RouteSpec| {
-            let label: Arc<str> = spec.path.to_string().into();
-            let Target::Service(service) = &spec.target;
-            Arc::new(Rule { spec: spec.clone(), metrics: metrics.route(&label, Some(service)), label })
-        };
-        let mut router = Self { rules: rules.iter().map(named).collect(), ..Self::default() };
-        for (index, rule) in rules.iter().enumerate() {
+    pub(super) fn new(rules: Vec<Rule>) -> Self {
+        let mut router = Self::default();
+        for (index, rule) in rules.iter().map(|rule| &rule.spec).enumerate() {
             router.host_mut(rule.host.as_ref()).leaf_mut(rule.path.segments()).push(index);
         }
         router.domains.sort_by_key(|domain| std::cmp::Reverse(domain.pattern.to_string().len()));
+        router.rules = rules.into_iter().map(Arc::new).collect();
         router
     }
 
@@ -189,21 +174,20 @@ mod tests {
     use holm_registry::route::{Origin, check_ties};
 
     use super::*;
+    use crate::gateway::shared::Shared;
+    use crate::telemetry::metrics::Metrics;
 
     fn router_of(rules: &[RouteSpec]) -> Router {
-        Router::new(rules, &Metrics::new())
+        let (shared, metrics) = (Shared::default(), Metrics::new());
+        Router::new(rules.iter().map(|spec| Rule::new(spec, &shared, &metrics).unwrap()).collect())
     }
 
     fn rule(host: &str, path: &str, methods: &str) -> RouteSpec {
+        let (target, origin) = (Target::Service("users".parse().unwrap()), Origin::Manifest("shop".to_owned()));
         RouteSpec {
             host: (!host.is_empty()).then(|| host.parse().unwrap()),
-            path: path.parse().unwrap(),
             methods: methods.split_whitespace().map(|method| method.parse().unwrap()).collect(),
-            rewrite: None,
-            target: Target::Service("users".parse().unwrap()),
-            timeout: None,
-            body_limit: None,
-            origin: Origin::Manifest("shop".to_owned()),
+            ..RouteSpec::new(path.parse().unwrap(), target, origin)
         }
     }
 

@@ -2,6 +2,7 @@
 
 use holm_registry::ServiceName;
 use holm_registry::catalog::{AppRecord, Step};
+use holm_registry::gateway::GatewaySettings;
 use holm_registry::route::{Origin, RouteSpec, Target, check_ties};
 
 use super::api::{AppSet, DeployError};
@@ -65,12 +66,12 @@ pub fn leads_to(rule: &RouteSpec, service: &ServiceName) -> bool {
 }
 
 fn replace_app(after: &mut Vec<AppRecord>, steps: &mut Vec<Step>, services: &[ServiceName], app: AppSet) {
-    let AppSet { name, mut routes, externals } = app;
+    let AppSet { name, mut routes, externals, gateway } = app;
     let origin = Origin::Manifest(name);
     for rule in &mut routes {
         rule.origin = origin.clone();
     }
-    let record = AppRecord { origin, routes, services: services.to_vec(), externals };
+    let record = AppRecord { origin, routes, services: services.to_vec(), externals, gateway };
     // the same rules again change nothing, not even the history
     if !after.contains(&record) {
         steps.push(Step::Routes(record.clone()));
@@ -98,6 +99,7 @@ fn add_defaults(after: &mut Vec<AppRecord>, steps: &mut Vec<Step>, services: &[S
             routes: vec![RouteSpec::default_for(service.clone())],
             services: vec![service.clone()],
             externals: Vec::new(),
+            gateway: GatewaySettings::default(),
         };
         steps.push(Step::Routes(record.clone()));
         after.push(record);
@@ -134,7 +136,7 @@ mod tests {
     }
 
     fn app(name: &str, routes: Vec<RouteSpec>) -> Option<AppSet> {
-        Some(AppSet { name: name.to_owned(), routes, externals: Vec::new() })
+        Some(AppSet { name: name.to_owned(), routes, externals: Vec::new(), gateway: GatewaySettings::default() })
     }
 
     fn all(_: &ServiceName) -> bool {
@@ -148,7 +150,8 @@ mod tests {
     fn shop(mut routes: Vec<RouteSpec>) -> AppRecord {
         let origin = Origin::Manifest("shop".into());
         routes.iter_mut().for_each(|rule| rule.origin = origin.clone());
-        AppRecord { origin, routes, services: vec![name("users"), name("orders")], externals: Vec::new() }
+        let services = vec![name("users"), name("orders")];
+        AppRecord { origin, routes, services, externals: Vec::new(), gateway: GatewaySettings::default() }
     }
 
     #[test]

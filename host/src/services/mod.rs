@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | `api` | what the doors and the admin API may ask for, and what they get |
 //! | `externals` | which names lead to services that are not Wasm (pure) |
+//! | `gateway` | does what a manifest says for the gateway make sense |
 //! | `lifecycle` | what a deployment, a rollback or a removal changes (pure) |
 //! | `link` | which service answers an import, and whom a change would break |
 //! | `prepare` | is a new revision fit to serve: compiled, linked, warm, well |
@@ -26,6 +27,7 @@
 mod api;
 mod boot;
 mod externals;
+mod gateway;
 mod health;
 mod lifecycle;
 mod link;
@@ -38,6 +40,7 @@ pub use api::{
     Lineage, RevisionStatus, ServedBy, ServiceInspection, ServiceStatus,
 };
 
+pub use gateway::CheckGateway;
 pub use vouch::Required;
 
 use std::collections::BTreeMap;
@@ -89,6 +92,8 @@ pub struct Parts {
     pub required: Required,
     /// How long a replaced revision may finish what it has begun.
     pub drain: Duration,
+    /// Whether the gateway can build what its rules share.
+    pub check_gateway: CheckGateway,
 }
 
 /// The handle. Cheap to clone.
@@ -103,6 +108,7 @@ struct Shared {
     component_limit: u64,
     required: Required,
     drain: Duration,
+    check_gateway: CheckGateway,
     table: Arc<TableCell<Revision>>,
     on_swap: OnSwap,
     catalog: tokio::sync::Mutex<Catalog>,
@@ -125,6 +131,7 @@ impl Services {
             component_limit: parts.component_limit,
             required: parts.required,
             drain: parts.drain,
+            check_gateway: parts.check_gateway,
             table: parts.table,
             on_swap,
             catalog: tokio::sync::Mutex::new(parts.catalog),

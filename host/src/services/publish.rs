@@ -11,10 +11,12 @@ use std::time::Duration;
 use holm_registry::ServiceName;
 use holm_registry::catalog::{AppRecord, Catalog, CatalogError, Change, ServiceRecord, Step};
 use holm_registry::discovery::external::External;
-use holm_registry::route::{RouteSpec, sort_by_specificity};
+use holm_registry::gateway::GatewaySettings;
+use holm_registry::route::{Origin, RouteSpec, sort_by_specificity};
 use holm_registry::store::CommitError;
 
 use super::externals::externals;
+use super::gateway;
 use super::lifecycle::{deploy_routes, leads_to, remove_routes};
 use super::link::{Offers, broken_callers};
 use super::prepare::{Outcome, Prepared};
@@ -25,6 +27,22 @@ use crate::telemetry::now_ms;
 
 /// The catalog's services by name.
 pub(super) type Records = BTreeMap<ServiceName, ServiceRecord>;
+
+/// What the apps say beside their services.
+pub(super) struct AppTables {
+    routes: Vec<RouteSpec>,
+    gateway: BTreeMap<Origin, GatewaySettings>,
+    externals: Vec<(String, External)>,
+}
+
+impl AppTables {
+    /// Of all apps of the catalog, with the rules as they are to be.
+    pub(super) fn new(catalog: &Catalog, routes: Vec<RouteSpec>) -> Self {
+        let settings = catalog.apps().filter(|app| !app.gateway.is_empty());
+        let gateway = settings.map(|app| (app.origin.clone(), app.gateway.clone())).collect();
+        Self { routes, gateway, externals: externals(catalog) }
+    }
+}
 
 impl Services {
     /// Deploys a set: all of it or nothing.
@@ -66,6 +84,7 @@ impl Services {
     async fn deploy_now(&self, set: DeploySet) -> Result<Vec<Deployed>, DeployError> {
         let names: Vec<ServiceName> = set.services.iter().map(|one| one.name.clone()).collect();
         no_duplicates(&names)?;
+        set.app.as_ref().map_or(Ok(()), |app| gateway::check(app, &self.0.check_gateway))?;
         let _turns = self.take_turns(&names.iter().collect::<Vec<_>>()).await;
         let offers = self.offers(&set).await?;
         let mut outcomes = Vec::with_capacity(names.len());
@@ -166,20 +185,13 @@ impl Services {
         }
         catalog.apply(Change { at: now_ms(), steps }).await.map_err(catalog_error)?;
         let (before, after) = (self.0.records.load_full(), records(catalog));
-        self.swap(after.clone(), fresh, gone, routes, externals(catalog));
+        self.swap(after.clone(), fresh, gone, AppTables::new(catalog, routes));
         self.forget_pruned(&before, &after);
         Ok(())
     }
 
     /// Publishes a new table and lets what it replaces drain.
-    pub(super) fn swap(
-        &self,
-        records: Records,
-        fresh: Vec<Arc<Revision>>,
-        gone: &[ServiceName],
-        routes: Vec<RouteSpec>,
-        externals: Vec<(String, External)>,
-    ) {
+    pub(super) fn swap(&self, records: Records, fresh: Vec<Arc<Revision>>, gone: &[ServiceName], tables: AppTables) {
         let before = self.table();
         let mut services = before.services.clone();
         services.retain(|name, _| !gone.contains(name));
@@ -191,7 +203,9 @@ impl Services {
         for name in gone {
             lock(&self.0.failed).remove(name);
         }
-        let table = Table { services, routes: Arc::new(in_order(routes)), externals: Arc::new(externals) };
+        let AppTables { routes, gateway, externals } = tables;
+        let (routes, gateway, externals) = (Arc::new(in_order(routes)), Arc::new(gateway), Arc::new(externals));
+        let table = Table { services, routes, gateway, externals };
         self.0.records.store(Arc::new(records));
         self.0.table.store(table);
         let table = self.table();

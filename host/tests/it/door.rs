@@ -1,6 +1,8 @@
 //! A gateway with a target made of a closure, and a client that sees every byte.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -10,6 +12,8 @@ use holm::fault::Fault;
 use holm::gateway::{Access, Door, Drained, Gateway, Limits, Observer, bind};
 use holm::services::HttpEntry;
 use holm::shutdown::{Shutdown, Tasks};
+use holm_registry::gateway::GatewaySettings;
+use holm_registry::manifest::Manifest;
 use holm_registry::route::{Origin, RouteSpec, Target};
 use http::{Request, Response};
 use http_body::Frame;
@@ -17,7 +21,10 @@ use http_body_util::{BodyExt, StreamBody};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
-use tokio::task::JoinHandle;
+use tokio::task::{AbortHandle, JoinHandle};
+
+/// How often gateways of manifests may ask an issuer for keys.
+pub(crate) const KEY_INTERVAL: Duration = Duration::from_millis(200);
 
 /// No test waits longer for anything.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
@@ -32,19 +39,28 @@ pub(crate) struct Host {
     pub(crate) reached: Arc<Mutex<Vec<String>>>,
     /// How each request ended.
     pub(crate) ended: Arc<Mutex<Vec<String>>>,
+    publish: Publish,
     serving: JoinHandle<Drained>,
+    background: AbortHandle,
+}
+
+type Rules = (Vec<RouteSpec>, BTreeMap<Origin, GatewaySettings>);
+type Publish = Box<dyn Fn(&[RouteSpec], &BTreeMap<Origin, GatewaySettings>) + Send + Sync>;
+
+/// The rules of a manifest whose one service is `echo`.
+fn read(text: &str) -> Rules {
+    let service = "[service.echo]\ncomponent = \"echo.wasm\"\nversion = \"1.0.0\"\n";
+    let manifest = Manifest::parse("holm.toml", &format!("{service}{text}"), Path::new(""), &|_| None);
+    let manifest = manifest.unwrap_or_else(|error| panic!("{error}"));
+    (manifest.routes, [(Origin::Manifest(manifest.app), manifest.gateway)].into())
 }
 
 pub(crate) fn route(path: &str, methods: &str, rewrite: &str) -> RouteSpec {
+    let (target, origin) = (Target::Service("echo".parse().unwrap()), Origin::Manifest("test".to_owned()));
     RouteSpec {
-        host: None,
-        path: path.parse().unwrap(),
         methods: methods.split_whitespace().map(|method| method.parse().unwrap()).collect(),
         rewrite: (!rewrite.is_empty()).then(|| rewrite.parse().unwrap()),
-        target: Target::Service("echo".parse().unwrap()),
-        timeout: None,
-        body_limit: None,
-        origin: Origin::Manifest("test".to_owned()),
+        ..RouteSpec::new(path.parse().unwrap(), target, origin)
     }
 }
 
@@ -55,6 +71,23 @@ impl Host {
     }
 
     pub(crate) fn with_routes(limits: Limits, routes: &[RouteSpec]) -> Self {
+        Self::with_gateway(limits, routes, &BTreeMap::new())
+    }
+
+    /// A gateway whose rules are those of a manifest: its services are all the one that echoes.
+    pub(crate) fn of_manifest(text: &str) -> Self {
+        let limits = Limits { key_interval: KEY_INTERVAL, ..Limits::default() };
+        let (routes, settings) = read(text);
+        Self::with_gateway(limits, &routes, &settings)
+    }
+
+    /// The same with other rules, from now on.
+    pub(crate) fn deploy(&self, text: &str) {
+        let (routes, settings) = read(text);
+        (self.publish)(&routes, &settings);
+    }
+
+    fn with_gateway(limits: Limits, routes: &[RouteSpec], settings: &BTreeMap<Origin, GatewaySettings>) -> Self {
         let (shutdown, tasks) = (Shutdown::new(), Tasks::new());
         let held = Arc::new(Semaphore::new(0));
         let (reached, ended) = (Arc::<Mutex<Vec<String>>>::default(), Arc::<Mutex<Vec<String>>>::default());
@@ -67,16 +100,20 @@ impl Host {
             Arc::new(move |access: &Access| ended.lock().unwrap().push(describe(access)))
         };
         let gateway = Arc::new(Gateway::new(limits.clone(), target, (), Arc::default(), Some(observer)));
-        gateway.publish(routes, ()).unwrap();
+        gateway.publish(routes, settings, ()).unwrap();
         let listener = bind("127.0.0.1:0".parse().unwrap(), "--listen").unwrap();
         let address = listener.local_addr().unwrap();
         let door = Door::new(listener, limits, "gateway", &tasks, shutdown.clone());
+        let published = Arc::clone(&gateway);
+        let publish: Publish = Box::new(move |routes, settings| published.publish(routes, settings, ()).unwrap());
+        let keeping = Arc::clone(&gateway);
+        let background = tasks.spawn("keys", async move { keeping.keep_keys().await });
         let handler = move |request, peer| {
             let gateway = Arc::clone(&gateway);
             async move { gateway.handle(request, peer).await }
         };
         let serving = tasks.spawn("door", door.serve(handler));
-        Self { address, shutdown, tasks, held, reached, ended, serving }
+        Self { address, shutdown, tasks, held, reached, ended, publish, serving, background: background.abort_handle() }
     }
 
     pub(crate) async fn connect(&self) -> Client {
@@ -91,6 +128,7 @@ impl Host {
     }
 
     pub(crate) async fn drained(self) -> Drained {
+        self.background.abort();
         within(self.serving).await.unwrap()
     }
 }
@@ -146,6 +184,10 @@ pub(crate) struct Answer {
 }
 
 impl Client {
+    pub(crate) fn over(stream: TcpStream) -> Self {
+        Self(BufReader::new(stream))
+    }
+
     pub(crate) async fn send(&mut self, text: &str) {
         within(self.0.get_mut().write_all(text.as_bytes())).await.unwrap();
     }

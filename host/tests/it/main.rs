@@ -23,9 +23,13 @@ mod fuzz;
 #[cfg(test)]
 mod gateway;
 #[cfg(test)]
+mod gateway_auth;
+#[cfg(test)]
 mod gateway_drain;
 #[cfg(test)]
 mod gateway_hostile;
+#[cfg(test)]
+mod gateway_rate;
 #[cfg(test)]
 mod guests;
 #[cfg(test)]

@@ -29,7 +29,7 @@ const PARTS: &[(&str, &[&str])] = &[
             "body",
         ],
     ),
-    ("gateway", &["services", "discovery", "telemetry", "shutdown", "hop_by_hop", "fault", "body"]),
+    ("gateway", &["services", "discovery", "identity", "telemetry", "shutdown", "hop_by_hop", "fault", "body"]),
     ("admin", &["services", "discovery", "config", "telemetry", "audit", "private_file", "shutdown", "body"]),
     ("services", &["signing", "mesh", "runtime", "state", "telemetry", "shutdown", "fault", "body"]),
     ("mesh", &["discovery", "runtime", "state", "telemetry", "shutdown", "hop_by_hop", "fault", "body"]),
@@ -40,6 +40,7 @@ const PARTS: &[(&str, &[&str])] = &[
     ("telemetry", &["fault"]),
     ("shutdown", &[]),
     ("hop_by_hop", &[]),
+    ("identity", &[]),
     ("fault", &[]),
     ("private_file", &[]),
     ("audit", &["private_file"]),
@@ -67,7 +68,7 @@ const OWNERS: &[(&[&str], &[&str], &str)] = &[
     ),
     (
         &["hyper_rustls::", "rustls::"],
-        &["host/src/mesh/outgoing/", "host/src/discovery/probe.rs"],
+        &["host/src/mesh/outgoing/", "host/src/discovery/probe.rs", "host/src/gateway/auth/fetch.rs"],
         "few places decide whom we trust outside",
     ),
     (&["axum::", "utoipa_axum::"], &["host/src/admin/"], "only the admin API is written with a framework"),
@@ -94,6 +95,7 @@ const OWNERS: &[(&[&str], &[&str], &str)] = &[
         "errors that somebody decides upon have a type; `anyhow` is for who only prints them",
     ),
     (&["aws_lc_rs::"], &["host/src/runtime/compile/", "host/src/signing.rs"], "cryptography is used in few places"),
+    (&["jsonwebtoken::"], &["host/src/gateway/auth/"], "whose signatures count is decided in one place"),
     (&["rayon::"], &["host/src/runtime/compile/worker.rs"], "the host's threads are tokio's"),
     (
         &["std::env", "env::var"],

@@ -5,7 +5,7 @@
 //! | module | step |
 //! | --- | --- |
 //! | `section`, `env` | text to tables, key by key, with `${NAME}` filled in |
-//! | `raw`, `calls`, `outside` | tables to what the user wrote, every value parsed |
+//! | `raw`, `calls`, `gateway`, `outside` | tables to what the user wrote, every value parsed |
 //! | `check` | what the user wrote to a [`Manifest`], defaults filled in |
 //! | `diagnostic` | what is wrong, where, and what to do |
 //!
@@ -21,6 +21,7 @@ use toml::de::DeTable;
 use crate::digest::Digest;
 use crate::discovery::external::External;
 use crate::discovery::settings::DiscoverySettings;
+use crate::gateway::GatewaySettings;
 use crate::name::ServiceName;
 use crate::route::RouteSpec;
 use crate::settings::Settings;
@@ -31,6 +32,7 @@ mod calls;
 mod check;
 mod diagnostic;
 mod env;
+mod gateway;
 mod outside;
 mod raw;
 mod section;
@@ -63,6 +65,8 @@ pub struct Manifest {
     pub discovery: DiscoverySettings,
     /// Services that are not Wasm, none with the name of another or of a service.
     pub externals: Vec<External>,
+    /// What the routes refer to by name.
+    pub gateway: GatewaySettings,
     /// All routes, in the order of the file, without ties, each to one of the services.
     pub routes: Vec<RouteSpec>,
 }

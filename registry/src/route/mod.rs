@@ -17,6 +17,7 @@ use http::Method;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::gateway::Chain;
 use crate::host::HostPattern;
 use crate::name::ServiceName;
 use crate::nearest::nearest;
@@ -58,6 +59,9 @@ pub struct RouteSpec {
     pub timeout: Option<Duration>,
     /// Largest request body; `None`: the gateway's limit.
     pub body_limit: Option<ByteSize>,
+    /// What a request goes through before it is handed over.
+    #[serde(skip_serializing_if = "Chain::is_empty")]
+    pub chain: Chain,
     /// Who owns the rule, and takes it away by leaving.
     pub origin: Origin,
 }
@@ -78,6 +82,8 @@ struct Unchecked {
     timeout: Option<Duration>,
     #[serde(default)]
     body_limit: Option<ByteSize>,
+    #[serde(default)]
+    chain: Chain,
     origin: Origin,
 }
 
@@ -90,7 +96,7 @@ pub enum Target {
 }
 
 /// Who owns a rule: deploying again replaces all rules of one owner.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Origin {
     /// The manifest of this app.
@@ -156,15 +162,23 @@ impl RouteSpec {
     /// The rule of a service deployed without a manifest: `/S/{*rest}` rewritten to `/{rest}`.
     /// Since a tail may be empty it serves `/S` and `/S/` too, both as `/`.
     pub fn default_for(service: ServiceName) -> Self {
+        let path = PathPattern::below(service.as_str(), "rest");
+        let rewrite = Some(Rewrite::root("rest"));
+        Self { rewrite, ..Self::new(path, Target::Service(service.clone()), Origin::Service(service)) }
+    }
+
+    /// A rule for all hosts and methods, with nothing between it and its target.
+    pub fn new(path: PathPattern, target: Target, origin: Origin) -> Self {
         Self {
             host: None,
-            path: PathPattern::below(service.as_str(), "rest"),
+            path,
             methods: Vec::new(),
-            rewrite: Some(Rewrite::root("rest")),
-            target: Target::Service(service.clone()),
+            rewrite: None,
+            target,
             timeout: None,
             body_limit: None,
-            origin: Origin::Service(service),
+            chain: Chain::default(),
+            origin,
         }
     }
 
@@ -191,8 +205,8 @@ impl TryFrom<Unchecked> for RouteSpec {
     type Error = RouteError;
 
     fn try_from(raw: Unchecked) -> Result<Self, RouteError> {
-        let Unchecked { host, path, methods, rewrite, target, timeout, body_limit, origin } = raw;
-        let route = Self { host, path, methods, rewrite, target, timeout, body_limit, origin };
+        let Unchecked { host, path, methods, rewrite, target, timeout, body_limit, chain, origin } = raw;
+        let route = Self { host, path, methods, rewrite, target, timeout, body_limit, chain, origin };
         route.check().map(|()| route)
     }
 }

@@ -103,15 +103,11 @@ mod tests {
     use crate::route::{Origin, Target};
 
     fn route(host: &str, path: &str, methods: &str) -> RouteSpec {
+        let (target, origin) = (Target::Service("users".parse().unwrap()), Origin::Manifest("shop".to_owned()));
         RouteSpec {
             host: (!host.is_empty()).then(|| host.parse().unwrap()),
-            path: path.parse().unwrap(),
             methods: methods.split_whitespace().map(|method| method.parse().unwrap()).collect(),
-            rewrite: None,
-            target: Target::Service("users".parse().unwrap()),
-            timeout: None,
-            body_limit: None,
-            origin: Origin::Manifest("shop".to_owned()),
+            ..RouteSpec::new(path.parse().unwrap(), target, origin)
         }
     }
 

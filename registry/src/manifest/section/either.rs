@@ -1,5 +1,7 @@
 //! Keys whose value may have one of several types.
 
+use std::fmt::Display;
+
 use serde_json::{Map, Number, Value as Json};
 use toml::Spanned;
 use toml::de::{DeArray, DeFloat, DeInteger, DeTable, DeValue};
@@ -19,6 +21,23 @@ impl<'a> Section<'a> {
             self.reader.wrong_type(key, "a number from 0 to 1", "0.2", value);
         }
         number
+    }
+
+    /// An array of strings that `parse` understands, or one such string alone. `None` when absent,
+    /// or if one of them is bad.
+    pub(in super::super) fn list_or_one<T, E: Display>(
+        &mut self,
+        key: &'static str,
+        example: &str,
+        parse: impl Fn(&str) -> Result<T, E>,
+    ) -> Option<Vec<Spanned<T>>> {
+        let value = self.value(key)?;
+        let items = match value.get_ref() {
+            DeValue::Array(items) => items.iter().collect(),
+            _ => vec![value],
+        };
+        let read: Vec<_> = items.iter().map(|item| self.reader.parse(key, example, item, &parse)).collect();
+        read.into_iter().collect()
     }
 
     /// One section, or an array of them.

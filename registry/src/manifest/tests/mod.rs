@@ -4,6 +4,7 @@ use super::*;
 
 mod accepted;
 mod calls;
+mod gateway;
 mod refused;
 
 const SHOP: &str = r#"

@@ -271,13 +271,8 @@ grants = { publish = ["users.*"] }
 [service.users.grpc]
 [[service.users.subscribe]]
 [gateway.tls]
-[gateway.auth.jwt]
-secret = "${UNDEFINED}"
-[gateway.rate.default]
 [[gateway.route]]
 path = "/a"
-auth = "jwt"
-rate = "default"
 function = "a"
 [[gateway.route]]
 path = "/b"
@@ -303,12 +298,8 @@ fn a_key_that_does_nothing_yet_is_accepted() {
             "6 `service.users.grpc`",
             "7 `service.users.subscribe`",
             "8 `gateway.tls`",
-            "9 `gateway.auth`",
-            "11 `gateway.rate`",
-            "14 `gateway.route.auth`",
-            "15 `gateway.route.rate`",
-            "16 `gateway.route.function`",
-            "19 `gateway.route.compose`",
+            "11 `gateway.route.function`",
+            "14 `gateway.route.compose`",
         ]
     );
 }

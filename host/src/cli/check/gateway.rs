@@ -1,0 +1,70 @@
+//! `[gateway]` as a manifest writes it: what JSON has nested stands side by side there.
+
+use holm_registry::gateway::{AuthSettings, GatewaySettings};
+use holm_registry::manifest::Manifest;
+use holm_registry::route::{RouteSpec, Target};
+use serde_json::{Map, Value, json};
+
+use crate::config::DEFAULT_BODY_LIMIT;
+
+type Table = Map<String, Value>;
+
+/// The section, with secrets hidden.
+pub(super) fn gateway(manifest: &Manifest) -> serde_json::Result<Value> {
+    let routes = manifest.routes.iter().map(route).collect::<Result<Vec<_>, _>>()?;
+    Ok(json!({
+        "body_limit": manifest.body_limit.unwrap_or(DEFAULT_BODY_LIMIT),
+        "trusted_proxies": manifest.gateway.trusted_proxies,
+        "auth": schemes(&manifest.gateway)?,
+        "rate": manifest.gateway.rate,
+        "route": routes,
+    }))
+}
+
+/// A rule's JSON has its target, its stages and its owner apart; a manifest has the keys of the
+/// first two, and is the owner.
+fn route(route: &RouteSpec) -> serde_json::Result<Value> {
+    let Target::Service(service) = &route.target;
+    let mut table = table(serde_json::to_value(route)?);
+    table.remove("target");
+    table.remove("origin");
+    table.insert("service".to_owned(), json!(service));
+    merge(&mut table, "chain");
+    Ok(table.into())
+}
+
+fn schemes(settings: &GatewaySettings) -> serde_json::Result<Value> {
+    let scheme = |settings: &AuthSettings| {
+        // the name of the variant around it is told by the keys, too
+        let json = table(serde_json::to_value(settings.clone().without_secrets())?);
+        let mut table = json.into_iter().next().map(|(_, inner)| self::table(inner)).unwrap_or_default();
+        rename(&mut table, "keys", "api_keys");
+        merge(&mut table, "key");
+        merge(&mut table, "jwks");
+        rename(&mut table, "url", "jwks");
+        rename(&mut table, "public_key_file", "public_key");
+        Ok(Value::Object(table))
+    };
+    let schemes = settings.auth.iter().map(|(name, settings)| Ok((name.to_string(), scheme(settings)?)));
+    schemes.collect::<serde_json::Result<Table>>().map(Value::Object)
+}
+
+fn table(value: Value) -> Table {
+    match value {
+        Value::Object(table) => table,
+        _ => Table::new(),
+    }
+}
+
+/// Puts the fields of an inner object beside it.
+fn merge(table: &mut Table, key: &str) {
+    if let Some(Value::Object(inner)) = table.remove(key) {
+        table.extend(inner);
+    }
+}
+
+fn rename(table: &mut Table, old: &str, new: &str) {
+    if let Some(value) = table.remove(old) {
+        table.insert(new.to_owned(), value);
+    }
+}

@@ -1,0 +1,115 @@
+//! What requests find: all rules at once, with what they share and what their targets need.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use futures::future::join_all;
+use holm_registry::gateway::GatewaySettings;
+use holm_registry::route::{Origin, RouteSpec, check_ties};
+use http::{HeaderName, HeaderValue, Method, Uri};
+use tokio::sync::watch;
+
+use super::access::Observer;
+use super::auth::{Issuer, KeyClient};
+use super::headers;
+use super::limits::Limits;
+use super::path::CanonicalPath;
+use super::respond::Problem;
+use super::route::{Found, Router};
+use super::rule::Rule;
+use super::shared::Shared;
+use crate::telemetry::metrics::{Metrics, RouteMetrics};
+
+/// Answers requests by the rules it was given. `T` calls a service:
+/// `Fn(C, HttpEntry, Request<Body>) -> impl Future<Output = Result<Response<Body>, Fault>>`.
+/// `C` is what was published with the rules, so that a request's rule and its target are of
+/// one snapshot.
+pub struct Gateway<T, C> {
+    published: ArcSwap<Published<C>>,
+    pub(super) limits: Limits,
+    pub(super) target: T,
+    metrics: Arc<Metrics>,
+    /// Where requests that no rule takes are counted.
+    pub(super) unrouted: Arc<RouteMetrics>,
+    pub(super) observer: Option<Observer>,
+    /// Everybody who is asked for keys.
+    issuers: watch::Sender<Vec<Arc<Issuer>>>,
+}
+
+/// What requests find.
+struct Published<C> {
+    router: Router,
+    shared: Shared,
+    /// Fields that only we may set.
+    told: Arc<[HeaderName]>,
+    context: C,
+}
+
+/// What a request takes from what is published.
+pub(super) struct Matched<C> {
+    pub(super) rule: Arc<Rule>,
+    /// Fields that only we may set.
+    pub(super) told: Arc<[HeaderName]>,
+    pub(super) context: C,
+}
+
+impl<T, C: Clone> Gateway<T, C> {
+    /// A gateway without any route.
+    pub fn new(limits: Limits, target: T, context: C, metrics: Arc<Metrics>, observer: Option<Observer>) -> Self {
+        let nothing = Published { router: Router::default(), shared: Shared::default(), told: Arc::new([]), context };
+        let (published, issuers) = (ArcSwap::from_pointee(nothing), watch::Sender::default());
+        Self { published, limits, target, unrouted: metrics.route("", None), metrics, observer, issuers }
+    }
+
+    /// Replaces all rules at once, with what they share and what their targets need. Requests under
+    /// way keep theirs.
+    ///
+    /// # Errors
+    /// When two of them tie, or one refers to what is not there; the old ones stay.
+    pub fn publish(
+        &self,
+        rules: &[RouteSpec],
+        settings: &BTreeMap<Origin, GatewaySettings>,
+        context: C,
+    ) -> Result<(), Vec<String>> {
+        check_ties(rules)?;
+        let shared = Shared::build(settings, &self.published.load().shared, &self.limits);
+        let shared = shared.map_err(|error| vec![error])?;
+        let built = rules.iter().map(|spec| Rule::new(spec, &shared, &self.metrics));
+        let router = Router::new(built.collect::<Result<_, _>>().map_err(|error| vec![error])?);
+        let (issuers, told) = (shared.issuers(), shared.told().into());
+        self.published.store(Arc::new(Published { router, shared, told, context }));
+        self.issuers.send_replace(issuers);
+        Ok(())
+    }
+
+    /// Asks issuers for their keys, for as long as it is polled.
+    pub async fn keep_keys(&self) {
+        let (client, mut issuers) = (KeyClient::new(), self.issuers.subscribe());
+        loop {
+            let current = issuers.borrow_and_update().clone();
+            let asking = join_all(current.iter().map(|issuer| issuer.keep(&client)));
+            tokio::select! {
+                _ = asking, if !current.is_empty() => {}
+                // the gateway holds the sender, so this ends only with a change
+                _ = issuers.changed() => {}
+            }
+        }
+    }
+
+    pub(super) fn route(&self, authority: &HeaderValue, method: &Method, uri: &Uri) -> Result<Matched<C>, Problem> {
+        let path = CanonicalPath::parse(uri.path()).map_err(|error| Problem::BadHead(error.reason()))?;
+        let host = headers::hostname(authority).unwrap_or_default();
+        let published = self.published.load();
+        match published.router.find(host, &path, method) {
+            Found::Rule(rule) => Ok(Matched {
+                rule: Arc::clone(rule),
+                told: Arc::clone(&published.told),
+                context: published.context.clone(),
+            }),
+            Found::NoRule => Err(Problem::NotFound),
+            Found::MethodNotAllowed(methods) => Err(Problem::MethodNotAllowed(methods)),
+        }
+    }
+}
