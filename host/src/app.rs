@@ -22,11 +22,15 @@ use tokio_util::sync::CancellationToken;
 use crate::admin::{self, AdminState, AdminToken, ConsulState, Listener, Tokens};
 use crate::audit::{Action, AuditLog, Entry};
 use crate::body::Body;
-use crate::config::{self, CompileLimits, HostConfig};
+use crate::config::{self, HostConfig};
 use crate::discovery::Discovery;
+use crate::events::deliver::Enter;
+use crate::events::embedded::{EmbeddedBus, Retention};
+use crate::events::{self, Events};
 use crate::fault::Fault;
 use crate::gateway::{Door, Gateway, Limits, bind, check_settings};
-use crate::mesh::{Mesh, system_lookup};
+use crate::mesh::policy::Policies;
+use crate::mesh::{Mesh, OutsideServices, system_lookup};
 use crate::runtime::{CacheKey, Compiling, Revision, Runtime};
 use crate::services::{DeployError, DeploySet, HttpEntry, Parts, Required, Services, Table};
 use crate::shutdown::{Shutdown, Signals, Tasks};
@@ -39,6 +43,7 @@ pub struct App {
     _data: DataDir,
     store: Store,
     services: Services,
+    events: Events,
     gateway: Arc<ServiceGateway>,
     listener: TcpListener,
     admin: (TcpListener, AdminState),
@@ -60,10 +65,21 @@ pub struct Addresses {
 }
 
 type Answer = std::pin::Pin<Box<dyn Future<Output = Result<Response<Body>, Fault>> + Send>>;
-type ServiceGateway = Gateway<fn(Arc<Table>, HttpEntry, Request<Body>) -> Answer, Arc<Table>>;
+type ServiceGateway = Gateway<fn(Behind, HttpEntry, Request<Body>) -> Answer, Behind>;
 
-fn call_service(table: Arc<Table>, entry: HttpEntry, request: Request<Body>) -> Answer {
-    Box::pin(async move { Services::http(&table, &entry, request).await })
+/// What the rules of the gateway lead to: services of this host, and those that are not Wasm.
+#[derive(Clone)]
+struct Behind {
+    table: Arc<Table>,
+    outside: OutsideServices,
+}
+
+fn call_service(behind: Behind, entry: HttpEntry, request: Request<Body>) -> Answer {
+    Box::pin(async move {
+        let Behind { table, outside } = behind;
+        let is_outside = !table.services.contains_key(&entry.service) && outside.knows(&entry.service);
+        if is_outside { outside.http(&entry, request).await } else { Services::http(&table, &entry, request).await }
+    })
 }
 
 impl App {
@@ -85,14 +101,19 @@ impl App {
         };
         let telemetry = Telemetry::new();
         let tasks = Tasks::new();
-        let opened = open(&data, &config, token, &tasks).await?;
+        let opened = open(&data, &config, token, &telemetry, &tasks).await?;
         let table = Arc::new(TableCell::new());
-        let mesh = Mesh::new(Arc::clone(&table), system_lookup(), telemetry.metrics.clone());
-        let runtime = runtime(&data, config.compile, opened.store.clone(), mesh, &telemetry, &tasks)?;
-        let gateway = gateway(&config, &telemetry);
-        let doors = Doors { gateway: Arc::clone(&gateway), discovery: opened.discovery.clone(), table };
+        let policies = Arc::new(Policies::new(telemetry.metrics.clone()));
+        let mesh = Mesh::new(Arc::clone(&table), opened.discovery.clone(), system_lookup(), Arc::clone(&policies));
+        let outside = mesh.outside().clone();
+        let runtime = runtime(&data, &config, opened.store.clone(), mesh, &telemetry, &tasks)?;
+        let gateway = gateway(&config, &telemetry, outside.clone());
+        let (events, discovery) = (events(&opened, &table, &telemetry, &tasks), opened.discovery.clone());
+        let doors =
+            Doors { gateway: Arc::clone(&gateway), events: events.clone(), discovery, outside, table, policies };
         let services = services(&config, opened.artifacts, opened.catalog, runtime, &telemetry, &tasks, doors);
         services.boot().await;
+        events.start(services.list().into_iter().map(|status| status.service).collect());
         let stop = CancellationToken::new();
         let (tokens, discovery) = (Arc::new(opened.tokens), opened.discovery);
         let discovery_door = discovery_listener.zip(access(&config, addresses, &tokens));
@@ -103,6 +124,8 @@ impl App {
             tokens,
             consul: ConsulState::new(discovery.clone(), services.clone(), addresses.gateway, stop.clone()),
             discovery,
+            events: events.clone(),
+            store: opened.store.clone(),
             audit,
             tasks: tasks.clone(),
             address: addresses.admin,
@@ -111,7 +134,7 @@ impl App {
         };
         let admin = (admin_listener, state);
         let (store, discovery) = (opened.store, discovery_door);
-        Ok(Self { config, _data: data, store, services, gateway, listener, admin, discovery, addresses, tasks })
+        Ok(Self { config, _data: data, store, services, events, gateway, listener, admin, discovery, addresses, tasks })
     }
 
     /// Deploys what the host is to begin with, before it serves.
@@ -155,12 +178,16 @@ impl App {
         let admin = self.tasks.spawn("admin", admin::serve(admin_listener, admin_state));
         let door = Door::new(self.listener, limits(&self.config), "gateway connections", &self.tasks, shutdown.clone());
         let gateway = self.gateway;
-        let drained = door
-            .serve(move |request, peer| {
-                let gateway = Arc::clone(&gateway);
-                async move { gateway.handle(request, peer).await }
-            })
-            .await;
+        let serving = door.serve(move |request, peer| {
+            let gateway = Arc::clone(&gateway);
+            async move { gateway.handle(request, peer).await }
+        });
+        let delivering = async {
+            shutdown.draining().await;
+            self.events.stop();
+            self.events.drained(Instant::now() + self.config.drain).await;
+        };
+        let (drained, ()) = tokio::join!(serving, delivering);
         if drained.cut_off > 0 {
             tracing::warn!(connections = drained.cut_off, "the drain's deadline passed; connections were cut off");
         }
@@ -195,7 +222,7 @@ impl App {
         self.tasks.spawn("idle instances and health", async move {
             let work = async {
                 services.warm_all().await;
-                tokio::join!(services.sweep_forever(), services.probe_forever());
+                tokio::join!(services.sweep_forever(), services.probe_forever(), services.forget_answers_forever());
             };
             let _ = token.run_until_cancelled(work).await;
         });
@@ -209,34 +236,45 @@ struct Opened {
     catalog: Catalog,
     tokens: Tokens,
     discovery: Discovery,
+    bus: EmbeddedBus,
 }
 
 /// Reading a large store takes a while and blocks.
-async fn open(data: &DataDir, config: &HostConfig, token: AdminToken, tasks: &Tasks) -> anyhow::Result<Opened> {
+async fn open(
+    data: &DataDir,
+    config: &HostConfig,
+    token: AdminToken,
+    telemetry: &Telemetry,
+    tasks: &Tasks,
+) -> anyhow::Result<Opened> {
     let (store, artifacts) = (data.store(), data.artifacts());
-    let (discovery, tasks) = (config.discovery.clone(), tasks.clone());
+    let (discovery, metrics) = (config.discovery.clone(), telemetry.metrics.discovery().clone());
+    let tasks = tasks.clone();
     let work = move || -> anyhow::Result<Opened> {
-        let store = Store::open(&store, &StoreOptions::default())?;
+        let retention = Retention::default();
+        let store = Store::open(&store, &StoreOptions { backlog: retention.room(), ..StoreOptions::default() })?;
+        let bus = EmbeddedBus::open(store.clone(), retention)?;
         let artifacts = Artifacts::open(&artifacts)?;
         let catalog = Catalog::load(store.clone())?;
         let tokens = Tokens::load(store.clone(), token)?;
-        let discovery = Discovery::load(store.clone(), &discovery, tasks)?;
-        Ok(Opened { store, artifacts, catalog, tokens, discovery })
+        let discovery = Discovery::load(store.clone(), &discovery, metrics, tasks)?;
+        Ok(Opened { store, artifacts, catalog, tokens, discovery, bus })
     };
     tokio::task::spawn_blocking(work).await.context("opening the store ended early")?
 }
 
 fn runtime(
     data: &DataDir,
-    limits: CompileLimits,
+    config: &HostConfig,
     store: Store,
     mesh: Mesh,
     telemetry: &Telemetry,
     tasks: &Tasks,
 ) -> anyhow::Result<Runtime> {
     let key = CacheKey::load_or_create(&data.compile_key())?;
+    let limits = config.compile;
     let compiling = Compiling { cache: &data.compiled(), key, program: config::compiler(), limits };
-    let runtime = Runtime::new(compiling, store, Arc::new(mesh), telemetry.clone(), tasks.clone());
+    let runtime = Runtime::new(compiling, config.places, store, Arc::new(mesh), telemetry.clone(), tasks.clone());
     runtime.context("cannot start the engine")
 }
 
@@ -250,16 +288,34 @@ fn limits(config: &HostConfig) -> Limits {
     Limits { body: config.body_limit.as_u64(), drain: config.drain, ..Limits::default() }
 }
 
-fn gateway(config: &HostConfig, telemetry: &Telemetry) -> Arc<ServiceGateway> {
-    let empty = Arc::new(Table::empty());
+fn gateway(config: &HostConfig, telemetry: &Telemetry, outside: OutsideServices) -> Arc<ServiceGateway> {
+    let empty = Behind { table: Arc::new(Table::empty()), outside };
     Arc::new(Gateway::new(limits(config), call_service, empty, telemetry.metrics.clone(), None))
 }
 
-/// Who is told of every new table.
+fn events(opened: &Opened, table: &Arc<TableCell<Revision>>, telemetry: &Telemetry, tasks: &Tasks) -> Events {
+    let table = Arc::clone(table);
+    let enter: Enter = Arc::new(move |service, entry, event| {
+        let table = table.load();
+        Box::pin(async move { Services::event(&table, &service, &entry, &event).await })
+    });
+    Events::new(events::Parts {
+        bus: Arc::new(opened.bus.clone()),
+        store: opened.store.clone(),
+        enter,
+        metrics: telemetry.metrics.clone(),
+        tasks: tasks.clone(),
+    })
+}
+
+/// What services share with the other parts: who is told of every new table, and what calls go by.
 struct Doors {
     gateway: Arc<ServiceGateway>,
+    events: Events,
     discovery: Discovery,
+    outside: OutsideServices,
     table: Arc<TableCell<Revision>>,
+    policies: Arc<Policies>,
 }
 
 fn services(
@@ -278,6 +334,7 @@ fn services(
         telemetry: telemetry.clone(),
         tasks: tasks.clone(),
         table: doors.table.clone(),
+        policies: doors.policies.clone(),
         component_limit: config.component_limit as u64,
         required: Required::new(config.require_signature.clone()),
         drain: config.drain,
@@ -288,9 +345,13 @@ fn services(
         Box::new(move |table| {
             doors.discovery.set_externals(&table.externals);
             // all that can be wrong is refused before a table is made: this is a mistake of ours
-            if let Err(reasons) = doors.gateway.publish(&table.routes, &table.gateway, Arc::clone(table)) {
+            let behind = Behind { table: Arc::clone(table), outside: doors.outside.clone() };
+            if let Err(reasons) = doors.gateway.publish(&table.routes, &table.gateway, behind) {
                 tracing::error!(?reasons, "the gateway keeps its old rules");
             }
+            doors.events.follow(table);
+            let events = doors.events.clone();
+            Box::pin(async move { events.confirmed().await })
         }),
     )
 }

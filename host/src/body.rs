@@ -1,4 +1,9 @@
-//! The body type that travels between the parts: plain `http` types, no hyper.
+//! The body type that travels between the parts: plain `http` types, no hyper. And how one is sent
+//! again.
+
+mod replay;
+
+pub use replay::Replay;
 
 use bytes::Bytes;
 use http_body_util::combinators::UnsyncBoxBody;

@@ -7,6 +7,7 @@
 mod compile;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -34,6 +35,13 @@ pub const DEFAULT_DRAIN: Duration = Duration::from_secs(30);
 pub const COMPONENT_LIMIT: usize = 64 << 20;
 /// All components of one deployment together: it is held in memory until it is live.
 pub const DEPLOYMENT_LIMIT: usize = 1 << 30;
+
+/// Places for instances, of all services together: a thousand services that each keep one, and as
+/// many again for those that have much to do. Each reserves 5 GiB of address space, of which x86-64
+/// has 128 TiB for a process, and costs nothing while it is free.
+pub const DEFAULT_PLACES: u32 = 2_000;
+/// From what one service may have by default, with the reserve, to three quarters of the address space.
+pub const PLACES: RangeInclusive<u32> = 100..=20_000;
 
 /// The file in the data directory that holds the admin token.
 pub const TOKEN_FILE: &str = "admin-token";
@@ -96,6 +104,8 @@ pub struct HostFlags {
     pub compile: CompileLimits,
     /// `--require-signature`.
     pub require_signature: Vec<PublicKey>,
+    /// `--places`.
+    pub places: Option<u32>,
 }
 
 /// What the manifest's `[host]`, `[gateway]`, `[deploy]` and `[discovery]` say about the host itself.
@@ -132,6 +142,8 @@ pub struct HostConfig {
     pub component_limit: usize,
     /// What compiling one component may take.
     pub compile: CompileLimits,
+    /// Places for instances.
+    pub places: u32,
     /// Components need a signature of one of these keys; of none when there are none.
     pub require_signature: Vec<PublicKey>,
     /// Which log lines are written.
@@ -177,6 +189,7 @@ impl HostConfig {
             drain: DEFAULT_DRAIN,
             component_limit: COMPONENT_LIMIT,
             compile: flags.compile,
+            places: flags.places.unwrap_or(DEFAULT_PLACES),
             require_signature: match flags.require_signature.is_empty() {
                 true => file.require_signature,
                 false => flags.require_signature,

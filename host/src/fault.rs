@@ -3,11 +3,19 @@
 //! A [`Fault`] has two texts: `detail` is for the log alone, [`FaultKind::title`] is for the
 //! client. The one table from fault to HTTP status is [`FaultKind::status`].
 
+mod key;
+
 use std::fmt;
 use std::time::Duration;
 
 use holm_registry::settings::Limit;
 use http::StatusCode;
+
+pub use self::key::KeyFault;
+
+/// When it is worth trying again to publish: a broker that is back takes thousands of events a second, and one that
+/// is away is asked for about that often.
+const AFTER_BACKLOG: Duration = Duration::from_secs(5);
 
 /// Whose fault it was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -47,6 +55,10 @@ pub enum FaultKind {
     Dependency,
     /// The store refuses writes for want of disk space.
     DiskFull,
+    /// Too many published events wait to be sent.
+    Backlog,
+    /// An `Idempotency-Key` that cannot be honoured.
+    Key(KeyFault),
     /// The host failed.
     Host,
 }
@@ -66,6 +78,8 @@ impl FaultKind {
             Self::NoService => "no-service",
             Self::Dependency => "dependency",
             Self::DiskFull => "disk-full",
+            Self::Backlog => "backlog",
+            Self::Key(fault) => fault.name(),
             Self::Host => "host",
         }
     }
@@ -75,12 +89,13 @@ impl FaultKind {
         match self {
             Self::Trap | Self::Limit | Self::Dependency => StatusCode::BAD_GATEWAY,
             Self::Deadline => StatusCode::GATEWAY_TIMEOUT,
-            Self::Overload | Self::NoService => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Overload | Self::NoService | Self::Backlog => StatusCode::SERVICE_UNAVAILABLE,
             Self::BadRequest => StatusCode::BAD_REQUEST,
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
             Self::Conflict => StatusCode::CONFLICT,
             Self::DiskFull => StatusCode::INSUFFICIENT_STORAGE,
+            Self::Key(fault) => fault.status(),
             Self::Host => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -99,6 +114,8 @@ impl FaultKind {
             Self::NoService => "The service is not running.",
             Self::Dependency => "A service that this one needs has failed.",
             Self::DiskFull => "The host has no space left to store the change.",
+            Self::Backlog => "The service publishes events, and too many of them wait to be sent.",
+            Self::Key(fault) => fault.title(),
             Self::Host => "The host failed.",
         }
     }
@@ -108,8 +125,9 @@ impl FaultKind {
         match self {
             Self::Trap | Self::Limit | Self::Deadline | Self::Dependency => Blame::Guest,
             Self::BadRequest | Self::BodyTooLarge | Self::BodyTimeout | Self::Conflict => Blame::Caller,
-            Self::Overload => Blame::Overload,
+            Self::Overload | Self::Backlog => Blame::Overload,
             Self::NoService | Self::DiskFull | Self::Host => Blame::Host,
+            Self::Key(fault) => fault.blame(),
         }
     }
 }
@@ -142,7 +160,11 @@ pub struct Fault {
 impl Fault {
     /// A fault with its text for the log.
     pub fn new(kind: FaultKind, detail: impl Into<String>) -> Self {
-        let retry_after = matches!(kind, FaultKind::Overload | FaultKind::NoService).then_some(Duration::from_secs(1));
+        let retry_after = match kind {
+            FaultKind::Overload | FaultKind::NoService => Some(Duration::from_secs(1)),
+            FaultKind::Backlog => Some(AFTER_BACKLOG),
+            _ => None,
+        };
         Self { kind, detail: detail.into(), retry_after, limit: None }
     }
 

@@ -4,7 +4,7 @@
 use http::header::{self, HeaderMap, HeaderName};
 
 /// They speak of one connection, not of the message (RFC 9110 section 7.6.1).
-const HOP_BY_HOP: [HeaderName; 7] = [
+static HOP_BY_HOP: [HeaderName; 7] = [
     header::CONNECTION,
     HeaderName::from_static("keep-alive"),
     HeaderName::from_static("proxy-connection"),

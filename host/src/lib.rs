@@ -9,6 +9,7 @@ pub mod body;
 pub mod cli;
 pub mod config;
 pub mod discovery;
+pub mod events;
 pub mod fault;
 pub mod gateway;
 pub mod hop_by_hop;

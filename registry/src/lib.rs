@@ -3,6 +3,7 @@
 //! | module | holds |
 //! | --- | --- |
 //! | [`name`], [`wit`], [`digest`], [`units`], [`host`] | values parsed once at the border and trusted behind it |
+//! | [`path`] | request paths, read the cautious way |
 //! | [`grant`], [`address`] | what a service may reach outside its island, and what is not outside |
 //! | [`subject`] | names of events, and patterns of them |
 //! | [`event`] | events: what they say, and their form in the store |
@@ -20,8 +21,7 @@
 //! | [`store`] | the one database, its opening recipe and the one committer |
 //! | [`nearest`] | "did you mean …?" |
 //!
-//! `path` (request paths, read the cautious way), `text` (values in JSON as their text) and `hex`
-//! are helpers inside the crate.
+//! `text` (values in JSON as their text) and `hex` are helpers inside the crate.
 
 pub mod address;
 pub mod artifact;
@@ -38,7 +38,7 @@ pub mod host;
 pub mod manifest;
 pub mod name;
 pub mod nearest;
-mod path;
+pub mod path;
 pub mod route;
 pub mod settings;
 pub mod signature;

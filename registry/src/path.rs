@@ -36,7 +36,7 @@ fn hex(digit: u8) -> Option<u8> {
 /// Whether a path has a `.` or `..` segment in any spelling that some server resolves: escaped,
 /// behind an escaped slash or a backslash, or in front of a `;parameter`. Clients resolve dots
 /// before they send (RFC 3986 section 5.2.4), so an honest request has none.
-pub(crate) fn has_dots(path: &str) -> bool {
+pub fn has_dots(path: &str) -> bool {
     path.split('/').any(|segment| decode(segment).split(|byte| matches!(byte, b'/' | b'\\')).any(is_dots))
 }
 

@@ -14,6 +14,7 @@ use thiserror::Error;
 
 use crate::grant::UrlGrant;
 use crate::name::ServiceName;
+use crate::subject::{Subject, SubjectPattern};
 use crate::units::{ByteSize, duration_text};
 
 pub mod bounds;
@@ -22,12 +23,15 @@ mod call_target;
 mod calls;
 mod fallback;
 mod limit;
+mod subscribe;
+mod subscribe_bounds;
 
 pub use call_target::{CallTarget, CallTargetError};
 pub use calls::{BreakerSettings, BulkheadSettings, CallRules, CallSettings, RetrySettings};
 pub(crate) use fallback::Keys as FallbackKeys;
 pub use fallback::{Fallback, NoFallback};
 pub use limit::Limit;
+pub use subscribe::{Order, Start, Subscribe, UnknownOrder, UnknownStart, durable_name};
 
 /// How long an instance lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -104,6 +108,8 @@ pub struct Settings {
     pub retry: RetrySettings,
     /// What it says about its calls, by target.
     pub calls: BTreeMap<CallTarget, CallSettings>,
+    /// The events that it is given, each subject once.
+    pub subscribe: Vec<Subscribe>,
 }
 
 impl Default for Settings {
@@ -120,18 +126,18 @@ impl Default for Settings {
             breaker: BreakerSettings::default(),
             retry: RetrySettings::default(),
             calls: BTreeMap::new(),
+            subscribe: Vec::new(),
         }
     }
 }
 
 impl Settings {
-    /// How many invocations may run at once. An instance serves one invocation at a time, so an
-    /// invocation let in beyond `instances.max` would hold its permit only to wait; it waits in
-    /// the queue instead, and the smaller of both numbers is what holds. A larger `concurrency`
-    /// is therefore no error: it is what the default of 64 means for a service with few
-    /// instances.
+    /// How many invocations may run at once. An invocation let in beyond what all instances
+    /// together take would hold its permit only to wait; it waits in the queue instead, and the
+    /// smaller of both numbers is what holds. A larger `limits.concurrency` is therefore no error:
+    /// it is what the default of 64 means for a service with few instances.
     pub fn permits(&self) -> u32 {
-        self.limits.concurrency.min(self.instances.max)
+        self.limits.concurrency.min(self.instances.max.saturating_mul(self.instances.concurrency))
     }
 }
 
@@ -141,6 +147,11 @@ impl Settings {
 pub struct Instances {
     /// The most that may live at once.
     pub max: u32,
+    /// Requests at once in one instance, as Cloud Run and Knative use the word. More than one is for
+    /// WASI 0.3 services that wait more than they compute, and only for those whose requests need
+    /// not be told apart: without state, events, calls and outgoing HTTP. One instance is then one
+    /// account: its memory, its handles and its CPU time are shared by all requests in it.
+    pub concurrency: u32,
     /// Made ahead when the revision goes live.
     pub warm: u32,
     /// An unused instance is dropped after this time, so that a quiet service costs no memory.
@@ -154,7 +165,7 @@ pub struct Instances {
 
 impl Default for Instances {
     fn default() -> Self {
-        Self { max: 64, warm: 1, idle: Duration::from_secs(30), growth: ByteSize::mib(16) }
+        Self { max: 64, concurrency: 1, warm: 1, idle: Duration::from_secs(30), growth: ByteSize::mib(16) }
     }
 }
 
@@ -174,7 +185,8 @@ pub struct Limits {
     pub handles: u32,
     /// Bytes that one call from the guest to the host may carry, and the bytes of values that a
     /// batch may bring back: what a guest can make the host allocate at once. Room for a whole
-    /// batch of ordinary values.
+    /// batch of ordinary values. A service that makes or takes typed calls may hand over more, if
+    /// a megabyte of their values takes more in memory: at most 64 MiB.
     pub host_call: ByteSize,
     /// CPU time that one invocation may use, by the clock of the threads that run it. Time spent
     /// waiting costs nothing.
@@ -275,8 +287,17 @@ pub struct Grants {
     pub http: Vec<UrlGrant>,
     /// Services that it may reach by HTTP under their name: `http://inventory/`.
     pub services: Vec<ServiceName>,
+    /// Subjects that it may publish events to. No pattern reaches a reserved subject.
+    pub publish: Vec<SubjectPattern>,
     /// Secrets by name. They are read like config, and never listed, shown or logged.
     pub secrets: BTreeMap<String, Secret>,
+}
+
+impl Grants {
+    /// Whether events may be published to a subject.
+    pub fn may_publish(&self, subject: &Subject) -> bool {
+        !subject.is_reserved() && self.publish.iter().any(|granted| granted.matches(subject))
+    }
 }
 
 /// A value that never shows itself in logs, tables or diagnostics.

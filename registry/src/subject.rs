@@ -90,6 +90,17 @@ impl SubjectPattern {
         covers(&self.0, &subject.0)
     }
 
+    /// Whether it names a broker's or Holm's own subjects, as [`Subject::is_reserved`] says. A wildcard in
+    /// front names none of them.
+    pub fn is_reserved(&self) -> bool {
+        self.0.starts_with(['$', '_'])
+    }
+
+    /// Whether some subject is meant by both.
+    pub fn meets(&self, other: &Self) -> bool {
+        meet(&self.0, &other.0)
+    }
+
     /// Whether every subject that `narrower` means is meant here, too.
     pub fn covers(&self, narrower: &Self) -> bool {
         covers(&self.0, &narrower.0)
@@ -108,6 +119,18 @@ fn covers(wide: &str, narrow: &str) -> bool {
         }
     }
     narrow.next().is_none()
+}
+
+/// Token by token, as far as neither says that anything may follow.
+fn meet(one: &str, other: &str) -> bool {
+    let (mut one, mut other) = (one.split('.'), other.split('.'));
+    loop {
+        match (one.next(), other.next()) {
+            (Some(">"), Some(_)) | (Some(_), Some(">")) | (None, None) => return true,
+            (Some(a), Some(b)) if a == b || a == "*" || b == "*" => {}
+            _ => return false,
+        }
+    }
 }
 
 fn check(text: &str) -> Result<(), SubjectError> {
@@ -270,6 +293,16 @@ mod tests {
             let tokens: Vec<&str> = wide.split('.').collect();
             let expected = means(&tokens, &name.split('.').collect::<Vec<_>>());
             prop_assert_eq!(pattern(&wide).matches(&subject(&name)), expected);
+        }
+
+        #[test]
+        fn two_patterns_meet_nowhere_or_miss_each_other(
+            one in "((a|\\*)\\.){0,2}(a|z|\\*|>)", other in "((a|\\*)\\.){0,2}(a|z|\\*|>)",
+        ) {
+            let (one, other) = (pattern(&one), pattern(&other));
+            let all = subjects();
+            let both = all.iter().map(|text| subject(text)).any(|name| one.matches(&name) && other.matches(&name));
+            prop_assert_eq!(one.meets(&other), both, "{:?} {:?}", one, other);
         }
 
         #[test]

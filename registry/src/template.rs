@@ -17,8 +17,7 @@ use thiserror::Error;
 
 mod text;
 
-pub use text::{Reference, TemplateError};
-use text::{Text, parse_text};
+pub use text::{Part, Reference, TemplateError, Text, parse_text};
 
 /// A parsed template. In JSON it is what it was parsed from.
 #[derive(Clone, PartialEq)]

@@ -196,6 +196,28 @@ pub mod duration_text {
             text.map(|text| parse_duration(&text)).transpose().map_err(serde::de::Error::custom)
         }
     }
+
+    /// `#[serde(with = "duration_text::list")]`: several of them.
+    pub mod list {
+        use super::*;
+
+        /// Writes `["1s", "5s"]`.
+        ///
+        /// # Errors
+        /// Those of the serializer.
+        pub fn serialize<S: Serializer>(durations: &[Duration], serializer: S) -> Result<S::Ok, S::Error> {
+            serializer.collect_seq(durations.iter().copied().map(format_duration))
+        }
+
+        /// Reads `["1s", "5s"]`.
+        ///
+        /// # Errors
+        /// Whatever [`parse_duration`] refuses.
+        pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Duration>, D::Error> {
+            let texts = Vec::<String>::deserialize(deserializer)?;
+            texts.iter().map(|text| parse_duration(text)).collect::<Result<_, _>>().map_err(serde::de::Error::custom)
+        }
+    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! The routes of the service.
 
-use crate::domain::{Refusal, Stock};
+use crate::domain::{Refusal, SKU_LIMIT, Stock};
 use crate::store;
 use holm_guest::kv::{self, Bucket};
 use holm_guest::problem::FieldError;
@@ -16,9 +16,6 @@ pub const ROUTES: &[Route] = &[
     Route::post("/stock/{sku}/reserve", reserve),
     Route::post("/stock/{sku}/release", release),
 ];
-
-/// Numbers of articles are short words; they stand in paths and on labels.
-const SKU_LIMIT: usize = 64;
 
 /// A stock, as it is shown.
 #[derive(Serialize)]
@@ -71,7 +68,7 @@ fn count(request: &Request) -> Result<Response, Problem> {
 }
 
 fn reserve(request: &Request) -> Result<Response, Problem> {
-    move_quantity(request, Stock::reserve)
+    move_quantity(request, |stock, wanted| Ok(stock.reserve(wanted)?))
 }
 
 fn release(request: &Request) -> Result<Response, Problem> {

@@ -2,6 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+/// Numbers of articles are short words; they stand in paths and on labels.
+pub const SKU_LIMIT: usize = 64;
+
 /// The stock of one article, as it is stored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stock {
@@ -12,11 +15,20 @@ pub struct Stock {
     pub reserved: u32,
 }
 
+/// There is less of an article than somebody wants.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("Only {available} of {sku} are available, {wanted} are wanted")]
+pub struct Shortage {
+    pub sku: String,
+    pub available: u32,
+    pub wanted: u32,
+}
+
 /// Why something cannot happen to a stock.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
-    #[error("Only {available} of {sku} are available, {wanted} are wanted")]
-    Insufficient { sku: String, available: u32, wanted: u32 },
+    #[error(transparent)]
+    Insufficient(#[from] Shortage),
     #[error("Only {reserved} of {sku} are reserved, {wanted} cannot be released")]
     NotReserved { sku: String, reserved: u32, wanted: u32 },
     #[error("{reserved} of {sku} are reserved, the stock cannot fall to {wanted}")]
@@ -43,10 +55,10 @@ impl Stock {
     }
 
     /// Somebody is promised `wanted`.
-    pub fn reserve(self, wanted: u32) -> Result<Self, Refusal> {
+    pub fn reserve(self, wanted: u32) -> Result<Self, Shortage> {
         let available = self.available();
         if wanted > available {
-            return Err(Refusal::Insufficient { sku: self.sku, available, wanted });
+            return Err(Shortage { sku: self.sku, available, wanted });
         }
         Ok(Self { reserved: self.reserved + wanted, ..self })
     }

@@ -1,5 +1,7 @@
-//! Where stocks are kept: one JSON value an article, under `stock/{sku}`.
+//! Where stocks are kept: one JSON value an article, under `stock/{sku}`, and one a reservation, under
+//! `reservation/{name}`.
 
+use crate::basket::Basket;
 use crate::domain::{Refusal, Stock};
 use holm_guest::kv::{self, Bucket};
 use holm_guest::page::{self, Page, Wanted};
@@ -7,6 +9,16 @@ use holm_guest::{Problem, Request};
 
 pub fn find(bucket: &Bucket, sku: &str) -> Result<Stock, Problem> {
     kv::get(bucket, &key(sku))?.ok_or_else(not_found)
+}
+
+/// Those of the stocks that exist.
+pub fn find_many<'a>(bucket: &Bucket, skus: impl Iterator<Item = &'a str>) -> Result<Vec<Stock>, kv::Error> {
+    let keys: Vec<String> = skus.map(key).collect();
+    Ok(kv::get_many(bucket, &keys)?.into_iter().map(|(_, stock)| stock).collect())
+}
+
+pub fn save_many(bucket: &Bucket, stocks: &[Stock]) -> Result<(), kv::Error> {
+    stocks.iter().try_for_each(|stock| kv::set(bucket, &key(&stock.sku), stock))
 }
 
 /// The stocks in the order of their article numbers.
@@ -21,6 +33,23 @@ pub fn change(
     change: impl Fn(Option<Stock>) -> Result<Stock, Problem>,
 ) -> Result<Stock, Problem> {
     kv::update(bucket, &key(sku), change)
+}
+
+/// What is promised under this name, if anything.
+pub fn reservation(bucket: &Bucket, name: &str) -> Result<Option<Basket>, kv::Error> {
+    kv::get(bucket, &reservation_key(name))
+}
+
+pub fn save_reservation(bucket: &Bucket, name: &str, basket: &Basket) -> Result<(), kv::Error> {
+    kv::set(bucket, &reservation_key(name), basket)
+}
+
+/// Takes the promise of a reservation back. One that does not exist, or no longer, is released already.
+pub fn release(bucket: &Bucket, name: &str) -> Result<(), kv::Error> {
+    let Some(basket) = reservation(bucket, name)? else { return Ok(()) };
+    let stocks = find_many(bucket, basket.skus())?;
+    save_many(bucket, &basket.release(stocks))?;
+    Ok(bucket.delete(&reservation_key(name))?)
 }
 
 /// For changes to a stock that must exist.
@@ -39,4 +68,8 @@ fn not_found() -> Problem {
 
 fn key(sku: &str) -> String {
     format!("stock/{sku}")
+}
+
+fn reservation_key(name: &str) -> String {
+    format!("reservation/{name}")
 }

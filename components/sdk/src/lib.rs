@@ -7,12 +7,14 @@
 //! - [`problem`]: errors as JSON, after RFC 9457 (pure)
 //! - [`serve`](serve()): between `wasi:http/incoming-handler` and the route table
 //! - [`kv`]: JSON values in a `wasi:keyvalue` bucket
+//! - [`events`]: events as JSON, and a table of subject and handler
 //! - [`page`]: lists too long for one answer
 //! - [`config`], [`log`], [`clock`], [`id`]: a setting, a log line, the time, a new id
 
 pub mod bindings;
 pub mod clock;
 pub mod config;
+pub mod events;
 pub mod http;
 pub mod id;
 pub mod kv;

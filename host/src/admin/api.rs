@@ -1,10 +1,18 @@
 //! What travels between the admin API and its clients. Server and command line use the same
 //! types, so they cannot drift apart; times are RFC 3339 here and milliseconds inside.
 
+mod call;
+mod calls;
+mod events;
 mod outside;
+mod state;
 mod token;
 
+pub use call::{Call, CallResult, Function};
+pub use calls::CallLine;
+pub use events::{Consumer, DeadLetterLine, EventLine, Payload, PublishEvent, Published, Stream};
 pub use outside::{OutsideCheck, OutsideInstance, OutsideService};
+pub use state::{Imported, StateKey, StateRecord};
 pub use token::{MakeToken, NewToken, Token};
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -51,6 +59,9 @@ pub struct Service {
     pub requests: u64,
     /// Invocations that ended in a fault since the host started.
     pub faults: u64,
+    /// Its calls whose breaker is not closed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub breakers: Vec<CallLine>,
 }
 
 /// A revision that is live or kept.
@@ -92,6 +103,9 @@ pub struct Deployed {
     pub took_ms: u64,
     /// The gateway rules that lead to it now.
     pub routes: Vec<String>,
+    /// What is probably a mistake.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
 }
 
 /// Services and routes that are validated and go live as one set.
@@ -184,7 +198,7 @@ pub struct Inspection {
 pub struct Import {
     /// Its exact name.
     pub name: String,
-    /// `host` or `nobody`.
+    /// `host`, `nobody`, or the live services that export it.
     pub provided_by: String,
     /// When nobody provides it: the nearest name that somebody does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -240,7 +254,8 @@ impl From<services::ServiceStatus> for Service {
         let services::ServiceStatus { service, revision, version, digest, reason, .. } = status;
         let services::ServiceStatus { instances, in_flight, requests, faults, .. } = status;
         let state = status.state.to_owned();
-        Self { service, revision, version, digest, state, reason, instances, in_flight, requests, faults }
+        let breakers = status.breakers.into_iter().map(CallLine::from).collect();
+        Self { service, revision, version, digest, state, reason, instances, in_flight, requests, faults, breakers }
     }
 }
 
@@ -253,9 +268,10 @@ impl From<services::RevisionStatus> for Revision {
 
 impl From<services::Deployed> for Deployed {
     fn from(deployed: services::Deployed) -> Self {
-        let services::Deployed { service, revision, version, digest, isolation, changed, took, routes } = deployed;
-        let took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
-        Self { service, revision, version, digest, isolation: isolation.to_owned(), changed, took_ms, routes }
+        let services::Deployed { service, revision, version, digest, isolation, changed, .. } = deployed;
+        let services::Deployed { took, routes, warnings, .. } = deployed;
+        let (isolation, took_ms) = (isolation.to_owned(), u64::try_from(took.as_millis()).unwrap_or(u64::MAX));
+        Self { service, revision, version, digest, isolation, changed, took_ms, routes, warnings }
     }
 }
 
@@ -279,7 +295,7 @@ impl From<services::ServiceInspection> for Inspection {
 
 impl From<services::ImportLine> for Import {
     fn from(line: services::ImportLine) -> Self {
-        Self { name: line.name, provided_by: line.provided_by.to_owned(), nearest: line.nearest }
+        Self { name: line.name, provided_by: line.provided_by, nearest: line.nearest }
     }
 }
 
@@ -297,10 +313,13 @@ impl From<&logs::LogLine> for LogLine {
     }
 }
 
+/// What stands for a secret where settings are shown.
+pub const HIDDEN: &str = "(hidden)";
+
 /// The same settings with every secret's value replaced: they are for the guest alone, never shown.
 pub fn without_secrets(mut settings: Settings) -> Settings {
     for value in settings.grants.secrets.values_mut() {
-        *value = Secret::new("(hidden)");
+        *value = Secret::new(HIDDEN);
     }
     settings
 }

@@ -18,9 +18,10 @@ use utoipa::IntoParams;
 use super::api::Problem;
 use super::consul;
 use super::extract::Asked;
+use super::guard::shows_data;
 use super::server::AdminState;
 use crate::audit::{Action, Entry, Subject};
-use crate::services::{DeployComponent, DeploySet, Deployed};
+use crate::services::{Called, DeployComponent, DeploySet, Deployed, TypedCall};
 use crate::telemetry::random::{random_u128, write_hex};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -30,8 +31,11 @@ const MOST: usize = 10_000;
 const USUAL: usize = 100;
 
 /// What became known of a request on its way.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Notes(Arc<Mutex<Known>>);
+#[derive(Clone, Debug)]
+pub(super) struct Notes {
+    request: String,
+    known: Arc<Mutex<Known>>,
+}
 
 #[derive(Debug, Default)]
 struct Known {
@@ -44,6 +48,15 @@ struct Known {
 pub(super) struct Reason(pub(super) String);
 
 impl Notes {
+    fn new() -> Self {
+        Self { request: new_id(), known: Arc::default() }
+    }
+
+    /// The request's id, as in the log and in its answer.
+    pub(super) fn request(&self) -> &str {
+        &self.request
+    }
+
     /// Whose token it was.
     pub(super) fn by(&self, who: String) {
         self.known().who = Some(who);
@@ -65,13 +78,27 @@ impl Notes {
             let revision = Some(one.revision);
             match found {
                 Some(subject) => subject.revision = revision,
-                None => known.subjects.push(Subject { service: name, version, revision, digest, signed_by: None }),
+                None => known.subjects.push(Subject { service: name, version, revision, digest, ..Subject::default() }),
             }
         }
     }
 
+    /// What is to be called.
+    pub(super) fn calls(&self, call: &TypedCall) {
+        let (service, function) = (call.service.to_string(), format!("{} {}", call.interface, call.function));
+        let subject = Subject { service: Some(service), function: Some(function), ..Subject::default() };
+        self.known().subjects = vec![subject];
+    }
+
+    /// What has answered.
+    pub(super) fn called(&self, called: &Called) {
+        if let Some(subject) = self.known().subjects.first_mut() {
+            (subject.version, subject.revision) = (Some(called.version.to_string()), Some(called.revision));
+        }
+    }
+
     fn known(&self) -> std::sync::MutexGuard<'_, Known> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -85,12 +112,12 @@ fn subjects_now(set: &DeploySet) -> Vec<Subject> {
     let subject = |one: &crate::services::DeployOne| Subject {
         service: Some(one.name.to_string()),
         version: Some(one.version.to_string()),
-        revision: None,
         digest: match &one.component {
             DeployComponent::Stored(digest) => Some(digest.to_string()),
             DeployComponent::Bytes(bytes) => Some(holm_registry::Digest::of(bytes).to_string()),
         },
         signed_by: one.signature.map(|signature| signature.key.to_string()),
+        ..Subject::default()
     };
     set.services.iter().map(subject).collect()
 }
@@ -101,7 +128,8 @@ pub(super) async fn audit(State(state): State<AdminState>, mut request: Request,
     let Some((action, service)) = asked(request.method(), request.uri().path()) else {
         return next.run(request).await;
     };
-    let (notes, id) = (Notes::default(), new_id());
+    let notes = Notes::new();
+    let id = notes.request().to_owned();
     request.extensions_mut().insert(notes.clone());
     let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.to_string());
     let (log, tag) = (state.audit.clone(), id.clone());
@@ -124,21 +152,23 @@ pub(super) async fn audit(State(state): State<AdminState>, mut request: Request,
     response
 }
 
-/// What a request would change, and of which service. `None`: nothing. Registrations and the checks
+/// What a request would change, or which data it would show, and of which service. `None`: nothing. Registrations and the checks
 /// that their owners report are traffic, not administration.
 fn asked(method: &Method, path: &str) -> Option<(Action, Option<String>)> {
-    if [Method::GET, Method::HEAD, Method::OPTIONS].contains(method)
-        || path == "/api/inspect"
-        || path.starts_with(consul::PREFIX)
-    {
+    let reads = shows_data(method, path);
+    let only_looks = [Method::GET, Method::HEAD, Method::OPTIONS].contains(method) || path == "/api/inspect";
+    if !reads && (only_looks || path.starts_with(consul::PREFIX)) {
         return None;
     }
     let mut parts = path.strip_prefix("/api/").unwrap_or_default().split('/');
     let (kind, name, then) = (parts.next(), parts.next(), parts.next());
-    let service = name.filter(|_| kind == Some("services")).map(|name| name.chars().take(64).collect());
+    let service =
+        name.filter(|_| matches!(kind, Some("services" | "state"))).map(|name| name.chars().take(64).collect());
     let action = match (method, kind, then) {
+        _ if reads => Action::Read,
         (&Method::PUT, Some("services"), None) | (&Method::POST, Some("deployments"), None) => Action::Deploy,
         (&Method::POST, Some("services"), Some("rollback")) => Action::Rollback,
+        (&Method::POST, Some("services"), Some("call")) => Action::Call,
         (&Method::DELETE, Some("services"), None) => Action::Remove,
         _ => Action::Change,
     };
@@ -195,7 +225,12 @@ mod tests {
         assert_eq!(of(Method::PUT, "/api/services/users"), Some((Action::Deploy, users())));
         assert_eq!(of(Method::POST, "/api/deployments"), Some((Action::Deploy, None)));
         assert_eq!(of(Method::POST, "/api/services/users/rollback"), Some((Action::Rollback, users())));
+        assert_eq!(of(Method::POST, "/api/services/users/call"), Some((Action::Call, users())));
         assert_eq!(of(Method::DELETE, "/api/services/users"), Some((Action::Remove, users())));
+        assert_eq!(of(Method::GET, "/api/state/users/export"), Some((Action::Read, users())));
+        assert_eq!(of(Method::GET, "/api/events/tail"), Some((Action::Read, None)));
+        assert_eq!(of(Method::GET, "/api/events/dead-letters"), None);
+        assert_eq!(of(Method::POST, "/api/state/users/import"), Some((Action::Change, users())));
         assert_eq!(of(Method::POST, "/anything/else"), Some((Action::Change, None)));
         assert_eq!(of(Method::PATCH, "/api/services/users"), Some((Action::Change, users())));
     }

@@ -19,6 +19,12 @@ use super::api::Plan;
 #[expect(dead_code, reason = "only described: the bytes are read as they come")]
 pub(super) struct Wasm(Vec<u8>);
 
+/// Bytes of any kind.
+#[derive(ToSchema)]
+#[schema(value_type = String, format = Binary)]
+#[expect(dead_code, reason = "only described: the bytes are sent as they are kept")]
+pub(super) struct Octets(Vec<u8>);
+
 /// The form that deploys one component.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "only described: its parts are read one by one")]
@@ -42,9 +48,10 @@ pub(super) struct DeploymentForm {
 const PROBLEM: &str = "application/problem+json";
 
 /// Parameters that are more than any text: by name, as a pattern of ECMA 262.
-const PATTERNS: [(&str, &str); 4] = [
+const PATTERNS: [(&str, &str); 5] = [
     ("name", "^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$"),
     ("service", "^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$"),
+    ("number", "^[0-9]{1,9}-[0-9]{1,5}$"),
     ("digest", "^sha256:[0-9a-f]{64}$"),
     ("version", "^(0|[1-9][0-9]{0,8})\\.(0|[1-9][0-9]{0,8})\\.(0|[1-9][0-9]{0,8})(-[a-z]+)?$"),
 ];

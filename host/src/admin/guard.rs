@@ -19,6 +19,12 @@ use super::tokens::{Need, Scope};
 const OPEN: [&str; 3] = ["/healthz", "/readyz", "/metrics"];
 /// Whoever makes tokens could make one that may do everything.
 const TOKENS: &str = "/api/tokens";
+/// What services keep: the data of people.
+const STATE: &str = "/api/state";
+/// What they tell each other, as it happens.
+const TAIL: &str = "/api/events/tail";
+/// What they could not handle. The list of dead letters says where to look, and not what is in them.
+const DEAD_LETTERS: &str = "/api/events/dead-letters";
 /// A POST that changes nothing.
 const INSPECT: &str = "/api/inspect";
 
@@ -60,11 +66,21 @@ fn need(method: &Method, path: &str) -> Need {
     if OPEN.contains(&path) {
         return Need::Nothing;
     }
-    if path == TOKENS || path.strip_prefix(TOKENS).is_some_and(|rest| rest.starts_with('/')) {
+    if is_in(path, TOKENS) || shows_data(method, path) || is_in(path, STATE) {
         return Need::Admin;
     }
     let only_looks = *method == Method::GET || *method == Method::HEAD || path == INSPECT;
     Need::Scope(if only_looks { Scope::Read } else { Scope::Deploy })
+}
+
+/// Whether a request shows what services keep or tell each other.
+pub(super) fn shows_data(method: &Method, path: &str) -> bool {
+    let looks = *method == Method::GET || *method == Method::HEAD;
+    looks && path != DEAD_LETTERS && [STATE, TAIL, DEAD_LETTERS].into_iter().any(|data| is_in(path, data))
+}
+
+fn is_in(path: &str, folder: &str) -> bool {
+    path.strip_prefix(folder).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// The failures of this API are texts, and 403 is its word for a missing or wrong token.
@@ -187,6 +203,24 @@ mod tests {
         }
         for (method, path) in [("GET", "/api/tokens"), ("POST", "/api/tokens"), ("DELETE", "/api/tokens/1")] {
             assert_eq!(of(method, path), Need::Admin, "{method} {path}");
+        }
+    }
+
+    #[test]
+    fn a_token_to_look_with_shows_the_data_of_people() {
+        let of = |method: &str, path: &str| need(&method.parse().unwrap(), path);
+        for path in ["/api/state/users", "/api/state/users/export", "/api/events/tail", "/api/events/dead-letters/1-0"]
+        {
+            assert_eq!(of("GET", path), Need::Admin, "{path}");
+            assert!(shows_data(&Method::GET, path), "{path}");
+        }
+        assert_eq!(of("POST", "/api/state/users/import"), Need::Admin);
+        for path in ["/api/events/dead-letters", "/api/events/streams", "/api/states", "/api/events/tailor"] {
+            assert_eq!(of("GET", path), Need::Scope(Scope::Read), "{path}");
+            assert!(!shows_data(&Method::GET, path), "{path}");
+        }
+        for (method, path) in [("POST", "/api/events/dead-letters/1-0/replay"), ("POST", "/api/events")] {
+            assert_eq!(of(method, path), Need::Scope(Scope::Deploy), "{path}");
         }
     }
 

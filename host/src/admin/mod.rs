@@ -7,7 +7,8 @@
 //! | `token`, `tokens`, `guard` | who may ask at all, and for what? |
 //! | `audit` | who changed what? |
 //! | `extract`, `upload` | how does a request become checked values? |
-//! | `deploy`, `services`, `outside`, `components`, `logs`, `token_api`, `probes` | what does each path do? |
+//! | `deploy`, `call`, `services`, `outside`, `components`, `logs`, `token_api`, `probes` | what does each path do? |
+//! | `events`, `dead_letters`, `state`, `lines` | and those that show or change data? |
 //! | `consul` | how do services that are not Wasm register, and find others? |
 //! | `document` | what is true of every path in the OpenAPI document? |
 //! | `server` | how do they become one router with its OpenAPI document, and a server? |
@@ -15,20 +16,25 @@
 
 pub mod api;
 mod audit;
+mod call;
 pub mod client;
 mod components;
 mod consul;
+mod dead_letters;
 mod deploy;
 mod document;
+mod events;
 mod extract;
 mod guard;
 mod limits;
+mod lines;
 mod logs;
 mod outside;
 mod probes;
 mod problem;
 mod server;
 mod services;
+mod state;
 mod token;
 mod token_api;
 mod tokens;

@@ -8,6 +8,7 @@ use axum::extract::DefaultBodyLimit;
 use axum::middleware::{from_fn_with_state, map_response};
 use axum::response::Response;
 use axum::{Json, Router};
+use holm_registry::store::Store;
 use http::{HeaderValue, StatusCode, header};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -18,9 +19,13 @@ use utoipa_axum::routes;
 use super::api::Problem;
 use super::consul::{self, ConsulState};
 use super::tokens::Tokens;
-use super::{audit, components, deploy, document, guard, logs, outside, probes, services as look, token_api};
+use super::{
+    audit, call, components, dead_letters, deploy, document, events, guard, logs, outside, probes, services as look,
+    state, token_api,
+};
 use crate::audit::AuditLog;
 use crate::discovery::Discovery;
+use crate::events::Events;
 use crate::services::Services;
 use crate::shutdown::Tasks;
 use crate::telemetry::logs::LogHub;
@@ -41,6 +46,10 @@ pub struct AdminState {
     pub discovery: Discovery,
     /// What clients of Consul ask.
     pub consul: ConsulState,
+    /// The event bus.
+    pub events: Events,
+    /// What services keep.
+    pub store: Store,
     /// Told of every change.
     pub audit: AuditLog,
     /// Where a change goes on whose client has left.
@@ -100,10 +109,24 @@ fn paths() -> OpenApiRouter<AdminState> {
         .routes(routes!(look::routes))
         .routes(routes!(deploy::rollback))
         .routes(routes!(deploy::post_deployment))
+        .routes(routes!(call::call))
+        .routes(routes!(call::functions))
+        .routes(routes!(call::list))
         .routes(routes!(components::presence))
         .routes(routes!(components::inspect))
         .routes(routes!(logs::logs))
         .routes(routes!(outside::list))
+        .routes(routes!(events::publish))
+        .routes(routes!(events::streams))
+        .routes(routes!(events::consumers))
+        .routes(routes!(events::tail))
+        .routes(routes!(dead_letters::list))
+        .routes(routes!(dead_letters::show, dead_letters::drop_one))
+        .routes(routes!(dead_letters::replay))
+        .routes(routes!(state::keys))
+        .routes(routes!(state::value))
+        .routes(routes!(state::export))
+        .routes(routes!(state::import))
         .routes(routes!(token_api::list, token_api::create))
         .routes(routes!(token_api::revoke))
         .routes(routes!(audit::show))
@@ -143,12 +166,27 @@ mod tests {
             ("/api/services/{name}/revisions", "get"),
             ("/api/services/{name}/rollback", "post"),
             ("/api/services/{name}/inspect", "get"),
+            ("/api/services/{name}/call", "post"),
+            ("/api/services/{name}/functions", "get"),
             ("/api/deployments", "post"),
             ("/api/components/{digest}", "get"),
             ("/api/inspect", "post"),
             ("/api/routes", "get"),
             ("/api/logs", "get"),
+            ("/api/calls", "get"),
             ("/api/outside", "get"),
+            ("/api/events", "post"),
+            ("/api/events/streams", "get"),
+            ("/api/events/consumers", "get"),
+            ("/api/events/tail", "get"),
+            ("/api/events/dead-letters", "get"),
+            ("/api/events/dead-letters/{number}", "get"),
+            ("/api/events/dead-letters/{number}", "delete"),
+            ("/api/events/dead-letters/{number}/replay", "post"),
+            ("/api/state/{name}", "get"),
+            ("/api/state/{name}/value", "get"),
+            ("/api/state/{name}/export", "get"),
+            ("/api/state/{name}/import", "post"),
             ("/api/tokens", "get"),
             ("/api/tokens", "post"),
             ("/api/tokens/{id}", "delete"),

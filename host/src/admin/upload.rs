@@ -100,8 +100,8 @@ async fn throw_away<E>(stream: impl Stream<Item = Result<Bytes, E>>) {
 fn too_large(what: &str, limit: usize) -> Problem {
     let mebibytes = limit >> 20;
     Problem::too_large(format!(
-        "{what} is larger than the {mebibytes} MiB that this host takes; build it with optimisation for size and \
-         without debug information, or move embedded data out of it"
+        "{what} is larger than the {mebibytes} MiB that this host takes; a component gets smaller with optimisation for \
+         size, without debug information and without embedded data"
     ))
 }
 

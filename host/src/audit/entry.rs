@@ -47,6 +47,10 @@ pub enum Action {
     Rollback,
     /// A service was taken away.
     Remove,
+    /// A function of a service was called.
+    Call,
+    /// What a service keeps, or an event, was looked at.
+    Read,
     /// Another change.
     Change,
 }
@@ -76,6 +80,9 @@ pub struct Subject {
     /// Its component.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub digest: Option<String>,
+    /// The function that was called, with its interface.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub function: Option<String>,
     /// The key that vouches for the component.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signed_by: Option<String>,

@@ -43,7 +43,7 @@ fn row(entry: Entry) -> Vec<String> {
         entry.at,
         entry.who,
         entry.peer.unwrap_or_default(),
-        format!("{:?}", entry.action).to_lowercase(),
+        format!("{:?} {}", entry.action, subject.function.unwrap_or_default()).trim_end().to_lowercase(),
         subject.service.unwrap_or_default(),
         subject.version.unwrap_or_default(),
         short(subject.digest, "sha256:".len() + 12),

@@ -1,12 +1,9 @@
 //! `holm check`: is the manifest right, and what does it come to?
 
-mod gateway;
-
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use bytes::Bytes;
 use holm_registry::ServiceName;
 use holm_registry::discovery::balance::Balance;
 use holm_registry::discovery::external::External;
@@ -16,12 +13,14 @@ use holm_registry::signature::PublicKey;
 use serde::Serialize;
 use serde_json::Value;
 
+use self::nats::Nats;
 use super::compile_limits::CompileArgs;
-use super::failure::Failure;
-use super::{Context, plan};
+use super::{Context, check_components, plan};
 use crate::admin::api::without_secrets;
-use crate::config::{self, CompileLimits, DEFAULT_ADMIN, DEFAULT_LISTEN};
-use crate::runtime;
+use crate::config::{DEFAULT_ADMIN, DEFAULT_LISTEN};
+
+mod gateway;
+mod nats;
 
 /// Check a manifest and print it with every default filled in
 #[derive(Debug, clap::Args)]
@@ -29,7 +28,8 @@ pub(super) struct Args {
     /// The manifest
     #[arg(default_value = "holm.toml", value_name = "holm.toml")]
     manifest: PathBuf,
-    /// Look at the components, too: compile each, in a process of its own, and find what it imports
+    /// Look at the components, too: compile each, in a process of its own, find what it imports, and whether that and
+    /// the fallbacks of its calls fit what the others export
     #[arg(long)]
     components: bool,
     /// Print JSON instead of TOML
@@ -45,6 +45,7 @@ struct Resolved {
     app: App,
     host: Host,
     deploy: Deploy,
+    nats: Option<Nats>,
     discovery: Discovery,
     external: Vec<External>,
     service: BTreeMap<ServiceName, Value>,
@@ -80,7 +81,7 @@ impl Args {
     pub(super) async fn run(self, context: &Context) -> anyhow::Result<()> {
         let manifest = plan::read_manifest(&self.manifest)?;
         if self.components {
-            check_components(context, &manifest, self.compile.into()).await?;
+            check_components::check(context, &manifest, self.compile.into()).await?;
         }
         let resolved = resolved(manifest)?;
         if self.json {
@@ -88,37 +89,6 @@ impl Args {
         }
         Ok(context.output.raw(toml::to_string_pretty(&resolved)?.as_bytes())?)
     }
-}
-
-/// Tells what is wrong with any of the components. Those of a digest are the host's business.
-async fn check_components(context: &Context, manifest: &Manifest, limits: CompileLimits) -> anyhow::Result<()> {
-    let mut wrong = 0;
-    for (name, spec) in &manifest.services {
-        let ComponentSource::Path(path) = &spec.component else { continue };
-        let progress = context.output.progress(format!("compiling {name}"));
-        let component = plan::read_component(path)?;
-        let problem = what_is_wrong(component, limits).await;
-        drop(progress);
-        if let Some(problem) = problem {
-            wrong += 1;
-            context.output.note(format_args!("{name} ({}): {problem}", path.display()));
-        }
-    }
-    match wrong {
-        0 => Ok(()),
-        1 => Err(Failure::new("one component cannot be deployed").because("see above").into()),
-        more => Err(Failure::new(format!("{more} components cannot be deployed")).because("see above").into()),
-    }
-}
-
-async fn what_is_wrong(component: Bytes, limits: CompileLimits) -> Option<String> {
-    let inspection = match runtime::inspect(component, config::compiler(), limits).await {
-        Ok(inspection) => inspection,
-        Err(error) => return Some(error.to_string()),
-    };
-    let missing = inspection.imports.into_iter().filter(|import| import.provided_by == "nobody");
-    let names: Vec<String> = missing.map(|import| import.name).collect();
-    (!names.is_empty()).then(|| format!("nobody provides what it imports: {}", names.join(", ")))
 }
 
 /// With the keys of a manifest; secrets are hidden.
@@ -132,6 +102,7 @@ fn resolved(manifest: Manifest) -> anyhow::Result<Value> {
             admin: manifest.admin.unwrap_or(DEFAULT_ADMIN),
         },
         deploy: Deploy { require_signature: manifest.require_signature },
+        nats: manifest.nats.map(Nats::from),
         discovery: Discovery {
             listen: manifest.discovery.listen,
             allow: manifest.discovery.allow.ranges().to_vec(),
@@ -191,6 +162,15 @@ mod tests {
         [service.users.calls."shop:inventory/stock@1.0.0"]
         breaker = { error_threshold = 20 }
         fallback = [{ function = "get", value = { ok = {}, name = "{name}" } }, { service = "spare" }]
+        [[service.users.subscribe]]
+        subject = "orders.>"
+        backoff = []
+        start = "2026-11-22T09:30:00Z"
+        [nats]
+        url = "nats://nats.test"
+        user = "holm"
+        password = "hunter2"
+        tls = { ca = "ca.pem" }
         [discovery]
         balance = "hash:x-user"
         token = "hunter2"
@@ -242,6 +222,8 @@ mod tests {
         };
         assert_eq!(schemes(&again), schemes(&manifest));
         assert_eq!(again.gateway.rate, manifest.gateway.rate);
+        let broker = |manifest: &Manifest| manifest.nats.clone().map(|nats| (nats.servers, nats.tls)).unwrap();
+        assert_eq!(broker(&again), broker(&manifest));
         assert_eq!(
             (again.externals.clone(), again.discovery.balance.clone()),
             (manifest.externals.clone(), manifest.discovery.balance.clone())

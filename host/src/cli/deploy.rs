@@ -164,6 +164,9 @@ pub(super) fn show(context: &Context, deployed: &[Deployed], json: bool) -> anyh
         for route in &one.routes {
             context.output.line(format_args!("  {route}"))?;
         }
+        for warning in &one.warnings {
+            context.output.note(format_args!("warning: {}: {warning}", one.service));
+        }
     }
     Ok(())
 }

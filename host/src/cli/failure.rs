@@ -58,8 +58,8 @@ fn lines(what: &str, why: Option<&str>, todo: Option<&str>) -> String {
     let mut text = format!("error: {what}\n");
     for (label, line) in [("why", why), ("try", todo)] {
         if let Some(line) = line.filter(|line| !line.is_empty()) {
-            // Writing into a `String` cannot fail.
-            let _infallible = writeln!(text, "  {label}: {line}");
+            // a list or a backtrace stands below its first line; writing into a `String` cannot fail
+            let _infallible = writeln!(text, "  {label}: {}", line.replace('\n', "\n       "));
         }
     }
     text

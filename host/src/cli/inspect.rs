@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use holm_registry::ServiceName;
+use holm_registry::settings::{Grants, Subscribe};
+use holm_registry::units::format_duration;
 
 use super::Context;
 use super::ago::size;
@@ -87,7 +89,8 @@ async fn inspect_file(
                 .note(format_args!("no host answers at {url}: compared with what a host without services has"));
             let inspection = runtime::inspect(bytes, config::compiler(), limits).await;
             let refused = |error| Failure::new(format!("{} cannot be inspected", path.display())).because(error);
-            Ok(inspection.map_err(refused)?.into())
+            let (inspection, _) = inspection.map_err(refused)?;
+            Ok(inspection.into())
         }
         answer => Ok(answer?),
     }
@@ -101,13 +104,44 @@ fn text(inspection: &Inspection) -> String {
     lines.push(format!("digest     {}", inspection.digest));
     lines.push(format!("size       {}", size(inspection.size)));
     lines.push(format!("isolation  {}", inspection.isolation));
+    if let Some(settings) = &inspection.settings {
+        lines.extend(section("grants", grants(&settings.grants)));
+        lines.extend(section("subscribes to", settings.subscribe.iter().map(subscription).collect()));
+    }
     lines.push("exports".to_owned());
     lines.extend(inspection.exports.iter().map(|name| format!("  {name}")));
     lines.push("imports".to_owned());
     for import in &inspection.imports {
         let nearest = import.nearest.as_ref().map(|name| format!("; the nearest is {name}")).unwrap_or_default();
-        let missing = if import.provided_by == "nobody" { format!("  MISSING HERE{nearest}") } else { String::new() };
-        lines.push(format!("  {}{missing}", import.name));
+        let from = match import.provided_by.as_str() {
+            "host" => String::new(),
+            "nobody" => format!("  MISSING HERE{nearest}"),
+            services => format!("  from {services}"),
+        };
+        lines.push(format!("  {}{from}", import.name));
     }
     lines.join("\n")
+}
+
+/// A title with its lines below it; nothing, where there are none.
+fn section(title: &str, lines: Vec<String>) -> Vec<String> {
+    if lines.is_empty() {
+        return lines;
+    }
+    std::iter::once(title.to_owned()).chain(lines.into_iter().map(|line| format!("  {line}"))).collect()
+}
+
+/// What the service may do outside its island, a line each.
+fn grants(grants: &Grants) -> Vec<String> {
+    let http = grants.http.iter().map(|grant| format!("http      {grant}"));
+    let services = grants.services.iter().map(|service| format!("services  {service}"));
+    let publish = grants.publish.iter().map(|subject| format!("publish   {subject}"));
+    let secrets = grants.secrets.keys().map(|name| format!("secrets   {name}"));
+    http.chain(services).chain(publish).chain(secrets).collect()
+}
+
+fn subscription(subscription: &Subscribe) -> String {
+    let Subscribe { subject, max_deliver, ack_wait, concurrency, order, .. } = subscription;
+    let wait = format_duration(*ack_wait);
+    format!("{subject}  (order {order}, at most {concurrency} at once, {max_deliver} attempts of {wait})")
 }

@@ -6,6 +6,7 @@
 //! | file | question it answers |
 //! | --- | --- |
 //! | `up` … `completions` | what does this subcommand do? |
+//! | `check_components` | can the components of a manifest be deployed together? |
 //! | `compile_worker` | what does the host start for each compilation? |
 //! | `compile_limits` | what may compiling take? |
 //! | `host` | which host is meant, and with which token? |
@@ -16,11 +17,15 @@
 mod ago;
 mod audit;
 mod build;
+mod call;
+mod calls;
 mod check;
+mod check_components;
 mod compile_limits;
 mod compile_worker;
 mod completions;
 mod deploy;
+mod events;
 mod failure;
 mod host;
 mod inspect;
@@ -36,6 +41,7 @@ mod rollback;
 mod routes;
 mod services;
 mod signature_file;
+mod state;
 mod token;
 mod up;
 
@@ -68,6 +74,10 @@ enum Command {
     Remove(remove::Args),
     Routes(routes::Args),
     Inspect(inspect::Args),
+    Call(call::Args),
+    Calls(calls::Args),
+    Events(events::Args),
+    State(state::Args),
     Logs(logs::Args),
     Audit(audit::Args),
     Token(token::Args),
@@ -123,15 +133,20 @@ fn run(command: Command, context: &Context) -> anyhow::Result<()> {
         Command::Remove(args) => client()?.block_on(args.run(context)),
         Command::Routes(args) => client()?.block_on(args.run(context)),
         Command::Inspect(args) => client()?.block_on(args.run(context)),
+        Command::Call(args) => client()?.block_on(args.run(context)),
+        Command::Calls(args) => client()?.block_on(args.run(context)),
+        Command::Events(args) => client()?.block_on(args.run(context)),
+        Command::State(args) => client()?.block_on(args.run(context)),
         Command::Logs(args) => client()?.block_on(args.run(context)),
         Command::Audit(args) => client()?.block_on(args.run(context)),
         Command::Token(args) => client()?.block_on(args.run(context)),
     }
 }
 
-/// For the host: a worker for each core.
+/// For the host: a worker for each core, and never one alone, which a guest could hold.
 fn workers() -> io::Result<tokio::runtime::Runtime> {
-    tokio::runtime::Builder::new_multi_thread().enable_all().thread_name("holm").build()
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    tokio::runtime::Builder::new_multi_thread().worker_threads(cores.max(2)).enable_all().thread_name("holm").build()
 }
 
 /// For a client, which waits for one answer: no threads.

@@ -77,6 +77,11 @@ impl Output {
         self.line(table.trim_fmt())
     }
 
+    /// Clears a terminal, for data that is shown again and again. Elsewhere nothing is written.
+    pub fn clear(&self) -> io::Result<()> {
+        if io::stdout().is_terminal() { self.raw(b"\x1b[H\x1b[2J") } else { Ok(()) }
+    }
+
     /// Something that the user should know beside the data.
     pub fn note(&self, text: impl Display) {
         // A closed stderr is nobody who could be told.

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::Context;
 use super::host::HostArgs;
-use crate::admin::api::{OutsideInstance, OutsideService, Service};
+use crate::admin::api::{CallLine, OutsideInstance, OutsideService, Service};
 
 /// List the services: the host's own, and those outside that manifests name or clients registered
 #[derive(Debug, clap::Args)]
@@ -33,13 +33,13 @@ impl Args {
                 .note("no services yet; deploy one with `holm deploy FILE.wasm --service NAME --version 1.0.0`");
         }
         if !services.is_empty() || outside.is_empty() {
-            context.output.table(&HEADER, services.iter().map(row).collect())?;
+            context.output.table(&HEADER, services.iter().map(|service| row(service, &services)).collect())?;
         }
         if !services.is_empty() && !outside.is_empty() {
             context.output.line("")?;
         }
         if !outside.is_empty() {
-            context.output.table(&OUTSIDE, outside.iter().flat_map(outside_rows).collect())?;
+            context.output.table(&OUTSIDE, outside.iter().flat_map(|one| outside_rows(one, &services)).collect())?;
         }
         Ok(())
     }
@@ -58,7 +58,7 @@ fn together(services: &[Service], outside: &[OutsideService]) -> serde_json::Res
 }
 
 /// A row for each instance.
-fn outside_rows(service: &OutsideService) -> Vec<Vec<String>> {
+fn outside_rows(service: &OutsideService, all: &[Service]) -> Vec<Vec<String>> {
     let kind = match &service.app {
         Some(app) => format!("{} of {app}", service.kind),
         None => service.kind.clone(),
@@ -70,7 +70,7 @@ fn outside_rows(service: &OutsideService) -> Vec<Vec<String>> {
             kind.clone(),
             instance.id.clone(),
             instance.url.clone(),
-            format!("{}{left_out}", instance.status),
+            format!("{}{left_out}{}", instance.status, left_alone(&service.service, all)),
             instance.in_flight.to_string(),
             checks(instance),
         ]
@@ -83,26 +83,45 @@ fn checks(instance: &OutsideInstance) -> String {
     let bad = instance.checks.iter().find(|check| check.status != "passing");
     match (bad, instance.checks.len()) {
         (Some(check), _) if !check.output.is_empty() => {
-            check.output.lines().next().unwrap_or_default().chars().take(80).collect()
+            let line = check.output.lines().next().unwrap_or_default();
+            // what was asked stands in other columns; what came of it may be cut off behind it
+            let told = line.split_once(": ").map_or(line, |(_, told)| told);
+            told.chars().take(80).collect()
         }
         (_, 0) => "none".to_owned(),
         (_, count) => count.to_string(),
     }
 }
 
-fn row(service: &Service) -> Vec<String> {
-    let state = match &service.reason {
-        Some(reason) => format!("{}: {reason}", service.state),
-        None => service.state.clone(),
-    };
+fn row(service: &Service, all: &[Service]) -> Vec<String> {
     vec![
         service.service.to_string(),
         service.revision.to_string(),
         service.version.to_string(),
-        state,
+        state(service, all),
         service.instances.to_string(),
         service.in_flight.to_string(),
         service.requests.to_string(),
         service.faults.to_string(),
     ]
+}
+
+/// `live`, and every breaker that is not closed, at its caller and at its target.
+fn state(service: &Service, all: &[Service]) -> String {
+    let mut text = service.state.clone();
+    if let Some(reason) = &service.reason {
+        text += &format!(": {reason}");
+    }
+    for call in &service.breakers {
+        text += &format!(", breaker {} to {}", call.breaker, call.service.as_ref().unwrap_or(&call.target));
+    }
+    text + &left_alone(service.service.as_str(), all)
+}
+
+/// Whose breaker to this service is not closed.
+fn left_alone(service: &str, all: &[Service]) -> String {
+    let is_to = |call: &CallLine| call.service.as_deref() == Some(service);
+    let callers = all.iter().filter(|caller| caller.breakers.iter().any(is_to));
+    let names: Vec<&str> = callers.map(|caller| caller.service.as_str()).collect();
+    if names.is_empty() { String::new() } else { format!(", left alone by {}", names.join(", ")) }
 }

@@ -9,7 +9,7 @@ use super::compile_limits::CompileArgs;
 use super::output::ready_line;
 use super::{Context, plan};
 use crate::app::App;
-use crate::config::{FileHost, HostConfig, HostFlags};
+use crate::config::{FileHost, HostConfig, HostFlags, PLACES};
 use crate::telemetry::init::{self, LogFormat};
 
 /// Start a host: gateway, services and admin API
@@ -40,6 +40,10 @@ pub(super) struct Args {
     /// enough [default: `require_signature` of the manifest, else take all]
     #[arg(long, value_name = "ed25519:KEY")]
     require_signature: Vec<PublicKey>,
+    /// Places for instances, of all services together; nearly every instance takes one, and each service keeps
+    /// one [default: 2000]
+    #[arg(long, value_name = "NUMBER", value_parser = places)]
+    places: Option<u32>,
     #[command(flatten)]
     compile: CompileArgs,
 }
@@ -64,9 +68,9 @@ impl Args {
     }
 
     fn flags(self) -> HostFlags {
-        let Self { listen, admin, discovery, data, log, log_format, require_signature, compile, .. } = self;
+        let Self { listen, admin, discovery, data, log, log_format, require_signature, places, compile, .. } = self;
         let (log_format, compile) = (Some(log_format), compile.into());
-        HostFlags { listen, admin, discovery, data, log, log_format, compile, require_signature }
+        HostFlags { listen, admin, discovery, data, log, log_format, compile, require_signature, places }
     }
 }
 
@@ -83,7 +87,29 @@ async fn serve(context: &Context, config: HostConfig, plan: Option<plan::Plan>) 
     app.run().await
 }
 
+fn places(text: &str) -> Result<u32, String> {
+    let number = text.parse().ok().filter(|number| PLACES.contains(number));
+    number.ok_or_else(|| format!("write a number from {} to {}", PLACES.start(), PLACES.end()))
+}
+
 fn address(text: &str) -> Result<SocketAddr, String> {
     let with_localhost = text.replacen("localhost:", "127.0.0.1:", 1);
     with_localhost.parse().map_err(|_| "write IP:PORT, such as 127.0.0.1:8080 or [::1]:8080".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Args as _;
+
+    use super::*;
+    use crate::config::DEFAULT_PLACES;
+
+    #[test]
+    fn the_help_tells_another_number_of_places() {
+        let help = Args::augment_args(clap::Command::new("up")).render_long_help().to_string();
+        let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(help.contains(&format!("[default: {DEFAULT_PLACES}]")), "{help}");
+        assert_eq!(places("100"), Ok(100));
+        assert_eq!(places("99"), Err("write a number from 100 to 20000".to_owned()));
+    }
 }

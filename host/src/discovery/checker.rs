@@ -63,6 +63,7 @@ impl Discovery {
 
     async fn ask(&self, question: Question) {
         let (status, output) = self.0.prober.ask(&question).await;
+        self.0.metrics.checked(status.as_str());
         let pause = pause_after(&question.how);
         let change = self.change(|directory| directory.answered(&question, status, output, pause, now()));
         // the checker does not know yet when this check is next

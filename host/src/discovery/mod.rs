@@ -7,7 +7,7 @@
 //! | `pick` | which instance is the next request for, and how did it go? |
 //! | `checker` | when is which check asked? |
 //! | `probe`, `reach` | what does it ask, and where may it connect to? |
-//! | `status` | what do `holm services` and the admin API show? |
+//! | `status` | what do `holm services`, the admin API and `/metrics` show? |
 //!
 //! What decides is the registry's [`Directory`], on given time; this part has the clock, the
 //! store and the connections.
@@ -41,6 +41,7 @@ use holm_registry::store::{CommitError, Store, StoreError};
 use tokio::sync::{Notify, watch};
 
 use crate::shutdown::Tasks;
+use crate::telemetry::metrics::DiscoveryMetrics;
 use crate::telemetry::now_ms;
 use probe::Prober;
 
@@ -61,6 +62,7 @@ struct Shared {
     allow: AllowList,
     balance: Balance,
     prober: Prober,
+    metrics: Arc<DiscoveryMetrics>,
     tasks: Tasks,
 }
 
@@ -95,7 +97,12 @@ impl Discovery {
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub fn load(store: Store, settings: &DiscoverySettings, tasks: Tasks) -> Result<Self, StoreError> {
+    pub fn load(
+        store: Store,
+        settings: &DiscoverySettings,
+        metrics: Arc<DiscoveryMetrics>,
+        tasks: Tasks,
+    ) -> Result<Self, StoreError> {
         // later than any index of an earlier run: that would take a change in every millisecond of it
         let mut directory = Directory::new(now_ms());
         keep::restore(&store, &mut directory)?;
@@ -109,6 +116,7 @@ impl Discovery {
             allow: settings.allow.clone(),
             balance: settings.balance.clone(),
             prober: Prober::new(settings.allow.clone()),
+            metrics,
             tasks,
         })))
     }

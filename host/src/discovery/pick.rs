@@ -76,9 +76,19 @@ impl Discovery {
 
     fn ended(&self, name: &str, id: &InstanceId, outcome: Outcome) {
         let ejected = self.state().pools.get_mut(name).and_then(|pool| pool.ended(id, outcome, now()));
+        self.0.metrics.requested(name, word(outcome));
         if let Some(time) = ejected {
+            self.0.metrics.ejected(name);
             tracing::warn!(service = name, instance = %id, ?time, "an instance fails again and again, and is left out");
         }
+    }
+}
+
+fn word(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Good => "good",
+        Outcome::Failed => "failed",
+        Outcome::Unknown => "unknown",
     }
 }
 

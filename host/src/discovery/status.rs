@@ -1,10 +1,11 @@
-//! What `holm services` and the admin API show of services that are not Wasm.
+//! What `holm services`, the admin API and `/metrics` show of services that are not Wasm.
 
 use std::collections::BTreeMap;
 
 use holm_registry::discovery::instance::{Instance, Owner};
 
 use super::{Discovery, now};
+use crate::telemetry::metrics::Instances;
 
 /// A service that is not Wasm.
 #[derive(Clone, Debug)]
@@ -62,6 +63,18 @@ impl Discovery {
             service.instances.push(OutsideInstance { in_flight, ejected, ..one(instance) });
         }
         services.into_values().collect()
+    }
+
+    /// Brings the numbers of instances up to date, for who is about to read them.
+    pub fn update_metrics(&self) {
+        let mut counts = Instances::new();
+        for service in self.outside() {
+            for instance in service.instances {
+                let state = if instance.ejected { "ejected" } else { instance.status };
+                *counts.entry((service.name.clone(), state)).or_default() += 1;
+            }
+        }
+        self.0.metrics.show(counts);
     }
 }
 

@@ -8,6 +8,7 @@ use holm_registry::store::memory::MemoryEngine;
 use http::{HeaderMap, StatusCode};
 
 use super::*;
+use crate::telemetry::metrics::Metrics;
 
 fn store() -> Store {
     Store::with_engine(Box::new(MemoryEngine::new())).unwrap()
@@ -15,7 +16,7 @@ fn store() -> Store {
 
 fn discovery(store: &Store, balance: &str) -> Discovery {
     let settings = DiscoverySettings { balance: balance.parse().unwrap(), ..DiscoverySettings::default() };
-    Discovery::load(store.clone(), &settings, Tasks::new()).unwrap()
+    Discovery::load(store.clone(), &settings, Arc::default(), Tasks::new()).unwrap()
 }
 
 fn users(id: &str, address: &str) -> Registration {
@@ -72,6 +73,32 @@ async fn an_instance_that_fails_request_after_request_is_picked_again() {
     }
     let ejected: Vec<bool> = discovery.outside()[0].instances.iter().map(|instance| instance.ejected).collect();
     assert_eq!(ejected, [true, false]);
+}
+
+#[tokio::test]
+async fn a_request_that_fails_or_an_ejection_is_not_counted() {
+    let metrics = Metrics::new();
+    let (settings, numbers) = (DiscoverySettings::default(), metrics.discovery().clone());
+    let discovery = Discovery::load(store(), &settings, numbers, Tasks::new()).unwrap();
+    for id in ["one", "two"] {
+        discovery.register(users(id, "127.0.0.1")).await.unwrap();
+    }
+    let busy = pick(&discovery);
+    for _ in 0..FAILURES {
+        pick(&discovery).failed();
+    }
+    busy.answered(StatusCode::OK);
+    discovery.update_metrics();
+    let text = metrics.encode();
+    for line in [
+        format!(r#"holm_discovery_requests_total{{service="users",outcome="failed"}} {FAILURES}"#),
+        r#"holm_discovery_requests_total{service="users",outcome="good"} 1"#.to_owned(),
+        r#"holm_discovery_ejections_total{service="users"} 1"#.to_owned(),
+        r#"holm_discovery_instances{service="users",state="ejected"} 1"#.to_owned(),
+        r#"holm_discovery_instances{service="users",state="passing"} 1"#.to_owned(),
+    ] {
+        assert!(text.contains(&line), "{line} is not in\n{text}");
+    }
 }
 
 #[tokio::test]

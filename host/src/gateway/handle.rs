@@ -99,6 +99,7 @@ where
         let (request, cut) = self.limit_body(request, &rule.spec)?;
         let entry = HttpEntry {
             service: service.clone(),
+            route: Some(Arc::clone(&rule.label)),
             deadline,
             request_id: headers::text(&access.request_id).into_owned(),
             trace: access.trace,

@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::auth::Refusal;
 use super::rate::{TooMany, whole_seconds};
 use crate::body::{self, Body};
-use crate::fault::{Blame, Fault, FaultKind};
+use crate::fault::{Blame, Fault, FaultKind, KeyFault};
 use crate::telemetry::trace::TraceContext;
 
 /// Why a request gets no answer from its target.
@@ -96,7 +96,8 @@ impl Problem {
     /// Whether part of the request's body is left on the connection, which then must end: its
     /// bytes are not the next request.
     pub(super) fn leaves_body_unread(&self) -> bool {
-        matches!(self, Self::Fault(Fault { kind: FaultKind::BodyTooLarge | FaultKind::BodyTimeout, .. }))
+        let unread = [FaultKind::BodyTooLarge, FaultKind::BodyTimeout, FaultKind::Key(KeyFault::RequestTooLarge)];
+        matches!(self, Self::Fault(fault) if unread.contains(&fault.kind))
     }
 
     /// Writes the fault's detail where the operator finds it.

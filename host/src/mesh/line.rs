@@ -11,7 +11,8 @@ use holm_registry::store::Sequence;
 use holm_registry::table::TableCell;
 use holm_registry::template::Template;
 
-use super::policy::{CallPolicy, Failure, Policies, PolicyError};
+use super::named::classify;
+use super::policy::{CallPolicy, Policies, PolicyError};
 use crate::fault::{Fault, FaultKind};
 use crate::runtime::value::{Signature, Val, from_json, to_json};
 use crate::runtime::{CallEntry, Ends, Line, Returned, Returning, Revision};
@@ -90,16 +91,6 @@ impl ServiceLine {
 impl Line for ServiceLine {
     fn call<'a>(&'a self, function: &'a Arc<Signature>, arguments: &'a [Val], entry: CallEntry) -> Returning<'a> {
         Box::pin(self.call(function, arguments, entry))
-    }
-}
-
-/// What a fault says about the service that was called. Overload may be over in a moment; what a guest
-/// does wrong it does again.
-fn classify(fault: &Fault) -> Failure {
-    match fault.kind {
-        FaultKind::Overload | FaultKind::NoService | FaultKind::Conflict | FaultKind::Host => Failure::Retryable,
-        FaultKind::Deadline => Failure::Timeout,
-        _ => Failure::Counted,
     }
 }
 

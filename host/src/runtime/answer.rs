@@ -74,7 +74,8 @@ impl Progress {
         self.last.store(since, Ordering::Relaxed);
     }
 
-    fn end(&self) {
+    /// The body was sent whole, or nobody wants the rest.
+    pub fn end(&self) {
         self.ended.store(true, Ordering::Release);
         self.on_end.notify_one();
     }

@@ -76,7 +76,7 @@ impl Bulkhead {
             waiting: AtomicU32::new(0),
             queue: settings.limits.queue,
             queue_wait: settings.limits.queue_wait,
-            limit: match settings.instances.max < settings.limits.concurrency {
+            limit: match total < settings.limits.concurrency {
                 true => Limit::Instances,
                 false => Limit::Concurrency,
             },

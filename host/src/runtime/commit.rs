@@ -14,6 +14,14 @@ use crate::state::Staged;
 /// A conflict, when something that it read has changed; otherwise the store's own trouble.
 pub async fn commit(store: &Store, staged: Staged, turn: Option<Turn>) -> Result<(), Fault> {
     let sequence = make_visible(store, staged, turn).await?;
+    durable(store, sequence).await
+}
+
+/// Waits until a commit, and all before it, are on the disk. For [`Sequence::NONE`] nobody waits.
+///
+/// # Errors
+/// The store's own trouble.
+pub async fn durable(store: &Store, sequence: Sequence) -> Result<(), Fault> {
     if sequence == Sequence::NONE {
         return Ok(());
     }
@@ -38,6 +46,7 @@ fn commit_fault(error: CommitError) -> Fault {
     let kind = match &error {
         CommitError::Conflict(_) => FaultKind::Conflict,
         CommitError::DiskFull { .. } => FaultKind::DiskFull,
+        CommitError::Backlog { .. } => FaultKind::Backlog,
         CommitError::TooLarge { .. } => return Fault::over(Limit::Unit, format_args!("was reached: {error}")),
         CommitError::OverQuota(over) => return Fault::over(over.limit, format_args!("was reached: {error}")),
         CommitError::Store(_) => FaultKind::Host,

@@ -5,14 +5,17 @@ use std::sync::Arc;
 
 use holm_registry::nearest::nearest;
 use holm_registry::settings::{Isolation, Settings};
+use holm_registry::subject::SubjectPattern;
 use wasmtime::component::{Component, InstancePre, Linker};
 use wasmtime_wasi_http::{p2, p3};
 
-use super::call::{self, Link, compatible};
+use super::call::{self, Link, Offer, compatible};
 use super::engine::pool;
+use super::event::EventDoor;
 use super::guest::Guest;
 use super::linker::PROVIDED;
 use super::loaded::Loaded;
+use super::shared::{Facts, why_not};
 
 /// A component that can be instantiated.
 pub struct Linked {
@@ -22,10 +25,16 @@ pub struct Linked {
     pub loaded: Arc<Loaded>,
     /// How HTTP requests enter, if they do.
     pub http: Option<HttpDoor>,
-    /// How many slots of the pooling allocator one instance takes.
-    pub slots: u32,
+    /// How events enter, if they do.
+    pub events: Option<EventDoor>,
+    /// How many places of the pooling allocator one instance takes.
+    pub places: u32,
+    /// Bytes that a guest may make the host allocate in one call from one to the other.
+    pub host_call: usize,
     /// Whether it can read or write state.
     pub uses_state: bool,
+    /// Whether it can publish events.
+    pub publishes: bool,
     /// How long its instances live unless the settings say otherwise.
     pub default_isolation: Isolation,
 }
@@ -49,9 +58,22 @@ pub enum LinkError {
     Unfit(String),
     /// Nothing could reach the service.
     #[error(
-        "the component exports neither wasi:http/incoming-handler (0.2) nor wasi:http/handler (0.3) nor an interface of its own, so nothing can reach it; it exports: {0}"
+        "the component exports neither wasi:http/incoming-handler (0.2) nor wasi:http/handler (0.3) nor a handler of events nor an interface of its own, so nothing can reach it; it exports: {0}"
     )]
     NoDoor(String),
+    /// Its requests cannot share instances, though its settings say so.
+    #[error("{0}")]
+    NotToBeShared(String),
+    /// It has subscriptions, and nothing that would handle their events.
+    #[error(
+        "the service subscribes to {subject}, but its component exports neither holm:events/handler nor wasmcloud:messaging/handler; it exports: {exports}"
+    )]
+    NoHandler {
+        /// One of its subscriptions.
+        subject: SubjectPattern,
+        /// What the component exports.
+        exports: String,
+    },
     /// It asks for more than its settings or the host allow.
     #[error("{0}")]
     TooLarge(String),
@@ -102,19 +124,42 @@ impl Linked {
         let pre = own.instantiate_pre(component).map_err(unfit)?;
         let exports = export_names(component);
         let http = HttpDoor::find(&pre);
-        if http.is_none() && loaded.offer().is_empty() {
+        let events = EventDoor::find(&pre);
+        if http.is_none() && events.is_none() && loaded.offer().is_empty() {
             return Err(LinkError::NoDoor(exports.join(", ")));
         }
-        let slots = slots_needed(component, settings)?;
+        if let (None, Some(subscription)) = (&events, settings.subscribe.first()) {
+            let (subject, exports) = (subscription.subject.clone(), exports.join(", "));
+            return Err(LinkError::NoHandler { subject, exports });
+        }
+        let facts = Facts {
+            has_handler: matches!(http, Some(HttpDoor::P3(_))),
+            imports: &names,
+            offered: &loaded.offer().interfaces().collect::<Vec<_>>(),
+            called: &links.iter().map(|link| link.interface.name.as_str()).collect::<Vec<_>>(),
+        };
+        why_not(&facts, settings).map_or(Ok(()), |why| Err(LinkError::NotToBeShared(why)))?;
+        let places = places_needed(component, settings)?;
+        let host_call = settings.limits.host_call.as_usize().max(fuel_for_calls(links, loaded.offer()));
         let uses_state = names.iter().any(|name| name.starts_with("wasi:keyvalue/"));
+        let publishes = names.iter().any(|name| PUBLISHERS.iter().any(|start| name.starts_with(start)));
         let default_isolation = default_isolation(&exports);
-        Ok(Self { pre, loaded: loaded.clone(), http, slots, uses_state, default_isolation })
+        let loaded = loaded.clone();
+        Ok(Self { pre, loaded, http, events, places, host_call, uses_state, publishes, default_isolation })
     }
 
     /// The isolation that holds under these settings.
     pub fn isolation(&self, settings: &Settings) -> Isolation {
         settings.isolation.unwrap_or(self.default_isolation)
     }
+}
+
+/// What typed calls need for their values: the arguments of what it calls, the results of what it offers.
+fn fuel_for_calls(links: &[Link], offer: &Offer) -> usize {
+    let called = links.iter().flat_map(|link| &link.interface.functions).map(|function| function.arguments_fuel());
+    let offered = offer.interfaces().flat_map(|interface| offer.functions(interface));
+    let offered = offered.filter_map(|(_, function)| Some(function.signature.as_ref().ok()?.result_fuel()));
+    called.chain(offered).max().unwrap_or(0)
 }
 
 impl HttpDoor {
@@ -126,12 +171,19 @@ impl HttpDoor {
     }
 }
 
-/// A guest with nothing but a 0.2 `incoming-handler` was built for a fresh store each time;
-/// one that exports an interface of its own, or 0.3 HTTP, was not.
+/// Imports of guests that publish events.
+const PUBLISHERS: [&str; 2] = ["holm:events/publisher@", "wasmcloud:messaging/consumer@"];
+
+/// Exports of guests that were built for a fresh store each time.
+const FRESH: [&str; 2] = ["wasi:http/incoming-handler@0.2", "wasmcloud:messaging/handler@"];
+
+/// A guest with nothing but a 0.2 `incoming-handler` or a handler of wasmCloud's was built for a fresh store each
+/// time; one that exports `holm:events`, an interface of its own, or 0.3 HTTP, was not.
 pub fn default_isolation(exports: &[String]) -> Isolation {
-    let has = |start: &str| exports.iter().any(|name| name.starts_with(start));
-    let own_interface = exports.iter().any(|name| !name.starts_with("wasi:"));
-    match has("wasi:http/incoming-handler@0.2") && !has("wasi:http/handler@") && !own_interface {
+    let fresh = |name: &String| FRESH.iter().any(|start| name.starts_with(start));
+    let lasting =
+        |name: &String| !fresh(name) && (!name.starts_with("wasi:") || name.starts_with("wasi:http/handler@"));
+    match exports.iter().any(fresh) && !exports.iter().any(lasting) {
         true => Isolation::Invocation,
         false => Isolation::Reuse,
     }
@@ -162,7 +214,7 @@ pub fn is_provided(name: &str) -> bool {
 }
 
 /// How many of the allocator's places one instance takes: nearly always one.
-fn slots_needed(component: &Component, settings: &Settings) -> Result<u32, LinkError> {
+fn places_needed(component: &Component, settings: &Settings) -> Result<u32, LinkError> {
     let Some(needed) = component.resources_required() else {
         return Err(LinkError::TooLarge("the component imports core modules, which Holm cannot give it".into()));
     };
@@ -202,6 +254,19 @@ mod tests {
         assert!(is_provided("wasi:keyvalue/store@0.2.0-draft2"));
         assert!(!is_provided("wasi:keyvalue/store@0.2.0-draft3"));
         assert!(!is_provided("wasi:keyvalue/store@0.2.0"));
+    }
+
+    #[test]
+    fn a_guest_is_reused_that_was_built_for_a_fresh_store() {
+        let isolation =
+            |exports: &[&str]| default_isolation(&exports.iter().map(|&name| name.into()).collect::<Vec<_>>());
+        for fresh in [&["wasi:http/incoming-handler@0.2.3"][..], &["wasmcloud:messaging/handler@0.2.0"]] {
+            assert_eq!(isolation(fresh), Isolation::Invocation, "{fresh:?}");
+            for more in ["holm:events/handler@0.1.0", "wasi:http/handler@0.3.0", "shop:inventory/stock@1.0.0"] {
+                assert_eq!(isolation(&[fresh, &[more]].concat()), Isolation::Reuse, "{more}");
+            }
+        }
+        assert_eq!(isolation(&["holm:events/handler@0.1.0", "wasi:cli/run@0.2.0"]), Isolation::Reuse);
     }
 
     #[test]

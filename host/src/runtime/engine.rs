@@ -9,18 +9,13 @@ use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAlloc
 /// yields to the others on its thread, and its CPU limit is enforced to within one tick.
 pub const TICK: Duration = Duration::from_millis(2);
 
-/// What the pooling allocator holds. Every number is a total over all services.
+/// What the pooling allocator holds, for as many places as the host is started with.
 pub mod pool {
-    /// Instances that may live at once. Each reserves [`MEMORY_RESERVATION`] of address space
-    /// a memory, of which x86-64 has 128 TiB.
-    pub const INSTANCES: u32 = 2_000;
-    /// A component of cargo-component has three core instances (itself and two shims), one
-    /// of componentize-py about ten.
-    pub const CORE_INSTANCES: u32 = INSTANCES * 6;
-    /// Nearly every component has one memory; the few with more count for several instances.
-    pub const MEMORIES: u32 = INSTANCES + INSTANCES / 4;
-    /// A component has one table of functions, and one more for its shims.
-    pub const TABLES: u32 = INSTANCES * 3;
+    /// Core instances for each place: a component of cargo-component has three (itself and two
+    /// shims), one of componentize-py about ten.
+    pub const CORE_INSTANCES: u32 = 6;
+    /// Tables for each place: a component has one of functions, and one more for its shims.
+    pub const TABLES: u32 = 3;
     /// Address space of one memory: with 4 GiB the compiled code needs no bounds checks.
     pub const MEMORY_RESERVATION: u64 = 4 << 30;
     /// What one component may have; more is refused when it is deployed.
@@ -40,10 +35,10 @@ pub mod pool {
     pub const FIBER_STACK: usize = 1 << 20;
 }
 
-/// Builds the engine and starts its ticker.
-pub fn build() -> wasmtime::Result<Engine> {
+/// Builds the engine, with places for this many instances, and starts its ticker.
+pub fn build(places: u32) -> wasmtime::Result<Engine> {
     let mut config = tunables();
-    config.allocation_strategy(InstanceAllocationStrategy::Pooling(allocator()));
+    config.allocation_strategy(InstanceAllocationStrategy::Pooling(allocator(places)));
     let engine = Engine::new(&config)?;
     start_ticker(&engine)?;
     Ok(engine)
@@ -71,14 +66,15 @@ fn tunables() -> Config {
     config
 }
 
-fn allocator() -> PoolingAllocationConfig {
+fn allocator(places: u32) -> PoolingAllocationConfig {
     let mut allocator = PoolingAllocationConfig::default();
     allocator
-        .total_component_instances(pool::INSTANCES)
-        .total_core_instances(pool::CORE_INSTANCES)
-        .total_memories(pool::MEMORIES)
-        .total_tables(pool::TABLES)
-        .total_stacks(pool::INSTANCES)
+        .total_component_instances(places)
+        .total_core_instances(places * pool::CORE_INSTANCES)
+        // nearly every component has one memory; the few with more take several places
+        .total_memories(places + places / 4)
+        .total_tables(places * pool::TABLES)
+        .total_stacks(places)
         .max_core_instances_per_component(pool::CORE_INSTANCES_PER_COMPONENT)
         .max_memories_per_component(pool::MEMORIES_PER_COMPONENT)
         .max_tables_per_component(pool::TABLES_PER_COMPONENT)

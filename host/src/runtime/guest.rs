@@ -1,10 +1,11 @@
 //! What a store holds: the island's shared part and the one invocation under way.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use holm_registry::ServiceName;
 use holm_registry::settings::Settings;
-use holm_registry::store::Store as Database;
+use holm_registry::store::{Quota, Store as Database};
 use tokio::sync::Semaphore;
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
@@ -13,12 +14,17 @@ use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 use super::capability::outgoing::OutgoingHooks;
 use super::capability::stdio::LogStream;
 use super::cpu::CpuMeter;
+use super::idempotency::UnderWay;
 use super::invocation::Invocation;
+use super::lanes::Manners;
 use super::limits::{MAX_RANDOM, StoreLimiter};
 use super::log::IslandLog;
-use super::outbound::Outbound;
+use super::outbound::{Outbound, Upstream};
 use crate::telemetry::logs::LogSource;
 use crate::telemetry::metrics::RevisionMetrics;
+
+/// The services that a revision may ask by their names.
+pub type Upstreams = BTreeMap<ServiceName, Arc<dyn Upstream>>;
 
 /// What all stores of one revision share.
 pub struct Island {
@@ -36,8 +42,22 @@ pub struct Island {
     pub metrics: Arc<RevisionMetrics>,
     /// The one way off the island.
     pub outbound: Arc<dyn Outbound>,
+    /// The ways to other services that are granted.
+    pub upstreams: Upstreams,
     /// Who may be on that way now: `limits.outgoing`.
     pub outgoing: Arc<Semaphore>,
+    /// Which requests with an idempotency key are under way, in all services.
+    pub under_way: UnderWay,
+    /// Whether its guests hold their threads for long.
+    pub manners: Manners,
+}
+
+impl Island {
+    /// What the service may keep.
+    pub fn quota(&self) -> Quota {
+        let limits = &self.settings.limits;
+        Quota { keys: limits.keys.into(), bytes: limits.state.as_u64() }
+    }
 }
 
 /// The data of one store.
@@ -93,6 +113,17 @@ impl Guest {
     pub fn enter(&mut self, invocation: Arc<Invocation>) {
         self.meter = invocation.cpu.clone();
         self.hooks.invocation = Some(invocation);
+    }
+
+    /// Begins to work for several requests at once, which share one account: no capability finds an invocation.
+    pub fn share(&mut self, meter: Arc<CpuMeter>) {
+        self.meter = meter;
+        self.hooks.invocation = None;
+    }
+
+    /// Whether the instance has become something that is better replaced.
+    pub fn is_worn(&self) -> bool {
+        self.limiter.growth() > self.island().settings.instances.growth.as_usize() || self.limiter.has_refused()
     }
 
     /// Ends the invocation under way.

@@ -1,6 +1,7 @@
 //! What a component imports and exports, and what of it is missing here.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use holm_registry::Digest;
@@ -8,6 +9,7 @@ use wasmtime::component::Component;
 
 use super::compile::{self, Compiler};
 use super::component::{default_isolation, export_names, import_names, is_provided, missing_imports};
+use super::loaded::Loaded;
 use super::{LoadError, Runtime, beside_requests, engine};
 use crate::config::CompileLimits;
 use crate::telemetry::metrics::CompileMetrics;
@@ -32,18 +34,32 @@ pub struct Inspection {
 pub struct ImportLine {
     /// Its exact name.
     pub name: String,
-    /// `host` or `nobody`.
-    pub provided_by: &'static str,
+    /// `host`, `nobody`, or the services that export it.
+    pub provided_by: String,
     /// When nobody provides it: the nearest name that somebody does.
     pub nearest: Option<String>,
 }
 
+/// Who provides what nobody provides.
+const NOBODY: &str = "nobody";
+
+impl ImportLine {
+    /// Whether nobody provides it.
+    pub fn is_missing(&self) -> bool {
+        self.provided_by == NOBODY
+    }
+}
+
 /// Looks at a component without a running host: compiled by `program`, this one, in a process of
-/// its own.
+/// its own. With it comes what it offers and wants.
 ///
 /// # Errors
 /// When the bytes are no component, or take too much to compile.
-pub async fn inspect(wasm: Bytes, program: PathBuf, limits: CompileLimits) -> Result<Inspection, LoadError> {
+pub async fn inspect(
+    wasm: Bytes,
+    program: PathBuf,
+    limits: CompileLimits,
+) -> Result<(Inspection, Arc<Loaded>), LoadError> {
     let host = |error: wasmtime::Error| LoadError::Host(format!("{error:#}"));
     let engine = engine::build_for_compiling().map_err(host)?;
     let compiler = Compiler::new(&engine, program, limits, CompileMetrics::default());
@@ -51,7 +67,8 @@ pub async fn inspect(wasm: Bytes, program: PathBuf, limits: CompileLimits) -> Re
     beside_requests(move || {
         let code = compiler.compile(&wasm, turn)?;
         let component = compile::load(&engine, &code).map_err(host)?;
-        Ok(describe(&component, Digest::of(&wasm), wasm.len() as u64))
+        let inspection = describe(&component, Digest::of(&wasm), wasm.len() as u64);
+        Ok((inspection, Arc::new(Loaded::new(component))))
     })
     .await?
 }
@@ -76,7 +93,7 @@ fn describe(component: &Component, digest: Digest, size: u64) -> Inspection {
         .into_iter()
         .map(|name| {
             let nearest = missing.iter().find(|import| import.name == name).and_then(|import| import.nearest);
-            let provided_by = if is_provided(&name) { "host" } else { "nobody" };
+            let provided_by = if is_provided(&name) { "host" } else { NOBODY }.to_owned();
             ImportLine { provided_by, nearest: nearest.map(str::to_owned), name }
         })
         .collect();

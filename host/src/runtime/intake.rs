@@ -54,7 +54,8 @@ impl IntakeBody {
     }
 }
 
-fn fault_of(error: BodyError) -> Fault {
+/// Whose fault it was that a request's body ended early.
+pub fn fault_of(error: BodyError) -> Fault {
     match error.downcast::<Fault>() {
         Ok(fault) => *fault,
         Err(other) => Fault::new(FaultKind::BadRequest, format!("the request's body ended early: {other}")),

@@ -5,9 +5,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use holm_registry::ServiceName;
+use holm_registry::event::Event;
 
 use super::call::CallEntry;
 use super::cpu::CpuMeter;
+use super::event::EventEntry;
 use super::lineage::Lineage;
 use crate::fault::Fault;
 use crate::state::{Staged, UnitOfWork};
@@ -18,6 +20,8 @@ use crate::telemetry::trace::TraceContext;
 pub struct HttpEntry {
     /// Which service.
     pub service: ServiceName,
+    /// By which rule of the gateway it came, if it came through the gateway.
+    pub route: Option<Arc<str>>,
     /// When the answer's head is due; the service's own timeout may be sooner.
     pub deadline: Instant,
     /// The request's id, as in the access log and in `x-request-id`.
@@ -34,6 +38,8 @@ pub struct HttpEntry {
 pub struct Invocation {
     /// As in the access log.
     pub request_id: String,
+    /// What it was caused by in the end, if that is not the request itself.
+    pub correlation: Option<Arc<str>>,
     /// Its place in the trace that it belongs to.
     pub trace: TraceContext,
     /// The services that wait for it.
@@ -52,18 +58,26 @@ pub struct Invocation {
 
 impl Invocation {
     /// A new invocation with an empty unit of work.
-    pub fn new(entry: &HttpEntry, deadline: Instant, cpu: CpuMeter) -> Self {
-        Self::of(entry.request_id.clone(), entry.trace, entry.lineage.clone(), deadline, cpu)
+    pub fn new(entry: &HttpEntry, correlation: Option<Arc<str>>, deadline: Instant, cpu: CpuMeter) -> Self {
+        Self { correlation, ..Self::of(entry.request_id.clone(), entry.trace, entry.lineage.clone(), deadline, cpu) }
     }
 
     /// A new invocation for a typed call, with an empty unit of work.
     pub fn for_call(entry: &CallEntry, deadline: Instant, cpu: CpuMeter) -> Self {
-        Self::of(entry.request_id.clone(), entry.trace, entry.lineage.clone(), deadline, cpu)
+        let correlation = entry.correlation.clone();
+        Self { correlation, ..Self::of(entry.request_id.clone(), entry.trace, entry.lineage.clone(), deadline, cpu) }
+    }
+
+    /// A new invocation for the delivery of an event, with an empty unit of work.
+    pub fn for_event(entry: &EventEntry, event: &Event, deadline: Instant, cpu: CpuMeter) -> Self {
+        let correlation = Some(event.content.correlation_id.as_str().into());
+        Self { correlation, ..Self::of(entry.request_id.clone(), entry.trace, entry.lineage.clone(), deadline, cpu) }
     }
 
     fn of(request_id: String, trace: TraceContext, lineage: Lineage, deadline: Instant, cpu: CpuMeter) -> Self {
         Self {
             request_id,
+            correlation: None,
             trace,
             lineage,
             deadline,
@@ -73,6 +87,11 @@ impl Invocation {
             fault: Mutex::new(None),
             failed: AtomicBool::new(false),
         }
+    }
+
+    /// The same for a request from outside and for all that follows from it: calls, events, and what those cause.
+    pub fn correlation_id(&self) -> &str {
+        self.correlation.as_deref().unwrap_or(&self.request_id)
     }
 
     /// The unit under way. Held for one host call only.

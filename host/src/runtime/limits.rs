@@ -59,6 +59,11 @@ impl StoreLimiter {
         }
     }
 
+    /// Whether a limit has refused the guest something.
+    pub fn has_refused(&self) -> bool {
+        self.refused.is_some()
+    }
+
     /// The limit that refused the guest something since the last call.
     pub fn take_refused(&mut self) -> Option<Limit> {
         self.refused.take()

@@ -71,6 +71,10 @@ pub const PROVIDED: &[&str] = &[
     "wasi:config/store@0.2.0-draft",
     "wasi:config/store@0.2.0-draft-2024-09-27",
     "wasi:logging/logging@0.1.0-draft",
+    "wasmcloud:messaging/consumer@0.2.0",
+    "wasmcloud:messaging/types@0.2.0",
+    "holm:events/publisher@0.1.0",
+    "holm:events/types@0.1.0",
 ];
 
 /// A linker with every capability. A 0.3 guest imports 0.2 interfaces too, so both are there
@@ -87,6 +91,7 @@ pub fn build(engine: &Engine) -> wasmtime::Result<Linker<Guest>> {
     capability::config::link(&mut linker)?;
     capability::keyvalue::link(&mut linker)?;
     capability::logging::link(&mut linker)?;
+    capability::events::link(&mut linker)?;
     Ok(linker)
 }
 
@@ -97,7 +102,7 @@ mod tests {
 
     #[test]
     fn the_list_of_what_is_provided_names_an_interface_that_is_not_linked() {
-        let engine = engine::build().unwrap();
+        let engine = engine::build(100).unwrap();
         let linker = build(&engine).unwrap();
         for name in PROVIDED {
             // a component that imports the interface, empty, and nothing else

@@ -17,6 +17,11 @@ pub struct Loaded {
 }
 
 impl Loaded {
+    /// A component, and what it offers.
+    pub(super) fn new(component: Component) -> Self {
+        Self { offer: call::offered(&component), component }
+    }
+
     /// What it offers to other services; read once.
     pub fn offer(&self) -> &Offer {
         &self.offer
@@ -40,7 +45,7 @@ impl InUse {
         if let Some(first) = known.get(&digest).and_then(Weak::upgrade) {
             return first;
         }
-        let loaded = Arc::new(Loaded { offer: call::offered(&component), component });
+        let loaded = Arc::new(Loaded::new(component));
         known.insert(digest, Arc::downgrade(&loaded));
         loaded
     }

@@ -7,11 +7,15 @@
 //! | `loaded` | which components are in use, each once |
 //! | `component` | does a component fit this host, and which doors has it |
 //! | `linker`, `capability` | what a guest may import |
-//! | `guest`, `invocation`, `limits`, `cpu` | what a store holds, whom it works for, what it may use |
+//! | `guest`, `invocation`, `limits`, `cpu`, `lanes` | what a store holds, whom it works for, what it may use |
 //! | `bulkhead`, `lineage` | who may enter, and who waits for whom |
-//! | `slots`, `pool` | with which instance |
-//! | `serve`, `intake`, `answer`, `replay`, `commit` | a request's way through a guest, and the end of its unit of work |
+//! | `places`, `pool` | with which instance |
+//! | `serve`, `exchange`, `intake`, `answer`, `commit` | a request's way through a guest, and the end of its unit of work |
+//! | `shared` | several requests at once in one instance |
+//! | `idempotency` | requests that happen once, however often they are sent |
+//! | `run` | an instance taken, run to its end and given back, for calls and events |
 //! | `revision` | a component with its settings, ready to be entered |
+//! | `event` | events, and what becomes of them |
 //! | `call`, `value` | typed calls, and the values that they pass |
 //! | `outbound` | the one way off an island |
 //! | `explain` | which limits are in force, and why |
@@ -26,32 +30,40 @@ mod compile;
 mod component;
 mod cpu;
 mod engine;
+mod event;
+mod exchange;
 mod explain;
 mod guest;
+mod idempotency;
 mod inspect;
 mod intake;
 mod invocation;
+mod lanes;
 mod limits;
 mod lineage;
 mod linker;
 mod loaded;
 mod log;
 mod outbound;
+mod places;
 mod pool;
-mod replay;
 mod revision;
+mod run;
 mod serve;
-mod slots;
+mod shared;
+#[cfg(test)]
+mod testing;
 pub mod value;
 
-pub use call::{CallEntry, Ends, Interface, Line, Offer, Returned, Returning};
+pub use call::{CallEntry, Ends, Interface, Line, Offer, Offered, Returned, Returning, compatible};
 pub use compile::{CacheKey, Compiler, work as compile_worker};
+pub use event::{EventEntry, Handled};
 pub use explain::LimitLine;
 pub use inspect::{ImportLine, Inspection, inspect};
 pub use invocation::HttpEntry;
 pub use lineage::Lineage;
 pub use loaded::Loaded;
-pub use outbound::{Answer, Outbound, OutboundError, Terms};
+pub use outbound::{Answer, Outbound, OutboundError, Terms, Upstream};
 pub use revision::{Bound, Revision};
 
 use std::collections::BTreeSet;
@@ -63,16 +75,19 @@ use holm_registry::settings::{CallTarget, CallTargetError, Settings};
 use holm_registry::store::Store as Database;
 use holm_registry::{Digest, ServiceName};
 use semver::Version;
+use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 use wasmtime::component::Linker;
 
 use self::call::Link;
 use self::compile::{CompileCache, CompileError};
 use self::component::Linked;
-use self::guest::{Guest, Island};
+use self::guest::{Guest, Island, Upstreams};
+use self::idempotency::UnderWay;
+use self::lanes::{Lanes, Manners};
 use self::loaded::InUse;
 use self::log::IslandLog;
-use self::slots::Slots;
+use self::places::{NoPlaces, Places};
 use crate::config::CompileLimits;
 use crate::shutdown::Tasks;
 use crate::telemetry::Telemetry;
@@ -84,9 +99,11 @@ pub struct Runtime {
     cache: CompileCache,
     in_use: InUse,
     compiler: Compiler,
-    slots: Arc<Slots>,
+    places: Arc<Places>,
+    lanes: Lanes,
     database: Database,
     outbound: Arc<dyn Outbound>,
+    under_way: UnderWay,
     telemetry: Telemetry,
     tasks: Tasks,
 }
@@ -120,6 +137,15 @@ impl From<CompileError> for LoadError {
     }
 }
 
+impl From<NoPlaces> for LoadError {
+    fn from(error: NoPlaces) -> Self {
+        match error {
+            NoPlaces::InUse(_) => Self::Host(error.to_string()),
+            too_small => Self::Rejected(too_small.to_string()),
+        }
+    }
+}
+
 /// How components become code.
 pub struct Compiling<'a> {
     /// The folder of compiled code.
@@ -146,25 +172,27 @@ pub struct Identity {
 }
 
 impl Runtime {
-    /// Starts the engine. Compiled code is cached in a folder, marked with a key.
+    /// Starts the engine with this many places for instances. Compiled code is cached in a folder, marked with a key.
     ///
     /// # Errors
     /// When the engine cannot reserve its address space.
     pub fn new(
         compiling: Compiling<'_>,
+        places: u32,
         database: Database,
         outbound: Arc<dyn Outbound>,
         telemetry: Telemetry,
         tasks: Tasks,
     ) -> anyhow::Result<Self> {
-        let engine = engine::build()?;
+        let engine = engine::build(places)?;
         let linker = Arc::new(linker::build(&engine)?);
         let Compiling { cache, key, program, limits } = compiling;
         let cache = CompileCache::open(cache, &engine, key)?;
         let compiler = Compiler::new(&engine, program, limits, telemetry.metrics.compile().clone());
-        let slots = Slots::new(engine::pool::INSTANCES);
-        let in_use = InUse::default();
-        Ok(Self { linker, cache, in_use, compiler, slots, database, outbound, telemetry, tasks })
+        let places = Places::new(places, telemetry.metrics.places().clone());
+        let lanes = Lanes::beside(Handle::current().metrics().num_workers());
+        let (in_use, under_way) = (InUse::default(), UnderWay::default());
+        Ok(Self { linker, cache, in_use, compiler, places, lanes, database, outbound, under_way, telemetry, tasks })
     }
 
     /// The component if it is in use, else its compiled form from the cache, else compiled from the
@@ -214,6 +242,11 @@ impl Runtime {
         self.cache.retain(used);
     }
 
+    /// Removes answers that are kept for an idempotency key, when it is time.
+    pub async fn forget_answers(&self) {
+        idempotency::forget_expired(&self.database).await;
+    }
+
     /// A revision, linked and without instances.
     ///
     /// # Errors
@@ -227,6 +260,7 @@ impl Runtime {
     ) -> Result<Revision, LoadError> {
         let Identity { service, revision, version, digest } = identity;
         let links = self.links(&service, &settings, &calls)?;
+        let upstreams = self.upstreams(&service, &settings);
         let linked = Linked::new(&self.linker, component, &settings, &links)
             .map_err(|error| LoadError::Rejected(error.to_string()))?;
         let limit = settings.limits.log_rate.as_u64();
@@ -240,8 +274,19 @@ impl Runtime {
             settings: Arc::new(settings),
             database: self.database.clone(),
             outbound: self.outbound.clone(),
+            upstreams,
+            under_way: self.under_way.clone(),
+            manners: Manners::new(self.lanes.clone()),
         };
-        Ok(Revision::new(version, digest, linked, calls, island, self.slots.clone(), self.tasks.clone()))
+        Ok(Revision::new(version, digest, linked, calls, island, &self.places, self.tasks.clone())?)
+    }
+
+    fn upstreams(&self, caller: &ServiceName, settings: &Settings) -> Upstreams {
+        let upstream = |service: &ServiceName| {
+            let rules = settings.call_rules(&CallTarget::Upstream(service.clone()));
+            (service.clone(), self.outbound.upstream(caller, service, rules))
+        };
+        settings.grants.services.iter().map(upstream).collect()
     }
 
     fn links(&self, service: &ServiceName, settings: &Settings, calls: &[Bound]) -> Result<Vec<Link>, LoadError> {

@@ -21,11 +21,20 @@ pub type Answer = Pin<Box<dyn Future<Output = Result<Response<Body>, OutboundErr
 /// Leaves the island. The text of what arrives here was granted: method, scheme, host, port and
 /// path. Whether the address behind a name is one that may be reached is decided here.
 pub trait Outbound: Send + Sync {
-    /// Sends an HTTP request to another service or to the outside.
+    /// Sends an HTTP request to the outside.
     fn http(&self, request: Request<Body>, terms: Terms) -> Answer;
 
-    /// A line to another service, for as long as a revision lives.
+    /// A line to an interface of another service, for as long as a revision lives.
     fn line(&self, ends: Ends, rules: CallRules) -> Arc<dyn Line>;
+
+    /// The way to another service by its name, for as long as a revision lives.
+    fn upstream(&self, caller: &ServiceName, service: &ServiceName, rules: CallRules) -> Arc<dyn Upstream>;
+}
+
+/// The way from one service to another one by its name: what `http://inventory/` leads to.
+pub trait Upstream: Send + Sync {
+    /// Sends an HTTP request.
+    fn http(self: Arc<Self>, request: Request<Body>, terms: Terms) -> Answer;
 }
 
 /// Under which terms a request leaves.
@@ -37,6 +46,8 @@ pub struct Terms {
     pub lineage: Lineage,
     /// The id of the request from outside that all this is for.
     pub request_id: String,
+    /// What that was caused by in its turn, if it was not the beginning.
+    pub correlation: Option<Arc<str>>,
     /// Its place in the trace.
     pub trace: TraceContext,
     /// When the answer's head is due.

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant as StdInstant};
 
 use holm_registry::settings::{Isolation, Limit, Settings};
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
 use wasmtime::{Store, UpdateDeadline};
 use wasmtime_wasi_http::{p2, p3};
@@ -14,12 +14,14 @@ use super::bulkhead::{Bulkhead, Permit};
 use super::call::Offer;
 use super::component::{HttpDoor, Linked};
 use super::cpu::{CpuMeter, Metered};
+use super::event::EventEntrance;
 use super::guest::{Guest, Island};
 use super::invocation::Invocation;
 use super::limits::fault_of;
 use super::lineage::Standing;
 use super::loaded::Loaded;
-use super::slots::Slots;
+use super::places::{Lease, NoPlaces, Place, Places};
+use super::shared::Rooms;
 use crate::fault::{Fault, FaultKind};
 
 /// One live instantiation, in its own store.
@@ -28,12 +30,21 @@ pub struct Instance {
     pub store: Store<Guest>,
     /// How HTTP requests enter, if they do.
     pub http: Option<HttpEntrance>,
+    /// How events enter, if they do.
+    pub events: Option<EventEntrance>,
     /// Where calls find their functions.
     pub exports: wasmtime::component::Instance,
     uses: u32,
     idle_since: StdInstant,
     _alive: Alive,
-    _slots: OwnedSemaphorePermit,
+    place: Place,
+}
+
+impl Instance {
+    /// How many invocations it may still serve.
+    pub fn uses_left(&self, settings: &Settings) -> u32 {
+        settings.reuse.saturating_sub(self.uses).max(1)
+    }
 }
 
 /// The HTTP export of an instance.
@@ -42,6 +53,21 @@ pub enum HttpEntrance {
     P2(p2::bindings::Proxy),
     /// `wasi:http/handler@0.3.x`.
     P3(p3::bindings::Service),
+}
+
+impl Instance {
+    /// Prepares it for the invocation that is about to run in it.
+    pub fn begin(&mut self, invocation: &Arc<Invocation>) {
+        self.store.data_mut().enter(invocation.clone());
+        self.store.set_epoch_deadline(1);
+    }
+}
+
+/// Where one enters an instance.
+struct Doors {
+    exports: wasmtime::component::Instance,
+    http: Option<HttpEntrance>,
+    events: Option<EventEntrance>,
 }
 
 /// Counts an instance for as long as it lives.
@@ -53,33 +79,48 @@ impl Drop for Alive {
     }
 }
 
+/// What an invocation without an instance has come by.
+enum Gained {
+    Place(Place),
+    Instance(Box<Instance>),
+}
+
 /// The instances of one revision, and the right to use them.
 pub struct Pool {
     linked: Linked,
     island: Arc<Island>,
     isolation: Isolation,
-    slots: Arc<Slots>,
+    lease: Lease,
     bulkhead: Bulkhead,
     idle: Mutex<Vec<Instance>>,
+    /// An instance has become idle.
+    returned: Notify,
+    rooms: Rooms,
     closed: AtomicBool,
 }
 
 impl Pool {
     /// An empty pool.
-    pub fn new(linked: Linked, island: Arc<Island>, slots: Arc<Slots>) -> Arc<Self> {
+    ///
+    /// # Errors
+    /// When the host is too small for another service.
+    pub fn new(linked: Linked, island: Arc<Island>, places: &Arc<Places>) -> Result<Arc<Self>, NoPlaces> {
+        let lease = places.lease(&island.service, linked.places, island.settings.instances.max)?;
         let isolation = linked.isolation(&island.settings);
         let bulkhead = Bulkhead::new(&island.settings);
         let pool = Arc::new(Self {
             linked,
             isolation,
-            slots: slots.clone(),
+            lease,
             bulkhead,
             idle: Mutex::default(),
+            returned: Notify::new(),
+            rooms: Rooms::default(),
             closed: AtomicBool::new(false),
             island,
         });
-        slots.register(&pool);
-        pool
+        places.register(&pool);
+        Ok(pool)
     }
 
     /// The isolation in force.
@@ -102,9 +143,24 @@ impl Pool {
         self.linked.http.is_some()
     }
 
+    /// Whether events can enter.
+    pub fn takes_events(&self) -> bool {
+        self.linked.events.is_some()
+    }
+
+    /// Whether the component can publish events.
+    pub fn publishes_events(&self) -> bool {
+        self.linked.publishes
+    }
+
     /// Whether the component can read or write state.
     pub fn uses_state(&self) -> bool {
         self.linked.uses_state
+    }
+
+    /// The instances that several requests are in.
+    pub fn rooms(&self) -> &Rooms {
+        &self.rooms
     }
 
     /// The bulkhead: the right to run, for an invocation of this standing.
@@ -123,26 +179,57 @@ impl Pool {
         if let Some(instance) = self.idle().pop() {
             return Ok(instance);
         }
-        self.make(invocation.cpu.clone(), invocation.deadline.into()).await
+        let deadline = invocation.deadline.into();
+        match self.place_or_instance(deadline).await? {
+            Gained::Place(place) => self.make(place, invocation.cpu.clone(), deadline).await,
+            Gained::Instance(instance) => Ok(*instance),
+        }
     }
 
     /// Takes an instance back after a completed invocation. It is dropped when it has served
     /// its time or the revision has retired.
-    pub fn give_back(&self, mut instance: Instance) {
-        instance.uses += 1;
-        if self.isolation == Isolation::Invocation || self.is_spent(&mut instance) {
+    pub fn give_back(&self, instance: Instance) {
+        self.give_back_after(instance, 1);
+    }
+
+    /// The same after several invocations.
+    pub fn give_back_after(&self, mut instance: Instance, uses: u32) {
+        instance.uses = instance.uses.saturating_add(uses);
+        if self.isolation == Isolation::Invocation || self.is_spent(&instance) {
             return;
         }
         instance.idle_since = StdInstant::now();
         let mut idle = self.idle();
         if !self.closed.load(Ordering::Acquire) {
             idle.push(instance);
+            drop(idle);
+            self.returned.notify_one();
+        }
+    }
+
+    /// A place for a new instance, or one that has become idle meanwhile, whichever comes first.
+    async fn place_or_instance(&self, deadline: Instant) -> Result<Gained, Fault> {
+        if let Some(place) = self.lease.take_now() {
+            return Ok(Gained::Place(place));
+        }
+        self.island.metrics.limit_hit(Limit::Places);
+        let place = self.lease.take(deadline);
+        tokio::pin!(place);
+        loop {
+            tokio::select! {
+                place = &mut place => return place.map(Gained::Place),
+                () = self.returned.notified() => {
+                    if let Some(instance) = self.idle().pop() {
+                        return Ok(Gained::Instance(Box::new(instance)));
+                    }
+                }
+            }
         }
     }
 
     /// Whether an instance has served its time, or has become something that is better replaced.
-    fn is_spent(&self, instance: &mut Instance) -> bool {
-        let (settings, limiter) = (&self.island.settings, &mut instance.store.data_mut().limiter);
+    fn is_spent(&self, instance: &Instance) -> bool {
+        let (settings, limiter) = (&self.island.settings, &instance.store.data().limiter);
         let met = if limiter.growth() > settings.instances.growth.as_usize() {
             Some(Limit::Growth)
         } else {
@@ -151,10 +238,11 @@ impl Pool {
         if let Some(limit) = met {
             self.island.metrics.limit_hit(limit);
         }
-        met.is_some() || limiter.take_refused().is_some()
+        met.is_some() || limiter.has_refused()
     }
 
-    /// Makes instances ahead: as many as are missing to `instances.warm` now.
+    /// Makes instances ahead: as many as are missing to `instances.warm` now. One of them in any case; the
+    /// others for as long as nobody would have to wait for their places.
     ///
     /// # Errors
     /// When one cannot be made: the guest traps while it starts, or goes over a limit.
@@ -162,8 +250,14 @@ impl Pool {
         let settings = &self.island.settings;
         let missing = (settings.instances.warm as usize).saturating_sub(self.idle().len());
         for _ in 0..missing {
+            let deadline = Instant::now() + settings.timeout;
+            let place = match self.lease.take_now() {
+                Some(place) => place,
+                None if !self.idle().is_empty() => break,
+                None => self.lease.take(deadline).await?,
+            };
             let meter = Arc::new(CpuMeter::new(settings.limits.cpu));
-            let instance = self.make(meter, Instant::now() + settings.timeout).await?;
+            let instance = self.make(place, meter, deadline).await?;
             self.idle().push(instance);
         }
         Ok(())
@@ -171,6 +265,7 @@ impl Pool {
 
     /// Drops instances that nobody has used for `instances.idle`.
     pub fn sweep(&self, now: StdInstant) {
+        self.lease.settle();
         let longest: Duration = self.island.settings.instances.idle;
         let old: Vec<Instance> = {
             let mut idle = self.idle();
@@ -182,28 +277,37 @@ impl Pool {
         drop(old);
     }
 
-    /// Drops all idle instances, to make room.
-    pub fn drop_idle(&self) {
-        let idle = std::mem::take(&mut *self.idle());
-        drop(idle);
+    /// Drops the idle instance that was unused for longest of those in whose places others could have
+    /// theirs. Whether there was one.
+    pub fn give_up_idle(&self) -> bool {
+        let oldest = {
+            let mut idle = self.idle();
+            idle.iter().position(|instance| instance.place.is_common()).map(|at| idle.remove(at))
+        };
+        oldest.is_some()
+    }
+
+    /// All places of the host's services, and those that this one takes.
+    pub fn places(&self) -> (u32, u32) {
+        self.lease.usage()
     }
 
     /// No instance is kept from now on.
     pub fn close(&self) {
         self.closed.store(true, Ordering::Release);
-        self.drop_idle();
+        let idle = std::mem::take(&mut *self.idle());
+        drop(idle);
     }
 
     fn idle(&self) -> MutexGuard<'_, Vec<Instance>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn make(&self, meter: Arc<CpuMeter>, deadline: Instant) -> Result<Instance, Fault> {
-        let slots = self.slots.acquire(self.linked.slots, deadline).await?;
+    async fn make(&self, place: Place, meter: Arc<CpuMeter>, deadline: Instant) -> Result<Instance, Fault> {
         let mut store = Store::new(self.linked.pre.engine(), Guest::new(self.island.clone(), meter.clone()));
-        arm(&mut store, &self.island.settings);
-        let making = Metered::new(meter, Box::pin(self.instantiate(&mut store)));
-        let (exports, http) = match timeout_at(deadline, making).await {
+        arm(&mut store, &self.island.settings, self.linked.host_call);
+        let making = Metered::new(meter, &self.island.manners, Box::pin(self.instantiate(&mut store)));
+        let Doors { exports, http, events } = match timeout_at(deadline, making).await {
             Ok(Ok(made)) => made,
             Ok(Err(error)) => return Err(start_fault(&mut store, &error)),
             Err(_) => {
@@ -213,28 +317,30 @@ impl Pool {
         store.data_mut().limiter.made();
         self.island.metrics.instance_made();
         let alive = Alive(self.island.clone());
-        Ok(Instance { store, http, exports, uses: 0, idle_since: StdInstant::now(), _alive: alive, _slots: slots })
+        let idle_since = StdInstant::now();
+        Ok(Instance { store, http, events, exports, uses: 0, idle_since, _alive: alive, place })
     }
 
-    async fn instantiate(
-        &self,
-        store: &mut Store<Guest>,
-    ) -> wasmtime::Result<(wasmtime::component::Instance, Option<HttpEntrance>)> {
+    async fn instantiate(&self, store: &mut Store<Guest>) -> wasmtime::Result<Doors> {
         let instance = self.linked.pre.instantiate_async(&mut *store).await?;
         let http = match &self.linked.http {
             Some(HttpDoor::P2(indices)) => Some(HttpEntrance::P2(indices.load(&mut *store, &instance)?)),
             Some(HttpDoor::P3(indices)) => Some(HttpEntrance::P3(indices.load(&mut *store, &instance)?)),
             None => None,
         };
-        Ok((instance, http))
+        let events = match &self.linked.events {
+            Some(door) => Some(door.load(&mut *store, &instance)?),
+            None => None,
+        };
+        Ok(Doors { exports: instance, http, events })
     }
 }
 
 /// The limits of a new store.
-fn arm(store: &mut Store<Guest>, settings: &Settings) {
+fn arm(store: &mut Store<Guest>, settings: &Settings, host_call: usize) {
     let handles = settings.limits.handles as usize;
     store.limiter(|guest| &mut guest.limiter);
-    store.set_hostcall_fuel(settings.limits.host_call.as_usize());
+    store.set_hostcall_fuel(host_call);
     store.set_max_component_handles(handles);
     if let Some(tasks) = store.concurrent_resource_table() {
         tasks.set_max_capacity(handles);

@@ -4,8 +4,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use holm_registry::event::Event;
 use holm_registry::settings::{Isolation, Settings};
-use holm_registry::store::Store as Database;
+use holm_registry::store::{Quota, Store as Database};
 use holm_registry::{Digest, ServiceName};
 use http::{Request, Response};
 use semver::Version;
@@ -14,14 +15,18 @@ use tokio::time::timeout_at;
 use tokio_util::sync::CancellationToken;
 
 use super::call::{self, CallEntry, Interface, Offer, Returned};
+use super::commit::durable;
 use super::component::Linked;
+use super::event::{self, EventEntry, Handled};
 use super::explain::{self, LimitLine};
 use super::guest::Island;
+use super::idempotency::UnderWay;
 use super::invocation::HttpEntry;
+use super::lanes::Manners;
 use super::loaded::Loaded;
+use super::places::{NoPlaces, Places};
 use super::pool::Pool;
 use super::serve;
-use super::slots::Slots;
 use super::value::{Signature, Val};
 use crate::body::Body;
 use crate::fault::{Fault, FaultKind};
@@ -99,20 +104,23 @@ impl std::fmt::Debug for Revision {
 
 impl Revision {
     /// A revision without instances yet.
+    ///
+    /// # Errors
+    /// When the host is too small for another service.
     pub fn new(
         version: Version,
         digest: Digest,
         linked: Linked,
         calls: Vec<Bound>,
         island: Island,
-        slots: Arc<Slots>,
+        places: &Arc<Places>,
         tasks: Tasks,
-    ) -> Self {
+    ) -> Result<Self, NoPlaces> {
         let island = Arc::new(island);
         let in_flight =
             Arc::new(InFlight { metrics: island.metrics.clone(), count: AtomicU64::new(0), ended: Notify::new() });
-        let pool = Pool::new(linked, island.clone(), slots);
-        Self {
+        let pool = Pool::new(linked, island.clone(), places)?;
+        Ok(Self {
             version,
             digest,
             pool,
@@ -123,7 +131,7 @@ impl Revision {
             reruns: Arc::default(),
             health: Mutex::default(),
             calls,
-        }
+        })
     }
 
     /// Whose revision it is.
@@ -149,7 +157,7 @@ impl Revision {
     /// The limits in force.
     pub fn limits(&self) -> Vec<LimitLine> {
         let kept = self.database().usage(self.service());
-        explain::limits(self.settings(), self.metrics(), kept)
+        explain::limits(self.settings(), self.metrics(), kept, self.pool.places())
     }
 
     /// The isolation in force.
@@ -180,6 +188,30 @@ impl Revision {
         returned.inspect_err(|fault| self.count(fault))
     }
 
+    /// Enters with a typed call from outside: what it saw and changed is durable when this returns.
+    ///
+    /// # Errors
+    /// A fault, counted and logged here.
+    pub async fn call_from_outside(
+        self: &Arc<Self>,
+        entry: &CallEntry,
+        interface: &str,
+        function: &Signature,
+        arguments: &[Val],
+    ) -> Result<Option<Val>, Fault> {
+        let Returned { results, sequence, .. } = self.call(entry, interface, function, arguments).await?;
+        durable(self.database(), sequence).await.inspect_err(|fault| self.count(fault))?;
+        Ok(results.into_iter().next())
+    }
+
+    /// Enters with an event.
+    ///
+    /// # Errors
+    /// A fault, counted and logged here: the event is to come again.
+    pub async fn event(self: &Arc<Self>, entry: &EventEntry, event: &Event) -> Result<Handled, Fault> {
+        event::enter(self, entry, event).await.inspect_err(|fault| self.count(fault))
+    }
+
     /// What other services may call.
     pub fn offer(&self) -> &Offer {
         self.pool.offer()
@@ -193,6 +225,16 @@ impl Revision {
     /// Whether HTTP requests can enter.
     pub fn takes_http(&self) -> bool {
         self.pool.takes_http()
+    }
+
+    /// Whether events can enter.
+    pub fn takes_events(&self) -> bool {
+        self.pool.takes_events()
+    }
+
+    /// Whether it imports an interface by which events are published.
+    pub fn publishes_events(&self) -> bool {
+        self.pool.publishes_events()
     }
 
     /// What it calls of other services.
@@ -244,8 +286,26 @@ impl Revision {
         &self.pool
     }
 
+    pub(super) fn manners(&self) -> &Manners {
+        &self.island.manners
+    }
+
     pub(super) fn uses_state(&self) -> bool {
         self.pool.uses_state()
+    }
+
+    /// Whether the component can change something that lasts: its state, or what it tells others.
+    pub(super) fn keeps_something(&self) -> bool {
+        self.pool.uses_state() || self.pool.publishes_events()
+    }
+
+    pub(super) fn under_way(&self) -> &UnderWay {
+        &self.island.under_way
+    }
+
+    /// What the service may keep.
+    pub(super) fn quota(&self) -> Quota {
+        self.island.quota()
     }
 
     pub(super) fn database(&self) -> &Database {
@@ -268,8 +328,8 @@ impl Revision {
         self.kill.cancelled().await;
     }
 
-    pub(super) fn spawn(&self, future: impl Future<Output = ()> + Send + 'static) {
-        self.tasks.spawn("guest after its head", future);
+    pub(super) fn spawn(&self, name: &'static str, future: impl Future<Output = ()> + Send + 'static) {
+        self.tasks.spawn(name, future);
     }
 
     /// A fault that the client can no longer be told.
@@ -277,8 +337,13 @@ impl Revision {
         self.count(fault);
     }
 
+    /// A line of the host's in the service's log.
+    pub(super) fn log(&self, level: LogLevel, context: &str, text: &str) {
+        self.island.log.write(LogSource::Host, level, context, text);
+    }
+
     fn count(&self, fault: &Fault) {
         self.island.metrics.fault(fault);
-        self.island.log.write(LogSource::Host, LogLevel::Error, "fault", &fault.to_string());
+        self.log(LogLevel::Error, "fault", &fault.to_string());
     }
 }

@@ -8,32 +8,31 @@
 //! A guest whose client has gone before the head is dropped with its store: an instance comes
 //! back to its pool only from a completed invocation.
 
-use std::fmt::Debug;
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
+use holm_registry::event::is_attribute;
 use holm_registry::settings::Limit;
+use http::header::{HeaderMap, HeaderName};
 use http::{Request, Response};
 use http_body_util::BodyExt;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep_until};
-use wasmtime_wasi_http::p2::bindings::http::types::Scheme;
-use wasmtime_wasi_http::{WasiBody, WasiHttpView, p2, p3};
 
 use super::answer::{AnswerBody, AtWork, Progress, check_head};
 use super::commit::commit;
 use super::cpu::{CpuMeter, Metered};
-use super::guest::Guest;
-use super::intake::{IntakeBody, check_announced};
+use super::exchange::{self, GuestAnswer};
+use super::intake::check_announced;
 use super::invocation::{HttpEntry, Invocation};
 use super::limits::fault_of;
-use super::pool::{HttpEntrance, Instance};
-use super::replay::Replay;
+use super::pool::Instance;
 use super::revision::{Revision, Turn};
-use crate::body::Body;
+use super::{idempotency, shared};
+use crate::body::{Body, Replay};
 use crate::fault::{Fault, FaultKind};
 use crate::state::Staged;
 
@@ -41,6 +40,9 @@ use crate::state::Staged;
 /// again take turns, so only first runs get in their way; with even chances each time, one in 256
 /// needs more.
 pub const RERUNS: u32 = 8;
+
+/// By which a client ties several requests, and all that follows from them, together.
+const CORRELATION: HeaderName = HeaderName::from_static("x-correlation-id");
 
 /// A guest at work. Its end gives the instance back.
 type Running = Pin<Box<dyn Future<Output = Result<(), Box<Wreck>>> + Send>>;
@@ -81,7 +83,7 @@ enum Rest {
 
 /// The head of an answer, with the unit of work that ended at it.
 struct Head {
-    answer: Result<Response<WasiBody>, String>,
+    answer: GuestAnswer,
     staged: Staged,
 }
 
@@ -95,33 +97,54 @@ pub async fn serve(
         let detail = format!("{} exports no HTTP handler; it can only be called", revision.service());
         return Err(Fault::new(FaultKind::NoService, detail));
     }
+    if revision.settings().instances.concurrency > 1 {
+        return shared::serve(revision, entry, request).await;
+    }
     let settings = revision.settings();
     check_announced(request.body(), settings.limits.request_body.as_u64())?;
     let deadline = entry.deadline.min(std::time::Instant::now() + settings.timeout);
+    let correlation = correlation(request.headers());
+    let new_invocation = || new_invocation(revision, entry, correlation.clone(), deadline);
+    if revision.keeps_something()
+        && let Some(key) = idempotency::key(&request)?
+    {
+        return idempotency::serve(revision, entry, &key, deadline, request, new_invocation).await;
+    }
     if !revision.uses_state() {
-        let invocation = new_invocation(revision, entry, deadline);
+        let invocation = new_invocation();
         return attempt(revision, invocation, request, None).await;
     }
-    let (mut request, mut replay) = Replay::of(request);
+    let (mut request, replay) = Replay::of(request);
     let mut turn = None;
     for _ in 0..RERUNS {
-        let invocation = new_invocation(revision, entry, deadline);
+        let invocation = new_invocation();
         match attempt(revision, invocation.clone(), request, turn).await {
             Err(fault) if fault.kind == FaultKind::Conflict && invocation.can_run_again() => match replay.again() {
-                Some(again) => (request, replay) = Replay::of(again),
+                Some(again) => request = again,
                 None => return Err(fault),
             },
             other => return other,
         }
         turn = Some(revision.turn(deadline).await?);
     }
-    let invocation = new_invocation(revision, entry, deadline);
-    attempt(revision, invocation, request, turn).await
+    attempt(revision, new_invocation(), request, turn).await
 }
 
-fn new_invocation(revision: &Revision, entry: &HttpEntry, deadline: std::time::Instant) -> Arc<Invocation> {
+/// An invocation that nothing has been done for.
+pub fn new_invocation(
+    revision: &Revision,
+    entry: &HttpEntry,
+    correlation: Option<Arc<str>>,
+    deadline: std::time::Instant,
+) -> Arc<Invocation> {
     let cpu = CpuMeter::new(revision.settings().limits.cpu);
-    Arc::new(Invocation::new(entry, deadline, cpu))
+    Arc::new(Invocation::new(entry, correlation, deadline, cpu))
+}
+
+/// What the client says that all this is for. What cannot stand in an event's metadata is not taken over.
+fn correlation(headers: &HeaderMap) -> Option<Arc<str>> {
+    let text = headers.get(CORRELATION)?.to_str().ok()?;
+    is_attribute(text).then(|| text.into())
 }
 
 async fn attempt(
@@ -146,12 +169,8 @@ async fn attempt(
         biased;
         outcome = &mut running => head_of_ended(outcome, head_receiver)?,
         head = &mut head_receiver => (head.map_err(|_| no_answer())?, Rest::Running(running)),
-        () = sleep_until(deadline) => {
-            return Err(Fault::new(FaultKind::Deadline, "no answer within the deadline").at(Limit::Timeout));
-        }
-        () = revision.killed() => {
-            return Err(Fault::new(FaultKind::Deadline, "the revision was replaced and its drain deadline has passed"));
-        }
+        () = sleep_until(deadline) => return Err(late()),
+        () = revision.killed() => return Err(outlived()),
     };
     if let Some(fault) = invocation.take_fault() {
         return Err(fault);
@@ -171,7 +190,7 @@ async fn attempt(
     match go_on(rest, &mut body).await {
         Rest::Ended(Ok(())) => {}
         Rest::Ended(Err(wreck)) => revision.fault_after_head(&wreck.cleared(body.is_read())),
-        Rest::Running(running) => revision.spawn(watch(revision.clone(), running, progress)),
+        Rest::Running(running) => revision.spawn("guest after its head", watch(revision.clone(), running, progress)),
     }
     Ok(Response::from_parts(parts, body.boxed_unsync()))
 }
@@ -203,6 +222,16 @@ fn head_of_ended(outcome: Result<(), Box<Wreck>>, mut head: oneshot::Receiver<He
         (Err(_), Err(wreck)) => Err(wreck.fault),
         (Err(_), Ok(())) => Err(no_answer()),
     }
+}
+
+/// Nothing was answered in time.
+pub fn late() -> Fault {
+    Fault::new(FaultKind::Deadline, "no answer within the deadline").at(Limit::Timeout)
+}
+
+/// The revision is to be gone.
+pub fn outlived() -> Fault {
+    Fault::new(FaultKind::Deadline, "the revision was replaced and its drain deadline has passed")
 }
 
 fn no_answer() -> Fault {
@@ -248,7 +277,12 @@ async fn run(
 ) -> Result<(), Box<Wreck>> {
     let at_work = AtWork::on(&progress);
     let meter = invocation.cpu.clone();
-    let called = Metered::new(meter, pin!(call(&mut instance, &invocation, request, head, progress.clone()))).await;
+    let cutting = invocation.clone();
+    // the receiver is gone when the client has left: then nobody commits
+    let on_head = move |answer| head.send(Head { answer, staged: cutting.cut() }).is_ok();
+    instance.begin(&invocation);
+    let guest = exchange::call(&mut instance, &invocation, request, on_head, progress.clone());
+    let called = Metered::new(meter, revision.manners(), pin!(guest)).await;
     if let Err(error) = called {
         let fault = classify(&mut instance, &invocation, &error);
         return Err(Box::new(Wreck { fault, remains: Some((at_work, instance)) }));
@@ -264,79 +298,6 @@ async fn run(
         return Ok(());
     }
     Ok(commit(revision.database(), rest, None).await?)
-}
-
-async fn call(
-    instance: &mut Instance,
-    invocation: &Arc<Invocation>,
-    request: Request<Body>,
-    head: oneshot::Sender<Head>,
-    progress: Arc<Progress>,
-) -> wasmtime::Result<()> {
-    let Instance { store, http, .. } = instance;
-    store.data_mut().enter(invocation.clone());
-    store.set_epoch_deadline(1);
-    let limit = store.data().island().settings.limits.request_body.as_u64();
-    let request = request.map(|body| IntakeBody::new(body, invocation.clone(), limit));
-    match http {
-        Some(HttpEntrance::P2(proxy)) => call_p2(store, proxy, invocation, request, head).await,
-        Some(HttpEntrance::P3(service)) => call_p3(store, service, invocation, request, head, progress).await,
-        None => Err(wasmtime::Error::msg("the component has no HTTP handler")),
-    }
-}
-
-type GuestStore = wasmtime::Store<Guest>;
-
-async fn call_p2(
-    store: &mut GuestStore,
-    proxy: &p2::bindings::Proxy,
-    invocation: &Arc<Invocation>,
-    request: Request<IntakeBody>,
-    head: oneshot::Sender<Head>,
-) -> wasmtime::Result<()> {
-    let cutting = invocation.clone();
-    let mut view = store.data_mut().http();
-    let request = view.new_incoming_request(Scheme::Http, request)?;
-    let outparam = view.new_response_outparam_from_callback(move |answer| {
-        let staged = cutting.cut();
-        // the receiver is gone when the client has left: then nobody commits
-        let _ = head.send(Head { answer: answer.map_err(|code| refused(&code)), staged });
-    })?;
-    proxy.wasi_http_incoming_handler().call_handle(&mut *store, request, outparam).await
-}
-
-fn refused(code: &impl Debug) -> String {
-    format!("the guest answered with the error {code:?}")
-}
-
-async fn call_p3(
-    store: &mut GuestStore,
-    service: &p3::bindings::Service,
-    invocation: &Arc<Invocation>,
-    request: Request<IntakeBody>,
-    head: oneshot::Sender<Head>,
-    progress: Arc<Progress>,
-) -> wasmtime::Result<()> {
-    let (request, transmitted) = p3::Request::from_http(store.data_mut().http().hooks, request);
-    store
-        .run_concurrent(async |accessor| {
-            let request = accessor.with(|mut access| access.data_mut().http().table.push(request))?;
-            let answer = match service.wasi_http_handler().call_handle(accessor, request).await? {
-                Ok(response) => Ok(accessor.with(|mut access| {
-                    let response = access.data_mut().http().table.delete(response)?;
-                    response.into_http_with_getter(&mut access, transmitted, Guest::http)
-                })?),
-                Err(code) => Err(refused(&code)),
-            };
-            let answered = answer.is_ok();
-            if head.send(Head { answer, staged: invocation.cut() }).is_ok() && answered {
-                // the body flows through this store: stay until it is sent and the guest is done
-                progress.ended().await;
-                poll_fn(|context| accessor.poll_no_interesting_tasks(context)).await;
-            }
-            wasmtime::Result::Ok(())
-        })
-        .await?
 }
 
 /// Whose fault it was that the guest did not return.

@@ -11,7 +11,8 @@ use holm_registry::signature::Signature;
 use holm_registry::{Digest, ServiceName};
 use semver::Version;
 
-pub use crate::runtime::{HttpEntry, ImportLine, Inspection, LimitLine, Lineage};
+use super::callers::CallLine;
+pub use crate::runtime::{EventEntry, Handled, HttpEntry, ImportLine, Inspection, LimitLine, Lineage};
 
 /// Where the component of a deployment comes from.
 #[derive(Clone, Debug)]
@@ -85,6 +86,8 @@ pub struct Deployed {
     pub took: Duration,
     /// The rules that lead to it now.
     pub routes: Vec<String>,
+    /// What is probably a mistake.
+    pub warnings: Vec<String>,
 }
 
 /// One line of `holm services`.
@@ -111,6 +114,8 @@ pub struct ServiceStatus {
     pub requests: u64,
     /// Invocations that ended in a fault since the host started.
     pub faults: u64,
+    /// Its calls whose breaker is not closed.
+    pub breakers: Vec<CallLine>,
 }
 
 /// One line of `holm revisions S`.

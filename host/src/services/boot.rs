@@ -35,7 +35,8 @@ impl Services {
                 Err(error) => self.not_back(record, &error.to_string()),
             }
         }
-        self.swap(records, fresh, &[], AppTables::new(&catalog, routes));
+        // nobody waits for a start: requests do, in the doors
+        let _settled = self.swap(records, fresh, &[], AppTables::new(&catalog, routes));
     }
 
     /// The components of the services that are to come back, for what they offer. One that cannot offers nothing, and those

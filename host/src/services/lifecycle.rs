@@ -33,8 +33,9 @@ pub fn deploy_routes(
         None => add_defaults(&mut after, &mut steps, services),
     }
     check_externals(&after, services, &exists)?;
+    let externals: Vec<ServiceName> = names_of_externals(&after).cloned().collect();
     let routes: Vec<RouteSpec> = after.into_iter().flat_map(|app| app.routes).collect();
-    check_targets(&routes, services, exists)?;
+    check_targets(&routes, |target| services.contains(target) || externals.contains(target) || exists(target))?;
     check_ties(&routes).map_err(|ties| DeployError::Taken(ties.join("; ")))?;
     Ok(RouteChange { steps, routes })
 }
@@ -106,14 +107,14 @@ fn add_defaults(after: &mut Vec<AppRecord>, steps: &mut Vec<Step>, services: &[S
     }
 }
 
-fn check_targets(
-    routes: &[RouteSpec],
-    services: &[ServiceName],
-    exists: impl Fn(&ServiceName) -> bool,
-) -> Result<(), DeployError> {
+fn names_of_externals(apps: &[AppRecord]) -> impl Iterator<Item = &ServiceName> {
+    apps.iter().flat_map(|app| &app.externals).map(|external| &external.name)
+}
+
+fn check_targets(routes: &[RouteSpec], exists: impl Fn(&ServiceName) -> bool) -> Result<(), DeployError> {
     for rule in routes {
         let Target::Service(target) = &rule.target;
-        if !services.contains(target) && !exists(target) {
+        if !exists(target) {
             return Err(DeployError::Rejected(format!(
                 "the route {} leads to {target}, which is not deployed; deploy it first or in the same manifest",
                 rule.path
@@ -125,6 +126,8 @@ fn check_targets(
 
 #[cfg(test)]
 mod tests {
+    use holm_registry::discovery::external::External;
+
     use super::*;
 
     fn name(text: &str) -> ServiceName {
@@ -205,6 +208,14 @@ mod tests {
         let rules = app("shop", vec![rule("/x", "nobody")]);
         let Err(error) = deploy_routes(&[], &[name("users")], rules, |_| false) else { panic!("accepted") };
         assert!(error.to_string().contains("leads to nobody, which is not deployed"), "{error}");
+    }
+
+    #[test]
+    fn a_route_to_a_service_that_is_not_wasm_is_refused() {
+        let billing = External { name: name("billing"), url: "http://127.0.0.1:3000".parse().unwrap(), health: None };
+        let routes = vec![rule("/x", "billing")];
+        let rules = Some(AppSet { name: "shop".into(), routes, externals: vec![billing], ..AppSet::default() });
+        assert_eq!(paths(&deploy_routes(&[], &[], rules, |_| false).unwrap()), ["/x"]);
     }
 
     #[test]

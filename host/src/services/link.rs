@@ -14,7 +14,20 @@ use crate::runtime::{Bound, Interface, Loaded, Offer, Revision};
 
 /// What services offer: those of the set that is being deployed, and those that are live. Holding it keeps
 /// their components loaded, so that linking them loads nothing again.
-pub(super) struct Offers(BTreeMap<ServiceName, Arc<Loaded>>);
+pub(super) struct Offers {
+    known: BTreeMap<ServiceName, Arc<Loaded>>,
+    /// Whether there may be more services than these.
+    rest: Rest,
+}
+
+/// What is true of a service that is not among those that are known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Rest {
+    /// There is none.
+    None,
+    /// Nobody knows here what it offers.
+    Unknown,
+}
 
 impl Offers {
     /// The live ones, and over them those of a set.
@@ -22,7 +35,26 @@ impl Offers {
         let live = table.services.iter().map(|(name, revision)| (name.clone(), revision.loaded().clone()));
         let mut all: BTreeMap<ServiceName, Arc<Loaded>> = live.collect();
         all.extend(set);
-        Self(all)
+        Self { known: all, rest: Rest::None }
+    }
+
+    /// Those of a manifest, without any host.
+    pub(super) fn of_manifest(known: BTreeMap<ServiceName, Arc<Loaded>>, rest: Rest) -> Self {
+        Self { known, rest }
+    }
+
+    /// What a service offers, if that is known; `Err` when there is no such service.
+    pub(super) fn of(&self, service: &ServiceName) -> Result<Option<&Offer>, NoSuchService> {
+        match (self.known.get(service), self.rest) {
+            (Some(loaded), _) => Ok(Some(loaded.offer())),
+            (None, Rest::Unknown) => Ok(None),
+            (None, Rest::None) => Err(NoSuchService),
+        }
+    }
+
+    /// The services that export an interface.
+    pub(super) fn exporting(&self, interface: &str) -> impl Iterator<Item = &ServiceName> {
+        self.known.iter().filter(move |(_, loaded)| loaded.offer().has(interface)).map(|(name, _)| name)
     }
 
     /// Binds what a service imports of others.
@@ -39,7 +71,7 @@ impl Offers {
         let mut bound = Vec::with_capacity(wanted.len());
         for interface in wanted {
             let Some(provider) = self.provider(service, &interface, settings)? else { continue };
-            if let Err(problems) = self.0.get(&provider).map_or(Ok(()), |loaded| loaded.offer().check(&interface)) {
+            if let Err(problems) = self.known.get(&provider).map_or(Ok(()), |loaded| loaded.offer().check(&interface)) {
                 return Err(DeployError::Rejected(format!(
                     "{service} imports {}, which {provider} exports differently: {}; build both against the same WIT",
                     interface.name,
@@ -58,12 +90,12 @@ impl Offers {
         settings: &Settings,
     ) -> Result<Option<ServiceName>, DeployError> {
         let rules = interface.name.parse::<CallTarget>().ok().map(|target| settings.call_rules(&target));
-        let candidates: Vec<&ServiceName> =
-            self.0.iter().filter(|(_, loaded)| loaded.offer().has(&interface.name)).map(|(name, _)| name).collect();
+        let candidates: Vec<&ServiceName> = self.exporting(&interface.name).collect();
         if let Some(named) = rules.and_then(|rules| rules.service) {
-            return match candidates.contains(&&named) {
-                true => Ok(Some(named)),
-                false => Err(DeployError::Rejected(format!(
+            return match (candidates.contains(&&named), self.of(&named)) {
+                (true, _) => Ok(Some(named)),
+                (false, Ok(None)) => Ok(None),
+                (false, _) => Err(DeployError::Rejected(format!(
                     "{service} is to call {named} for {}, which {named} does not export{}",
                     interface.name,
                     among(&candidates)
@@ -83,6 +115,10 @@ impl Offers {
         }
     }
 }
+
+/// No service of this name is live, or about to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct NoSuchService;
 
 fn among(candidates: &[&ServiceName]) -> String {
     let names: Vec<&str> = candidates.iter().map(|name| name.as_str()).collect();

@@ -3,12 +3,17 @@
 //! | file | question it answers |
 //! | --- | --- |
 //! | `api` | what the doors and the admin API may ask for, and what they get |
+//! | `callers` | who calls whom, and how does it go |
+//! | `call`, `lookup` | how does somebody outside call a function, and which one is meant |
+//! | `examine` | would the services of a manifest be taken, and whom does a component need |
 //! | `externals` | which names lead to services that are not Wasm (pure) |
 //! | `gateway` | does what a manifest says for the gateway make sense |
 //! | `lifecycle` | what a deployment, a rollback or a removal changes (pure) |
 //! | `link` | which service answers an import, and whom a change would break |
 //! | `prepare` | is a new revision fit to serve: compiled, linked, warm, well |
+//! | `stand_in` | does what is said about calls fit what is called |
 //! | `vouch` | who vouches for a component, and is that enough here (pure) |
+//! | `warnings` | what is probably a mistake, although it is deployed |
 //! | `publish` | the one place that changes the catalog and swaps the table |
 //! | `boot` | how a restarted host brings every service back |
 //! | `health` | is what is live still well |
@@ -26,21 +31,31 @@
 
 mod api;
 mod boot;
+mod call;
+mod callers;
+mod examine;
 mod externals;
 mod gateway;
 mod health;
 mod lifecycle;
 mod link;
+mod lookup;
 mod prepare;
 mod publish;
+mod stand_in;
 mod vouch;
+mod warnings;
 
 pub use api::{
-    AppSet, DeployComponent, DeployError, DeployOne, DeploySet, Deployed, HttpEntry, ImportLine, Inspection, LimitLine,
-    Lineage, RevisionStatus, ServedBy, ServiceInspection, ServiceStatus,
+    AppSet, DeployComponent, DeployError, DeployOne, DeploySet, Deployed, EventEntry, Handled, HttpEntry, ImportLine,
+    Inspection, LimitLine, Lineage, RevisionStatus, ServedBy, ServiceInspection, ServiceStatus,
 };
 
+pub use call::{CallError, Called, TypedCall};
+pub use callers::CallLine;
+pub use examine::{Candidate, examine};
 pub use gateway::CheckGateway;
+pub use lookup::OfferedFunction;
 pub use vouch::Required;
 
 use std::collections::BTreeMap;
@@ -49,8 +64,10 @@ use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
+use futures::future::BoxFuture;
 use holm_registry::artifact::Artifacts;
 use holm_registry::catalog::{Catalog, RevisionState, ServiceRecord};
+use holm_registry::event::Event;
 use holm_registry::route::RouteSpec;
 use holm_registry::table::TableCell;
 use holm_registry::{Digest, ServiceName};
@@ -59,6 +76,7 @@ use tokio::sync::OwnedMutexGuard;
 
 use crate::body::Body;
 use crate::fault::{Fault, FaultKind};
+use crate::mesh::policy::Policies;
 use crate::runtime::{LoadError, Revision, Runtime, beside_requests};
 use crate::shutdown::Tasks;
 use crate::telemetry::Telemetry;
@@ -66,11 +84,19 @@ use crate::telemetry::Telemetry;
 /// The snapshot that doors read.
 pub type Table = holm_registry::table::Table<Revision>;
 
-/// Told of every new table, before the old revisions begin to drain.
-pub type OnSwap = Box<dyn Fn(&Arc<Table>) + Send + Sync>;
+/// Told of every new table, before the old revisions begin to drain. Who has made the change waits for what it
+/// answers with before he says that it is done.
+pub type OnSwap = Box<dyn Fn(&Arc<Table>) -> Settled + Send + Sync>;
+
+/// Ends when a new table is what everybody goes by, or that takes too long.
+pub type Settled = BoxFuture<'static, ()>;
 
 /// How often idle instances are looked at.
 const SWEEP: Duration = Duration::from_secs(1);
+
+/// How often expired answers are removed. They count for what a service keeps, for no more than this beyond their
+/// day; looking for them reads all of them.
+const FORGET: Duration = Duration::from_secs(60 * 60);
 
 /// What the services are built from.
 pub struct Parts {
@@ -86,6 +112,8 @@ pub struct Parts {
     pub tasks: Tasks,
     /// Where the table is published.
     pub table: Arc<TableCell<Revision>>,
+    /// What calls from service to service go by.
+    pub policies: Arc<Policies>,
     /// Largest component, in bytes.
     pub component_limit: u64,
     /// Whose signatures components need.
@@ -110,6 +138,7 @@ struct Shared {
     drain: Duration,
     check_gateway: CheckGateway,
     table: Arc<TableCell<Revision>>,
+    policies: Arc<Policies>,
     on_swap: OnSwap,
     catalog: tokio::sync::Mutex<Catalog>,
     /// The catalog's services as they are now, for readers.
@@ -133,6 +162,7 @@ impl Services {
             drain: parts.drain,
             check_gateway: parts.check_gateway,
             table: parts.table,
+            policies: parts.policies,
             on_swap,
             catalog: tokio::sync::Mutex::new(parts.catalog),
             records: ArcSwap::default(),
@@ -147,12 +177,26 @@ impl Services {
     /// # Errors
     /// A fault of the invocation, or that the service is not live.
     pub async fn http(table: &Table, entry: &HttpEntry, request: Request<Body>) -> Result<Response<Body>, Fault> {
-        let Some(revision) = table.services.get(&entry.service) else {
-            return Err(Fault::new(FaultKind::NoService, format!("no revision of {} is live", entry.service)));
-        };
+        let revision = table.services.get(&entry.service).ok_or_else(|| not_live(&entry.service))?;
         let mut response = revision.http(entry, request).await?;
         response.extensions_mut().insert(ServedBy(revision.number()));
         Ok(response)
+    }
+
+    /// Enters the live revision of a service with an event.
+    ///
+    /// # Errors
+    /// A fault of the invocation, or that the service is not live.
+    pub async fn event(
+        table: &Table,
+        service: &ServiceName,
+        entry: &EventEntry,
+        event: &Event,
+    ) -> Result<Handled, Fault> {
+        match table.services.get(service) {
+            Some(revision) => revision.event(entry, event).await,
+            None => Err(not_live(service)),
+        }
     }
 
     /// The current snapshot.
@@ -187,6 +231,7 @@ impl Services {
             in_flight: metrics.map_or(0, |metrics| metrics.in_flight()),
             requests: metrics.map_or(0, |metrics| metrics.invocations()),
             faults: metrics.map_or(0, |metrics| metrics.faults()),
+            breakers: self.troubled_calls(&record.name),
         })
     }
 
@@ -241,7 +286,9 @@ impl Services {
     /// When they are no component.
     pub async fn inspect(&self, wasm: Bytes) -> Result<Inspection, DeployError> {
         self.check_size(wasm.len())?;
-        Ok(self.0.runtime.inspect(wasm).await?)
+        let mut inspection = self.0.runtime.inspect(wasm).await?;
+        examine::name_providers(&self.table(), &mut inspection);
+        Ok(inspection)
     }
 
     /// Looks at the component of a live service.
@@ -257,6 +304,7 @@ impl Services {
         let bytes = bytes.map_err(|error| DeployError::Host(error.to_string()))?;
         let mut component = self.0.runtime.inspect(bytes.into()).await?;
         let table = self.table();
+        examine::name_providers(&table, &mut component);
         let running = table.services.get(service);
         if let Some(revision) = running {
             component.isolation = revision.isolation().as_str();
@@ -283,6 +331,15 @@ impl Services {
         }
     }
 
+    /// Removes answers that are kept for an idempotency key and have expired, for as long as the host runs.
+    pub async fn forget_answers_forever(&self) {
+        let mut every = tokio::time::interval(FORGET);
+        loop {
+            every.tick().await;
+            self.0.runtime.forget_answers().await;
+        }
+    }
+
     /// Waits for the turn to change these services. In one order, so that two sets cannot wait
     /// for each other.
     async fn take_turns(&self, names: &[&ServiceName]) -> Vec<OwnedMutexGuard<()>> {
@@ -300,6 +357,10 @@ impl Services {
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn not_live(service: &ServiceName) -> Fault {
+    Fault::new(FaultKind::NoService, format!("no revision of {service} is live"))
 }
 
 fn no_service(service: &ServiceName) -> DeployError {

@@ -14,6 +14,7 @@ use http::{Request, StatusCode, header};
 
 use super::link::Offers;
 use super::publish::Records;
+use super::stand_in::{self, Import};
 use super::{DeployComponent, DeployError, DeployOne, HttpEntry, Services, lock};
 use crate::body;
 use crate::runtime::{self, Identity, Lineage, Loaded, Revision, beside_requests};
@@ -55,6 +56,7 @@ impl Services {
             Plan::New(record) => *record,
         };
         let revision = self.load(&old, &record, Some(one.component), offers).await?;
+        check_calls(&revision, offers)?;
         self.make_ready(&revision).await?;
         Ok(Outcome::Ready(Box::new(Prepared { record, revision, took: began.elapsed() })))
     }
@@ -169,6 +171,15 @@ impl Services {
     }
 }
 
+/// What was taken once is not asked again when it comes back: only a deployment is.
+fn check_calls(revision: &Revision, offers: &Offers) -> Result<(), DeployError> {
+    let bound = revision.calls().iter();
+    let imports: Vec<Import<'_>> =
+        bound.map(|bound| Import { interface: &bound.interface, provider: Some(&bound.service) }).collect();
+    stand_in::check(revision.settings(), &imports, offers)
+        .map_err(|problems| DeployError::Rejected(format!("{} calls {}", revision.service(), problems.join("\n"))))
+}
+
 /// What the host knows of who vouches for a component, whichever service it was deployed as.
 fn kept_signatures(records: &Records, digest: Digest) -> impl Iterator<Item = Signature> {
     let revisions = records.values().flat_map(|service| &service.revisions);
@@ -187,6 +198,7 @@ pub(super) async fn probe(revision: &Arc<Revision>, health: &Health) -> Result<(
     let entry = HttpEntry {
         service: revision.service().clone(),
         deadline: Instant::now() + health.timeout,
+        route: None,
         request_id: "probe".into(),
         trace: TraceContext::generate(),
         lineage: Lineage::default(),

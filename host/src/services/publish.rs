@@ -20,7 +20,8 @@ use super::gateway;
 use super::lifecycle::{deploy_routes, leads_to, remove_routes};
 use super::link::{Offers, broken_callers};
 use super::prepare::{Outcome, Prepared};
-use super::{DeployError, DeploySet, Deployed, Services, Table, lock, no_service};
+use super::warnings::warnings;
+use super::{DeployError, DeploySet, Deployed, Services, Settled, Table, lock, no_service};
 use crate::runtime::Revision;
 use crate::telemetry::logs::{LogLevel, LogLine, LogSource};
 use crate::telemetry::now_ms;
@@ -111,8 +112,10 @@ impl Services {
                 }
             }
         }
-        self.apply(&mut catalog, steps, fresh, &[], change.routes).await?;
-        Ok(self.with_routes(deployed))
+        let settled = self.apply(&mut catalog, steps, fresh, &[], change.routes).await?;
+        drop(catalog);
+        settled.await;
+        Ok(self.as_it_is_now(deployed))
     }
 
     /// What everybody offers once the set is live: its services may call each other.
@@ -149,8 +152,10 @@ impl Services {
         let mut catalog = self.0.catalog.lock().await;
         let steps = vec![Step::Rollback(service.clone(), number)];
         let routes = self.table().routes.as_ref().clone();
-        self.apply(&mut catalog, steps, vec![prepared.revision], &[], routes).await?;
-        self.with_routes(vec![deployed]).pop().ok_or_else(|| no_service(service))
+        let settled = self.apply(&mut catalog, steps, vec![prepared.revision], &[], routes).await?;
+        drop(catalog);
+        settled.await;
+        self.as_it_is_now(vec![deployed]).pop().ok_or_else(|| no_service(service))
     }
 
     async fn remove_now(&self, service: &ServiceName, force: bool) -> Result<(), DeployError> {
@@ -165,9 +170,13 @@ impl Services {
         let apps: Vec<AppRecord> = catalog.apps().cloned().collect();
         let mut change = remove_routes(&apps, service);
         change.steps.push(Step::Remove(service.clone()));
-        self.apply(&mut catalog, change.steps, Vec::new(), std::slice::from_ref(service), change.routes).await?;
+        let gone = std::slice::from_ref(service);
+        let settled = self.apply(&mut catalog, change.steps, Vec::new(), gone, change.routes).await?;
+        self.0.policies.forget_service(service);
         self.0.telemetry.metrics.forget_service(service);
         self.0.telemetry.logs.forget(service);
+        drop(catalog);
+        settled.await;
         Ok(())
     }
 
@@ -179,19 +188,25 @@ impl Services {
         fresh: Vec<Arc<Revision>>,
         gone: &[ServiceName],
         routes: Vec<RouteSpec>,
-    ) -> Result<(), DeployError> {
+    ) -> Result<Settled, DeployError> {
         if steps.is_empty() {
-            return Ok(());
+            return Ok(Box::pin(std::future::ready(())));
         }
         catalog.apply(Change { at: now_ms(), steps }).await.map_err(catalog_error)?;
         let (before, after) = (self.0.records.load_full(), records(catalog));
-        self.swap(after.clone(), fresh, gone, AppTables::new(catalog, routes));
+        let settled = self.swap(after.clone(), fresh, gone, AppTables::new(catalog, routes));
         self.forget_pruned(&before, &after);
-        Ok(())
+        Ok(settled)
     }
 
     /// Publishes a new table and lets what it replaces drain.
-    pub(super) fn swap(&self, records: Records, fresh: Vec<Arc<Revision>>, gone: &[ServiceName], tables: AppTables) {
+    pub(super) fn swap(
+        &self,
+        records: Records,
+        fresh: Vec<Arc<Revision>>,
+        gone: &[ServiceName],
+        tables: AppTables,
+    ) -> Settled {
         let before = self.table();
         let mut services = before.services.clone();
         services.retain(|name, _| !gone.contains(name));
@@ -209,13 +224,14 @@ impl Services {
         self.0.records.store(Arc::new(records));
         self.0.table.store(table);
         let table = self.table();
-        (self.0.on_swap)(&table);
+        let settled = (self.0.on_swap)(&table);
         for (name, old) in &before.services {
             if table.services.get(name).is_none_or(|new| !Arc::ptr_eq(new, old)) {
                 self.0.telemetry.metrics.swapped(name);
                 self.drain(old.clone());
             }
         }
+        settled
     }
 
     fn drain(&self, old: Arc<Revision>) {
@@ -254,11 +270,14 @@ impl Services {
         Ok(describe(live, Duration::ZERO, false))
     }
 
-    fn with_routes(&self, mut deployed: Vec<Deployed>) -> Vec<Deployed> {
-        let routes = self.routes();
+    /// With what can only be said of all that is live together.
+    fn as_it_is_now(&self, mut deployed: Vec<Deployed>) -> Vec<Deployed> {
+        let table = self.table();
         for one in &mut deployed {
-            let own = routes.iter().filter(|rule| leads_to(rule, &one.service));
+            let own = table.routes.iter().filter(|rule| leads_to(rule, &one.service));
             one.routes = own.map(|rule| rule.path.to_string()).collect();
+            let live = table.services.get(&one.service);
+            one.warnings = live.map(|live| warnings(&table, live)).unwrap_or_default();
         }
         deployed
     }
@@ -299,6 +318,7 @@ fn describe(revision: &Revision, took: Duration, changed: bool) -> Deployed {
         changed,
         took,
         routes: Vec::new(),
+        warnings: Vec::new(),
     }
 }
 

@@ -4,13 +4,15 @@
 //! takes place only if everything that was read is still as it was.
 
 use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
 use std::ops::Bound;
 
 use bytes::Bytes;
 use holm_registry::ServiceName;
+use holm_registry::event::Content;
 use holm_registry::settings::Limit;
-use holm_registry::store::{Effects, Key, Keyset, MAX_COMMIT, OverQuota, Quota, Sequence, Store, StoreError, Usage};
+use holm_registry::store::{
+    Effects, Key, Keyset, Log, MAX_COMMIT, OverQuota, Quota, Sequence, Store, StoreError, Usage,
+};
 
 /// What one invocation has read and wants to write, until it is cut.
 #[derive(Debug, Default)]
@@ -38,7 +40,7 @@ pub struct Staged {
 #[derive(Debug, thiserror::Error)]
 pub enum Refused {
     /// It would hold more than a commit may.
-    #[error("one request may read and write {MAX_COMMIT}, keys and values together")]
+    #[error("one request may read, write and publish {MAX_COMMIT}, keys, values and events together")]
     Full,
     /// The service would keep more than it may.
     #[error("{0}")]
@@ -93,7 +95,10 @@ impl UnitOfWork {
         };
         self.weight = weight;
         self.highest = self.highest.max(version);
-        keep_first(self.effects.reads.entry(key), version);
+        let guard = self.effects.reads.entry(key).or_insert(version);
+        if *guard != version {
+            (*guard, self.effects.torn) = (Sequence::NEVER, true);
+        }
         Ok(value)
     }
 
@@ -134,6 +139,30 @@ impl UnitOfWork {
         Ok(())
     }
 
+    /// Publishes an event when the unit commits, behind those that it has published before.
+    ///
+    /// # Errors
+    /// Over the size of a commit.
+    pub fn publish(&mut self, content: &Content) -> Result<(), Refused> {
+        let event = content.encode();
+        self.weight = self.weight_after(0, Effects::size_of_event(&event))?;
+        self.effects.events.push((Log::Events, event));
+        Ok(())
+    }
+
+    /// Makes this the handling of an event: the unit commits unless another one with the same mark has.
+    /// `time`: now, in milliseconds since 1970.
+    ///
+    /// # Errors
+    /// Over the size of a commit.
+    pub fn mark(&mut self, mark: Key, time: u64) -> Result<(), Refused> {
+        let (read, written) =
+            (Effects::size_of(&mark, None), Effects::size_of(&mark, Some(&Bytes::from_static(&[0; 8]))));
+        self.weight = self.weight_after(0, read + written)?;
+        self.effects.mark(mark, time);
+        Ok(())
+    }
+
     /// What a write to this key weighs so far.
     fn staged(&self, key: &Key) -> usize {
         self.effects.writes.get(key).map_or(0, |value| Effects::size_of(key, value.as_ref()))
@@ -161,7 +190,9 @@ impl UnitOfWork {
     pub fn list(&mut self, store: &Store, set: &Keyset, after: Option<&str>, limit: usize) -> Result<Page, StoreError> {
         let page = store.keys(set, after, limit)?;
         self.highest = self.highest.max(page.keyset);
-        keep_first(self.effects.keysets.entry(set.clone()), page.keyset);
+        // pages of one moment each need not be of the same one
+        self.effects.torn |= !page.whole || self.effects.keysets.contains_key(set);
+        self.effects.keysets.entry(set.clone()).or_insert(page.keyset);
         let keys = merge(&page.keys, self.written(set, after, page.next.as_deref()));
         Ok(Page { keys, next: page.next })
     }
@@ -190,11 +221,6 @@ impl UnitOfWork {
         let names = self.effects.writes.range((from, to)).map(|(key, value)| (key.name_in(set), value.is_some()));
         names.map_while(|(name, present)| Some((name?.to_owned(), present)))
     }
-}
-
-/// The first version that a unit saw is the one that must still hold.
-fn keep_first<K: Ord>(entry: Entry<'_, K, Sequence>, seen: Sequence) {
-    entry.or_insert(seen);
 }
 
 /// Stored keys with the unit's own writes (`true`: has a value) laid over them.

@@ -8,7 +8,7 @@ use std::cell::RefCell;
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::sync::OnceLock;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::init::LogFormat;
 use super::trace::TraceContext;
@@ -75,22 +75,32 @@ pub fn write(line: &AccessLine<'_>) {
 }
 
 impl AccessLine<'_> {
+    /// Piece by piece, since the machinery of `write!` costs several times as much.
     fn text(&self, now: SystemTime, color: bool, out: &mut String) {
         let (dim, green, plain) = if color { ("\x1b[2m", "\x1b[32m", "\x1b[0m") } else { ("", "", "") };
-        let time = humantime::format_rfc3339_micros(now);
-        let Self { method, path, status, request_id, bytes, cut, .. } = self;
-        // writing to a String cannot fail
-        let _ = write!(out, "{dim}{time}{plain} {green} INFO{plain} {dim}{TARGET}{plain}: method={method} path=");
-        escaped(path, out);
-        let _ = write!(out, " status={status}");
-        for (name, value) in [("route", self.route), ("service", self.service), ("request_id", Some(*request_id))] {
+        out.push_str(dim);
+        push_time(now, out);
+        for piece in [plain, " ", green, " INFO", plain, " ", dim, TARGET, plain, ": method=", self.method, " path="] {
+            out.push_str(piece);
+        }
+        escaped(self.path, out);
+        out.push_str(" status=");
+        push_number(self.status.into(), out);
+        for (name, value) in
+            [(" route=", self.route), (" service=", self.service), (" request_id=", Some(self.request_id))]
+        {
             if let Some(value) = value {
-                let _ = write!(out, " {name}=");
+                out.push_str(name);
                 escaped(value, out);
             }
         }
-        let _ = write!(out, " trace_id={}", self.trace.trace_id_hex());
-        let _ = writeln!(out, " bytes={bytes} duration_us={} cut={cut}", self.duration.as_micros());
+        out.push_str(" trace_id=");
+        self.trace.push_trace_id(out);
+        out.push_str(" bytes=");
+        push_number(self.bytes, out);
+        out.push_str(" duration_us=");
+        push_number(u64::try_from(self.duration.as_micros()).unwrap_or(u64::MAX), out);
+        out.push_str(if self.cut { " cut=true\n" } else { " cut=false\n" });
     }
 
     fn json(&self, now: SystemTime, out: &mut String) {
@@ -108,6 +118,48 @@ impl AccessLine<'_> {
         let _ = write!(out, r#","trace_id":"{}","bytes":{bytes}"#, self.trace.trace_id_hex());
         let _ = writeln!(out, r#","duration_us":{},"cut":{cut},"target":"{TARGET}"}}"#, self.duration.as_micros());
     }
+}
+
+/// RFC 3339 with microseconds. All but those changes once a second.
+fn push_time(now: SystemTime, out: &mut String) {
+    thread_local! {
+        static SECOND: RefCell<(u64, String)> = const { RefCell::new((u64::MAX, String::new())) };
+    }
+    let since = now.duration_since(UNIX_EPOCH).unwrap_or_default();
+    SECOND.with_borrow_mut(|(second, text)| {
+        if *second != since.as_secs() {
+            *second = since.as_secs();
+            text.clear();
+            // writing to a String cannot fail
+            let _ = write!(text, "{}", humantime::format_rfc3339_seconds(now));
+            text.pop();
+        }
+        out.push_str(text);
+    });
+    out.push('.');
+    push_digits(since.subsec_micros().into(), 6, out);
+    out.push('Z');
+}
+
+fn push_number(number: u64, out: &mut String) {
+    push_digits(number, 1, out);
+}
+
+/// In decimal, with zeros in front up to this many digits.
+fn push_digits(mut number: u64, at_least: usize, out: &mut String) {
+    // as many as the largest number has
+    let mut digits = [b'0'; 20];
+    let mut used = 0;
+    for digit in digits.iter_mut().rev() {
+        if number == 0 && used >= at_least {
+            break;
+        }
+        *digit = b'0' + (number % 10) as u8;
+        number /= 10;
+        used += 1;
+    }
+    let text = digits.get(digits.len() - used..).and_then(|digits| str::from_utf8(digits).ok());
+    out.push_str(text.unwrap_or_default());
 }
 
 /// In quotes, as Rust's `Debug` has it. Nearly every text is plain, and then nothing is looked at twice.
@@ -128,8 +180,6 @@ fn quoted(text: &str, out: &mut String) {
 
 #[cfg(test)]
 mod tests {
-    use std::time::UNIX_EPOCH;
-
     use super::*;
 
     const LINE: AccessLine<'_> = AccessLine {
@@ -154,6 +204,21 @@ mod tests {
             "1970-01-01T00:00:00.000000Z  INFO holm::access: method=GET path=\"/a\\\"\\u{1b}[2J\" status=200 \
              route=\"/{x}\" request_id=\"id-1\" trace_id=00000000000000000000000000000abc bytes=12 duration_us=34 cut=false\n"
         );
+    }
+
+    #[test]
+    fn a_line_is_written_with_another_time_or_number_than_the_machinery_would() {
+        let at = |nanos| UNIX_EPOCH + Duration::from_nanos(nanos);
+        for now in [0, 999, 1_000, 999_999_999, 1_000_000_000, 1_795_363_200_007_040_000, 1_795_363_200_999_999_999] {
+            let mut text = String::new();
+            push_time(at(now), &mut text);
+            assert_eq!(text, humantime::format_rfc3339_micros(at(now)).to_string());
+        }
+        for number in [0, 7, 10, 99, 100, 123_456_789, u64::MAX] {
+            let mut text = String::new();
+            push_number(number, &mut text);
+            assert_eq!(text, number.to_string());
+        }
     }
 
     #[test]

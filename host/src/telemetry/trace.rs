@@ -65,6 +65,13 @@ impl TraceContext {
         HeaderValue::from_bytes(&self.to_ascii()).unwrap_or_else(|_| HeaderValue::from_static(""))
     }
 
+    /// Writes the trace's id as [`trace_id_hex`](Self::trace_id_hex) shows it.
+    pub fn push_trace_id(self, out: &mut String) {
+        let mut digits = [0; 32];
+        write_hex(self.trace_id, &mut digits);
+        out.push_str(str::from_utf8(&digits).unwrap_or_default());
+    }
+
     /// The trace's id in 32 hex digits, as logs and problem documents show it.
     pub fn trace_id_hex(self) -> HexTraceId {
         HexTraceId(self.trace_id)

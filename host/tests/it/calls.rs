@@ -10,7 +10,7 @@ use crate::client::{Answer, Client};
 use crate::process::{Host, fixture, manifest, stderr};
 
 /// A host with the ledger, and with a caller that has these lines in its section of the manifest.
-fn serve(settings: &str) -> (Host, Client) {
+pub(crate) fn serve(settings: &str) -> (Host, Client) {
     let host = Host::start();
     host.deploy_manifest(&manifest("ledger", &fixture("ledger"), ""));
     host.deploy_manifest(&manifest("caller", &fixture("caller"), settings));
@@ -18,7 +18,7 @@ fn serve(settings: &str) -> (Host, Client) {
     (host, client)
 }
 
-async fn told(client: &Client, path: &str) -> String {
+pub(crate) async fn told(client: &Client, path: &str) -> String {
     let Answer { status, body, .. } = client.get(path).await;
     assert_eq!(status, 200, "{path}: {body}");
     body
@@ -82,6 +82,28 @@ async fn a_provider_is_taken_from_under_its_callers() {
     assert_eq!(told(&client, "/caller/?balance=ada").await, "Some(5)");
 }
 
+/// A megabyte of bytes, with the four that say how many they are: what a call may carry.
+const MOST: usize = (1 << 20) - 4;
+
+#[tokio::test]
+async fn a_call_carries_less_than_a_megabyte_or_as_much_as_it_likes() {
+    let (host, client) = serve("");
+    for what in ["measure", "fill"] {
+        assert_eq!(told(&client, &format!("/caller/?{what}={MOST}")).await, MOST.to_string());
+    }
+    let arguments = client.get(&format!("/caller/?measure={}", MOST + 1)).await;
+    assert_eq!((arguments.status.as_u16(), arguments.fault().as_str()), (502, "limit"));
+    let result = client.get(&format!("/caller/?fill={}", MOST + 1)).await;
+    assert_eq!((result.status.as_u16(), result.fault().as_str()), (502, "dependency"));
+    let log = host.done(&["logs", "caller"]);
+    assert!(log.contains("measure: the values of one call take more than 1048576 bytes"), "{log}");
+    // far more is not even taken out of the guest
+    assert_eq!(client.get(&format!("/caller/?measure={}", 3 * MOST)).await.fault(), "limit");
+    let log = host.done(&["logs", "caller"]);
+    assert!(log.contains("limits.host_call was reached"), "{log}");
+    assert_eq!(told(&client, "/caller/?measure=10").await, "10");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_swap_of_the_provider_loses_a_call() {
     let (host, client) = serve("");
@@ -97,7 +119,7 @@ async fn a_swap_of_the_provider_loses_a_call() {
         }
         added
     });
-    for version in 1..=10 {
+    for version in 1..=20 {
         let (version, isolation) = (format!("2.{version}.0"), if version % 2 == 0 { "reuse" } else { "invocation" });
         let arguments = ["deploy", &ledger, "--service", "ledger", "--version", &version, "--isolation", isolation];
         host.done(&arguments);
@@ -105,6 +127,18 @@ async fn a_swap_of_the_provider_loses_a_call() {
     swapped.store(true, Ordering::Relaxed);
     let added = callers.join_next().await.unwrap().unwrap();
     assert_eq!(told(&client, "/caller/?balance=ada").await, format!("Some({added})"));
+}
+
+#[test]
+fn a_service_that_is_called_is_shown_as_missing() {
+    let (host, _client) = serve("");
+    let caller = fixture("caller").to_str().unwrap().to_owned();
+    for what in ["caller", &caller] {
+        let shown = host.done(&["inspect", what]);
+        assert!(shown.contains("fixtures:calls/ledger@1.0.0  from ledger") && !shown.contains("MISSING"), "{shown}");
+    }
+    host.done(&["remove", "ledger", "--force"]);
+    assert!(host.done(&["inspect", "caller"]).contains("fixtures:calls/ledger@1.0.0  MISSING HERE"));
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::net::TcpListener;
 
 use crate::process::{holm, run, stderr, stdout};
 
-const COMMANDS: [&str; 15] = [
+const COMMANDS: [&str; 17] = [
     "up",
     "new",
     "build",
@@ -16,6 +16,8 @@ const COMMANDS: [&str; 15] = [
     "remove",
     "routes",
     "inspect",
+    "call",
+    "calls",
     "logs",
     "check",
     "keys",

@@ -3,6 +3,10 @@
 #[cfg(test)]
 mod admin;
 #[cfg(test)]
+mod call_by_hand;
+#[cfg(test)]
+mod callers;
+#[cfg(test)]
 mod calls;
 #[cfg(test)]
 mod cli;
@@ -16,6 +20,12 @@ mod crash;
 mod discovery;
 #[cfg(test)]
 mod door;
+#[cfg(test)]
+mod events;
+#[cfg(test)]
+mod fallbacks;
+#[cfg(test)]
+mod faults;
 #[cfg(test)]
 mod fixtures;
 #[cfg(test)]
@@ -35,11 +45,15 @@ mod guests;
 #[cfg(test)]
 mod hostile;
 #[cfg(test)]
+mod idempotency;
+#[cfg(test)]
 mod nested;
 #[cfg(test)]
 mod outgoing;
 #[cfg(test)]
 mod outside;
+#[cfg(test)]
+mod places;
 #[cfg(test)]
 mod process;
 #[cfg(test)]
@@ -49,8 +63,12 @@ mod refused;
 #[cfg(test)]
 mod restart;
 #[cfg(test)]
+mod shop;
+#[cfg(test)]
 mod supply;
 #[cfg(test)]
 mod swap;
 #[cfg(test)]
 mod tidy;
+#[cfg(test)]
+mod upstreams;

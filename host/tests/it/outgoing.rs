@@ -22,7 +22,7 @@ fn deploy(host: &Host, service: &str, grants: &[&str], more: &str) {
 }
 
 /// Lets a service ask for a URL, with further parameters of the fixture.
-async fn ask(client: &Client, service: &str, parameters: &[(&str, &str)]) -> String {
+pub(crate) async fn ask(client: &Client, service: &str, parameters: &[(&str, &str)]) -> String {
     let mut path = format!("/{service}/?");
     for (name, value) in parameters {
         write!(path, "{name}=").unwrap();
@@ -39,7 +39,7 @@ async fn get(client: &Client, url: &str) -> String {
 }
 
 /// A number of `/metrics`, 0 if it is not there.
-async fn metric(host: &Host, series: &str) -> u64 {
+pub(crate) async fn metric(host: &Host, series: &str) -> u64 {
     let admin = Client::new(&host.admin);
     let bearer = format!("Bearer {}", host.token());
     let answer = admin.try_send_with(http::Method::GET, "/metrics", &[("authorization", &bearer)], "").await.unwrap();

@@ -8,7 +8,8 @@ use std::path::Path;
 
 /// Each part of the host, and the parts that it may use. Dependencies go one way: cli, app, the doors, services,
 /// mesh, runtime, state, and the registry below them all. `body`, `fault`, `shutdown` and `telemetry` are words that
-/// everybody speaks. Siblings (gateway and admin) never meet: `app` introduces them.
+/// everybody speaks. Siblings (gateway and events) never meet: `app` introduces them. The admin API looks at
+/// everything and is looked at by nobody.
 const PARTS: &[(&str, &[&str])] = &[
     ("main", &["cli"]),
     ("cli", &["app", "admin", "audit", "services", "runtime", "config", "telemetry", "signing", "private_file"]),
@@ -16,6 +17,7 @@ const PARTS: &[(&str, &[&str])] = &[
         "app",
         &[
             "gateway",
+            "events",
             "admin",
             "audit",
             "services",
@@ -30,7 +32,22 @@ const PARTS: &[(&str, &[&str])] = &[
         ],
     ),
     ("gateway", &["services", "discovery", "identity", "telemetry", "shutdown", "hop_by_hop", "fault", "body"]),
-    ("admin", &["services", "discovery", "config", "telemetry", "audit", "private_file", "shutdown", "body"]),
+    ("events", &["services", "telemetry", "shutdown", "fault"]),
+    (
+        "admin",
+        &[
+            "services",
+            "events",
+            "discovery",
+            "config",
+            "telemetry",
+            "audit",
+            "private_file",
+            "shutdown",
+            "fault",
+            "body",
+        ],
+    ),
     ("services", &["signing", "mesh", "runtime", "state", "telemetry", "shutdown", "fault", "body"]),
     ("mesh", &["discovery", "runtime", "state", "telemetry", "shutdown", "hop_by_hop", "fault", "body"]),
     ("discovery", &["telemetry", "shutdown"]),

@@ -2,17 +2,22 @@
 //!
 //! | module | holds |
 //! | --- | --- |
+//! | `check` | what one must be like to be published |
 //! | `record` | an event as bytes in the store |
+//! | [`nats`] | how a broker is reached |
 //!
 //! Metadata has the names and the meaning of CloudEvents 1.0
 //! (<https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md>): id, source, type, subject,
 //! time, datacontenttype. A service says what happened ([`Content::subject`], key, type, headers,
 //! payload); the host says who, when, and because of what.
 
+mod check;
+pub mod nats;
 mod record;
 
 use bytes::Bytes;
 
+pub use self::check::{Unfit, is_attribute};
 pub use self::record::NotAnEvent;
 use crate::subject::Subject;
 use crate::units::ByteSize;

@@ -4,7 +4,7 @@
 use std::ops::Range;
 use std::path::Path;
 
-use toml::de::{DeTable, DeValue};
+use toml::de::{DeArray, DeTable, DeValue};
 
 use super::gateway::Gateway;
 use super::raw::{RawDefaults, RawInstances, RawLimits, RawManifest, RawService};
@@ -29,12 +29,27 @@ impl Checker<'_> {
         let app = raw.app.map_or_else(|| DEFAULT_APP.to_owned(), |name| name.to_string());
         self.check_defaults(&raw.defaults);
         let names: Vec<String> = raw.services.iter().map(|service| service.key.get_ref().clone()).collect();
-        let gateway = self.gateway(raw.gateway, &names, &app);
         let externals = outside::externals(self.reader, raw.externals, &names);
+        let outside = externals.iter().map(|external| external.name.to_string());
+        let targets: Vec<String> = names.into_iter().chain(outside).collect();
+        let gateway = self.gateway(raw.gateway, &targets, &app);
         let services = raw.services.into_iter().filter_map(|service| self.service(service, &raw.defaults)).collect();
         let Gateway { body_limit, settings: gateway, routes } = gateway;
+        let nats = raw.nats.map(|nats| nats.below(self.base));
         let RawManifest { listen, admin, require_signature, discovery, .. } = raw;
-        Manifest { app, listen, admin, body_limit, require_signature, services, discovery, externals, gateway, routes }
+        Manifest {
+            app,
+            listen,
+            admin,
+            body_limit,
+            require_signature,
+            nats,
+            services,
+            discovery,
+            externals,
+            gateway,
+            routes,
+        }
     }
 
     /// A bad default is wrong also while no service takes it over.
@@ -77,8 +92,16 @@ pub(super) fn find(table: &DeTable<'_>, path: &str) -> Option<Range<usize>> {
     match (rest, value.get_ref()) {
         (None, _) => Some(value.span()),
         (Some(rest), DeValue::Table(table)) => find(table, rest),
+        (Some(rest), DeValue::Array(items)) => find_in(items, rest),
         (Some(_), _) => None,
     }
+}
+
+/// The same in one of several tables, whose number comes first.
+fn find_in(items: &DeArray<'_>, path: &str) -> Option<Range<usize>> {
+    let (number, rest) = first_key(path);
+    let table = items.get(number.parse::<usize>().ok()?)?;
+    find(table.get_ref().as_table()?, rest?).or_else(|| Some(table.span()))
 }
 
 /// The first key of a dotted path and what follows it. A key that has dots itself is in quotes.
@@ -101,6 +124,7 @@ fn settings(raw: &RawService, defaults: &RawDefaults) -> Settings {
         health: raw.health.clone(),
         config: raw.config.clone(),
         grants: raw.grants.clone(),
+        subscribe: raw.subscribe.clone(),
         ..base
     };
     defaults.all_calls.apply(&mut settings);
@@ -116,6 +140,7 @@ fn instances(raw: &RawInstances) -> Instances {
     let max = raw.max.unwrap_or(base.max);
     Instances {
         max,
+        concurrency: raw.concurrency.unwrap_or(base.concurrency),
         warm: raw.warm.unwrap_or(base.warm.min(max)),
         idle: raw.idle.unwrap_or(base.idle),
         growth: raw.growth.unwrap_or(base.growth),

@@ -5,7 +5,7 @@
 //! | module | step |
 //! | --- | --- |
 //! | `section`, `env` | text to tables, key by key, with `${NAME}` filled in |
-//! | `raw`, `calls`, `gateway`, `outside` | tables to what the user wrote, every value parsed |
+//! | `raw`, `calls`, `events`, `gateway`, `outside` | tables to what the user wrote, every value parsed |
 //! | `check` | what the user wrote to a [`Manifest`], defaults filled in |
 //! | `diagnostic` | what is wrong, where, and what to do |
 //!
@@ -21,6 +21,7 @@ use toml::de::DeTable;
 use crate::digest::Digest;
 use crate::discovery::external::External;
 use crate::discovery::settings::DiscoverySettings;
+use crate::event::nats::NatsSettings;
 use crate::gateway::GatewaySettings;
 use crate::name::ServiceName;
 use crate::route::RouteSpec;
@@ -32,6 +33,7 @@ mod calls;
 mod check;
 mod diagnostic;
 mod env;
+mod events;
 mod gateway;
 mod outside;
 mod raw;
@@ -59,6 +61,9 @@ pub struct Manifest {
     /// `[deploy] require_signature`: a host with this manifest takes only components that one of
     /// these keys has signed. Empty: any.
     pub require_signature: Vec<PublicKey>,
+    /// The broker that carries the events, its files below the manifest's folder. `None`: the host itself
+    /// does; a command-line flag wins.
+    pub nats: Option<NatsSettings>,
     /// All services.
     pub services: BTreeMap<ServiceName, ServiceSpec>,
     /// How services that are not Wasm are found.

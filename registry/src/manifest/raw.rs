@@ -12,12 +12,14 @@ use toml::Spanned;
 
 use super::ComponentSource;
 use super::calls::{RawAllCalls, RawCall, call};
+use super::events;
 use super::gateway::RawGateway;
 use super::outside::{self, RawExternal};
 use super::section::Section;
 use crate::discovery::settings::DiscoverySettings;
+use crate::event::nats::NatsSettings;
 use crate::name::{NameError, ServiceName};
-use crate::settings::{Grants, Health, Isolation, Secret};
+use crate::settings::{Grants, Health, Isolation, Secret, Subscribe};
 use crate::signature::PublicKey;
 use crate::units::ByteSize;
 
@@ -27,6 +29,7 @@ pub(super) struct RawManifest {
     pub(super) listen: Option<SocketAddr>,
     pub(super) admin: Option<SocketAddr>,
     pub(super) require_signature: Vec<PublicKey>,
+    pub(super) nats: Option<NatsSettings>,
     pub(super) defaults: RawDefaults,
     pub(super) services: Vec<RawService>,
     pub(super) discovery: DiscoverySettings,
@@ -60,12 +63,14 @@ pub(super) struct RawService {
     pub(super) grants: Grants,
     pub(super) all_calls: RawAllCalls,
     pub(super) calls: Vec<RawCall>,
+    pub(super) subscribe: Vec<Subscribe>,
 }
 
 /// `instances = { … }`
 #[derive(Default)]
 pub(super) struct RawInstances {
     pub(super) max: Option<u32>,
+    pub(super) concurrency: Option<u32>,
     pub(super) warm: Option<u32>,
     pub(super) idle: Option<Duration>,
     pub(super) growth: Option<ByteSize>,
@@ -105,11 +110,12 @@ pub(super) fn manifest(mut root: Section<'_>) -> RawManifest {
         root.section("deploy", "{ require_signature = [\"ed25519:…\"] }").map(deploy).unwrap_or_default();
     let discovery = root.section("discovery", "{ listen = \"127.0.0.1:8500\" }").map(outside::discovery);
     let externals = root.sections("external", "[{ name = \"legacy-billing\", url = \"http://127.0.0.1:3000\" }]");
-    root.finish(&["nats"]);
+    let nats = root.section("nats", "{ url = \"nats://127.0.0.1:4222\" }").and_then(events::nats);
+    root.finish(&[]);
     let services = services.into_iter().map(|(name, section)| service(name, section)).collect();
     let externals = externals.into_iter().map(outside::external).collect();
     let discovery = discovery.unwrap_or_default();
-    RawManifest { app, listen, admin, require_signature, defaults, services, discovery, externals, gateway }
+    RawManifest { app, listen, admin, require_signature, nats, defaults, services, discovery, externals, gateway }
 }
 
 /// Whose signature components need. An empty list would silently mean nobody's.
@@ -182,8 +188,13 @@ fn service(name: Spanned<&str>, mut section: Section<'_>) -> RawService {
             .unwrap_or_default(),
         all_calls: RawAllCalls::read(&mut section),
         calls: calls(&mut section),
+        subscribe: section
+            .sections("subscribe", "[{ subject = \"orders.created\" }]")
+            .into_iter()
+            .filter_map(events::subscribe)
+            .collect(),
     };
-    section.finish(&["grpc", "subscribe"]);
+    section.finish(&["grpc"]);
     found
 }
 
@@ -213,6 +224,7 @@ fn parse_version(text: &str) -> Result<Version, String> {
 fn instances(mut section: Section<'_>) -> RawInstances {
     let found = RawInstances {
         max: section.count("max"),
+        concurrency: section.count("concurrency"),
         warm: section.count("warm"),
         idle: section.duration("idle"),
         growth: section.size("growth"),
@@ -266,9 +278,10 @@ fn limits(mut section: Section<'_>) -> RawLimits {
 fn grants(mut section: Section<'_>) -> Grants {
     let http = section.list("http", "[\"https://api.example.com/v1/\"]", str::parse).unwrap_or_default();
     let services = section.list("services", "[\"inventory\"]", str::parse).unwrap_or_default();
+    let publish = section.list("publish", "[\"orders.*\"]", str::parse).unwrap_or_default();
     let secrets = section.texts("secrets", "{ DB_TOKEN = \"${DB_TOKEN}\" }");
     section.empty_list("files", "components have no files; keep data in wasi:keyvalue");
-    section.finish(&["publish"]);
+    section.finish(&[]);
     let secrets = secrets.into_iter().map(|(name, value)| (name, Secret::new(value))).collect();
-    Grants { http, services, secrets }
+    Grants { http, services, publish, secrets }
 }

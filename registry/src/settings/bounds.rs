@@ -7,7 +7,7 @@ use std::time::Duration;
 use http::uri::PathAndQuery;
 use thiserror::Error;
 
-use super::{Health, Settings};
+use super::{Health, Isolation, Settings};
 use crate::units::{ByteSize, format_duration};
 
 /// One Wasm page, to what four gigabytes of 32-bit addresses reach.
@@ -38,7 +38,8 @@ const CONFIG: usize = 1 << 20;
 /// One setting that makes no sense.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OutOfBounds {
-    /// The key as in `holm.toml`, below the service: `limits.memory`, `calls."shop:inventory/stock".timeout`.
+    /// The key as in `holm.toml`, below the service: `limits.memory`, `calls."shop:inventory/stock".timeout`,
+    /// `subscribe.0.ack_wait` in the first of several tables.
     pub field: String,
     /// What is wrong.
     pub message: String,
@@ -69,8 +70,14 @@ impl Settings {
     /// # Errors
     /// [`SettingsError`], with one entry for each bad setting.
     pub fn check(&self) -> Result<(), SettingsError> {
-        let checks =
-            [self.check_instances(), self.check_limits(), self.check_health(), self.check_config(), self.check_calls()];
+        let checks = [
+            self.check_instances(),
+            self.check_limits(),
+            self.check_health(),
+            self.check_config(),
+            self.check_calls(),
+            self.check_events(),
+        ];
         let problems: Vec<_> = checks.into_iter().flatten().collect();
         if problems.is_empty() { Ok(()) } else { Err(SettingsError { problems }) }
     }
@@ -91,6 +98,12 @@ impl Settings {
                 "without an instance nothing runs, and each one reserves memory of the host",
             ),
             number(
+                "instances.concurrency",
+                instances.concurrency,
+                COUNT,
+                "an instance serves one request or more at a time, and each holds memory of it",
+            ),
+            number(
                 "instances.warm",
                 instances.warm,
                 0..=instances.max,
@@ -109,7 +122,18 @@ impl Settings {
                 "an invocation needs some time, and one that never ends would hold its permit for ever",
             ),
         ];
-        found.into_iter().flatten().collect()
+        found.into_iter().flatten().chain(self.check_sharing()).collect()
+    }
+
+    /// A fresh instance for each invocation is shared by nobody.
+    fn check_sharing(&self) -> Option<OutOfBounds> {
+        let shared = self.instances.concurrency;
+        let contradicts = shared > 1 && self.isolation == Some(Isolation::Invocation);
+        contradicts.then(|| OutOfBounds {
+            field: "instances.concurrency".to_owned(),
+            message: format!("`instances.concurrency` is {shared}, but `isolation` is `invocation`"),
+            help: "requests that share an instance are not isolated from each other; leave one of both out".to_owned(),
+        })
     }
 
     fn check_limits(&self) -> Vec<OutOfBounds> {

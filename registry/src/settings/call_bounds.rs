@@ -18,9 +18,11 @@ impl Settings {
     pub(super) fn check_calls(&self) -> Vec<OutOfBounds> {
         let mut found = breaker("breaker", &self.breaker);
         found.extend(retry("retry", &self.retry));
+        let own = found.clone();
         for (target, settings) in &self.calls {
             let section = section(target);
-            found.extend(call(&section, settings));
+            let inherited = |problem: &OutOfBounds| own.iter().any(|own| is_inherited(&section, problem, own));
+            found.extend(call(&section, settings).into_iter().filter(|problem| !inherited(problem)));
             found.extend(fallbacks(&section, &settings.fallback));
             if let CallTarget::Upstream(service) = target {
                 found.extend(upstream(&section, service, settings));
@@ -38,6 +40,13 @@ impl Settings {
         };
         (!self.grants.services.contains(service)).then(problem)
     }
+}
+
+/// Whether what is wrong in the section of a call is what is wrong above it: what is not said there is taken from the
+/// service's own, and told of once.
+fn is_inherited(section: &str, problem: &OutOfBounds, own: &OutOfBounds) -> bool {
+    let what = |problem: &OutOfBounds| problem.message.replacen(&problem.field, "", 1);
+    problem.field == format!("{section}.{}", own.field) && what(problem) == what(own)
 }
 
 /// The section of one target as TOML writes it: an interface needs quotes.
@@ -244,8 +253,13 @@ mod tests {
             let (key, _) = expected.split_once('`').unwrap();
             assert_eq!(call_problems(call), [format!("calls.\"a:b/c\".{key}: `calls.\"a:b/c\".{expected}")]);
         }
-        let own = json!({"breaker": {"error_threshold": 200}, "retry": {"attempts": 11}});
-        assert_eq!(problems(own).len(), 2);
+        let mut own = json!({"breaker": {"error_threshold": 200}, "retry": {"attempts": 11}});
+        assert_eq!(problems(own.clone()).len(), 2);
+        // inherited, except for what the call says itself
+        own["calls"] =
+            json!({"a:b/c": {"breaker": {"error_threshold": 200, "window": "1ms"}, "retry": {"attempts": 12}}});
+        let fields: Vec<String> = problems(own).iter().map(|told| told.split(':').next().unwrap().to_owned()).collect();
+        assert_eq!(fields, ["breaker.error_threshold", "retry.attempts", "calls.\"a", "calls.\"a"]);
     }
 
     #[test]

@@ -46,6 +46,8 @@ pub enum Limit {
     OutgoingBody,
     /// `instances.max`
     Instances,
+    /// `instances.concurrency`
+    InstanceConcurrency,
     /// `instances.growth`
     Growth,
     /// `reuse`
@@ -64,15 +66,19 @@ pub enum Limit {
     Batch,
     /// The host's: what one unit of work reads and writes.
     Unit,
+    /// The host's: bytes of one event.
+    Event,
     /// The host's: bytes of one request for random numbers.
     Random,
     /// The host's: services that wait for each other in a row.
     CallDepth,
+    /// The host's: places for instances of all services.
+    Places,
 }
 
 impl Limit {
     /// All of them, in the order in which they are shown.
-    pub const ALL: [Self; 31] = [
+    pub const ALL: [Self; 34] = [
         Self::Memory,
         Self::TableElements,
         Self::Handles,
@@ -93,6 +99,7 @@ impl Limit {
         Self::Outgoing,
         Self::OutgoingBody,
         Self::Instances,
+        Self::InstanceConcurrency,
         Self::Growth,
         Self::Reuse,
         Self::Stack,
@@ -102,8 +109,10 @@ impl Limit {
         Self::Key,
         Self::Batch,
         Self::Unit,
+        Self::Event,
         Self::Random,
         Self::CallDepth,
+        Self::Places,
     ];
 
     /// The key in the manifest, below the service; of those of the host a plain name.
@@ -129,6 +138,7 @@ impl Limit {
             Self::Outgoing => "limits.outgoing",
             Self::OutgoingBody => "limits.outgoing_body",
             Self::Instances => "instances.max",
+            Self::InstanceConcurrency => "instances.concurrency",
             Self::Growth => "instances.growth",
             Self::Reuse => "reuse",
             Self::Stack => "stack",
@@ -138,8 +148,10 @@ impl Limit {
             Self::Key => "key",
             Self::Batch => "batch",
             Self::Unit => "unit-of-work",
+            Self::Event => "event",
             Self::Random => "random",
             Self::CallDepth => "call-depth",
+            Self::Places => "places",
         }
     }
 
@@ -166,6 +178,7 @@ impl Limit {
             Self::Outgoing => "each request to others holds a connection, and a slow one holds it for long",
             Self::OutgoingBody => "an answer from outside without end holds its connection and its instance",
             Self::Instances => "each instance reserves memory of the host",
+            Self::InstanceConcurrency => "requests in one instance share its limits, and one that traps ends them all",
             Self::Growth => "memory never shrinks: one large request would cost its memory for good",
             Self::Reuse => "an instance is replaced some day, which bounds what a leak costs",
             Self::Stack => "a recursion without end has to meet something",
@@ -175,8 +188,10 @@ impl Limit {
             Self::Key => "keys are held in the inner pages of the store's tree",
             Self::Batch => "a call into the host is not interrupted, so it must be short",
             Self::Unit => "a unit of work is held in memory until it commits, and then blocks the readers",
+            Self::Event => "an event travels in one message of a broker's, which takes 1 MiB",
             Self::Random => "a key is 64 bytes; much more only makes the host allocate",
             Self::CallDepth => "a longer chain is a mistake nearly always, and each link holds an instance",
+            Self::Places => "each service keeps room for one instance, so that no other can take the last",
         }
     }
 }
@@ -206,6 +221,7 @@ impl Settings {
             Limit::Outgoing => limits.outgoing.to_string(),
             Limit::OutgoingBody => limits.outgoing_body.to_string(),
             Limit::Instances => self.instances.max.to_string(),
+            Limit::InstanceConcurrency => self.instances.concurrency.to_string(),
             Limit::Growth => self.instances.growth.to_string(),
             Limit::Reuse => self.reuse.to_string(),
             Limit::Stack
@@ -215,8 +231,10 @@ impl Settings {
             | Limit::Key
             | Limit::Batch
             | Limit::Unit
+            | Limit::Event
             | Limit::Random
-            | Limit::CallDepth => return None,
+            | Limit::CallDepth
+            | Limit::Places => return None,
         })
     }
 }

@@ -22,6 +22,11 @@ pub struct Sequence(pub u64);
 impl Sequence {
     /// The version of a key that does not exist.
     pub const NONE: Self = Self(0);
+    /// The version that no key has: what a unit of work has seen that saw two versions of one key. The later one
+    /// may be gone again, and the first one back, since absence is a version, too.
+    pub const NEVER: Self = Self(u64::MAX - 1);
+    /// The version of a record whose bytes say none.
+    pub(super) const DAMAGED: Self = Self(u64::MAX);
 
     pub(super) fn next(self) -> Self {
         Self(self.0 + 1)
@@ -48,6 +53,9 @@ pub struct Effects {
     /// The sequence of every keyset that was listed, from [`KeyPage::keyset`] of the *first*
     /// page: keep the smallest when a listing is repeated.
     pub keysets: BTreeMap<Keyset, Sequence>,
+    /// Whether what one guard stands for may not have held at one moment: two versions of a key, two pages of a
+    /// listing. Then even a single guard is checked, which by itself always held at some moment.
+    pub torn: bool,
     /// The new value of every key that was written, `None` to delete it.
     pub writes: BTreeMap<Key, Option<Bytes>>,
     /// What each service that it writes for may keep; `None`: as much as it likes.
@@ -62,7 +70,7 @@ impl Effects {
         let guards = self.reads.keys().map(|key| Self::size_of(key, None)).sum::<usize>()
             + self.keysets.keys().map(|set| set.prefix().len() + OVERHEAD).sum::<usize>();
         let writes: usize = self.writes.iter().map(|(key, new)| Self::size_of(key, new.as_ref())).sum();
-        guards + writes + self.events.iter().map(|(_, event)| event.len() + OVERHEAD).sum::<usize>()
+        guards + writes + self.events.iter().map(|(_, event)| Self::size_of_event(event)).sum::<usize>()
     }
 
     /// Whether it changes nothing, whatever it has seen.
@@ -70,10 +78,33 @@ impl Effects {
         self.writes.is_empty() && self.events.is_empty()
     }
 
+    /// Says that an event is handled with this commit, which then happens at most once: see [`Key::inbox`].
+    /// `time`: when, in milliseconds since 1970.
+    pub fn mark(&mut self, mark: Key, time: u64) {
+        self.reads.insert(mark.clone(), Sequence::NONE);
+        self.writes.insert(mark, Some(stamped(time, &[])));
+    }
+
+    /// What one event weighs in it, encoded.
+    pub fn size_of_event(event: &Bytes) -> usize {
+        event.len() + OVERHEAD
+    }
+
     /// What one key weighs in it: read, or written with this value.
     pub fn size_of(key: &Key, value: Option<&Bytes>) -> usize {
         key.as_bytes().len() + value.map_or(0, Bytes::len) + OVERHEAD
     }
+}
+
+/// A value that begins with when it was written, in milliseconds since 1970: see [`Store::expire`](super::Store).
+pub fn stamped(time: u64, value: &[u8]) -> Bytes {
+    [time.to_be_bytes().as_slice(), value].concat().into()
+}
+
+/// When a value was written, and what was stamped. `None`: nothing was.
+pub fn unstamped(value: &Bytes) -> Option<(u64, Bytes)> {
+    let time = value.first_chunk()?;
+    Some((u64::from_be_bytes(*time), value.slice(time.len()..)))
 }
 
 /// A value with its version.
@@ -85,6 +116,15 @@ pub struct Record {
     pub version: Sequence,
 }
 
+/// Some records, in the order of their keys.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Records {
+    /// They, with their keys.
+    pub records: Vec<(Key, Record)>,
+    /// Where the next ones begin: pass it as `after`. `None`: these were the last.
+    pub next: Option<Key>,
+}
+
 /// A page of a bucket's keys, in the order of their bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyPage {
@@ -94,4 +134,6 @@ pub struct KeyPage {
     pub next: Option<String>,
     /// What the unit of work puts into [`Effects::keysets`].
     pub keyset: Sequence,
+    /// Whether the page held as a whole at one moment. If not, the unit of work sets [`Effects::torn`].
+    pub whole: bool,
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use super::engine::EngineError;
 use super::key::{Key, Keyset};
-use super::usage::OverQuota;
+use super::usage::{OverQuota, Usage};
 
 /// Why the store cannot be opened.
 #[derive(Debug, thiserror::Error)]
@@ -102,9 +102,26 @@ pub enum CommitError {
     /// A service may not keep this much.
     #[error("{0}")]
     OverQuota(OverQuota),
+    /// Too many events are in the log that is to be sent or trimmed. Works again when some have gone.
+    #[error(
+        "no room for events: {events} with {} are in the log already; publishing goes on when the broker has taken \
+         some, or retention has removed some", mib(*bytes)
+    )]
+    Backlog {
+        /// Events in the log.
+        events: u64,
+        /// Their bytes.
+        bytes: u64,
+    },
     /// The store itself failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl CommitError {
+    pub(super) fn backlog(kept: Usage) -> Self {
+        Self::Backlog { events: kept.keys, bytes: kept.bytes }
+    }
 }
 
 /// What was no longer as the unit of work saw it.

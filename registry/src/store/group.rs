@@ -10,9 +10,9 @@ use super::engine::Batch;
 use super::error::{CommitError, Stale, StoreError};
 use super::key::{Key, Keyset};
 use super::layout::{self, Head};
-use super::log::Position;
-use super::shared::Shared;
-use super::usage::{Usage, Usages};
+use super::log::{Log, Position};
+use super::shared::{Shared, read_error};
+use super::usage::{Quota, Usage, Usages};
 
 /// Where the highest sequence is kept.
 pub(super) const LAST: &str = "sequence";
@@ -60,6 +60,9 @@ impl<'a> Group<'a> {
         let sequence = self.last.next();
         for ((key, new), old) in effects.writes.iter().zip(old) {
             let bytes = key.as_bytes();
+            if old.is_some_and(|old| old.version == Sequence::DAMAGED) {
+                self.quarantine(key, sequence)?;
+            }
             let head = match (new, old) {
                 (None, None) => continue,
                 (None, Some(old)) => {
@@ -92,35 +95,55 @@ impl<'a> Group<'a> {
         }
         let last = self.last.0.to_be_bytes().to_vec().into();
         self.batch.insert(Key::meta(LAST).as_bytes().to_vec(), Some(last));
-        for (service, usage) in &self.usages {
-            usage.write(&mut self.batch, service);
+        for (owner, usage) in &self.usages {
+            usage.write(&mut self.batch, owner);
         }
         Some(Writes { batch: self.batch, last: self.last, keysets: self.keysets, usages: self.usages })
     }
 
-    /// The totals of the services that a commit writes for, as it would leave them.
+    /// Keeps the bytes of a record aside that is about to be replaced or removed, though nobody can read it.
+    fn quarantine(&mut self, key: &Key, sequence: Sequence) -> Result<(), StoreError> {
+        if let Some(bytes) = self.shared.engine.get(key.as_bytes()).map_err(read_error)? {
+            tracing::error!(%key, bytes = bytes.len(), "a damaged record was set aside");
+            layout::write(&mut self.batch, key.quarantined().as_bytes(), sequence, &bytes);
+        }
+        Ok(())
+    }
+
+    /// The totals of the services and logs that a commit writes to, as it would leave them.
     fn usages_after(&self, effects: &Effects, old: &[Option<Head>]) -> Result<Usages, CommitError> {
         let mut after = Usages::new();
         for ((key, new), old) in effects.writes.iter().zip(old) {
-            let Some((service, length)) = key.owner() else { continue };
-            if !after.contains_key(service) {
-                after.insert(service.into(), self.usage(service));
-            }
-            if let Some(usage) = after.get_mut(service) {
-                *usage = old.map_or(*usage, |old| usage.without(length + old.len));
-                *usage = new.as_ref().map_or(*usage, |new| usage.with(length + new.len() as u64));
-            }
+            let Some((owner, length)) = key.owner() else { continue };
+            let usage = self.usage_in(&mut after, owner);
+            *usage = old.map_or(*usage, |old| usage.without(length + old.len));
+            *usage = new.as_ref().map_or(*usage, |new| usage.with(length + new.len() as u64));
         }
-        if let Some(quota) = effects.quota {
-            for (service, after) in &after {
-                quota.check(self.usage(service), *after).map_err(CommitError::OverQuota)?;
-            }
+        for (log, event) in &effects.events {
+            let usage = self.usage_in(&mut after, log.owner());
+            *usage = usage.with(event.len() as u64);
         }
+        after.iter().try_for_each(|(owner, after)| self.check(owner, *after, effects.quota))?;
         Ok(after)
     }
 
-    fn usage(&self, service: &str) -> Usage {
-        self.usages.get(service).copied().unwrap_or_else(|| self.shared.usage(service))
+    /// Whether an owner may come to keep that much: a service as much as its quota says, the log of events as much
+    /// as may wait in it.
+    fn check(&self, owner: &str, after: Usage, quota: Option<Quota>) -> Result<(), CommitError> {
+        let before = self.usage(owner);
+        match Log::ALL.into_iter().find(|log| log.owner() == owner) {
+            Some(Log::Events) => self.shared.backlog.check(before, after).map_err(|_| CommitError::backlog(before)),
+            Some(Log::DeadLetters) => Ok(()),
+            None => quota.map_or(Ok(()), |quota| quota.check(before, after)).map_err(CommitError::OverQuota),
+        }
+    }
+
+    fn usage_in<'u>(&self, usages: &'u mut Usages, owner: &str) -> &'u mut Usage {
+        usages.entry(owner.into()).or_insert_with(|| self.usage(owner))
+    }
+
+    fn usage(&self, owner: &str) -> Usage {
+        self.usages.get(owner).copied().unwrap_or_else(|| self.shared.usage(owner))
     }
 
     fn stale(&self, effects: &Effects) -> Result<Option<Stale>, StoreError> {
@@ -149,8 +172,10 @@ impl<'a> Group<'a> {
 mod tests {
     use bytes::Bytes;
 
+    use super::super::identity::StoreId;
     use super::super::memory::MemoryEngine;
-    use super::super::usage::{OverQuota, Quota};
+    use super::super::shared::Found;
+    use super::super::usage::OverQuota;
     use super::*;
     use crate::settings::Limit;
 
@@ -167,7 +192,8 @@ mod tests {
     }
 
     fn empty() -> Shared {
-        Shared::new(Box::new(MemoryEngine::new()), Sequence(4), Usages::new())
+        let found = Found { last: Sequence(4), usages: Usages::new(), id: StoreId::new() };
+        Shared::new(Box::new(MemoryEngine::new()), found, Quota { keys: 3, bytes: 100 })
     }
 
     #[test]

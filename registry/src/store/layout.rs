@@ -25,8 +25,9 @@ use super::Sequence;
 use super::engine::Batch;
 use super::key::CHUNK;
 
-/// The number of this layout, kept in `meta/format`. 2: totals by service, see [`super::usage`].
-pub(super) const FORMAT: u64 = 2;
+/// The number of this layout, kept in `meta/format`. 2: totals by service, see [`super::usage`]. 3: totals of
+/// logs, and the store's id.
+pub(super) const FORMAT: u64 = 3;
 /// Largest piece of a value in one record of the engine, bytes.
 pub(super) const CHUNK_LEN: usize = 96 << 10;
 /// Largest key in bytes, as encoded. With it, 16 items of 96 KiB stay below 2 MiB.
@@ -114,6 +115,13 @@ pub(super) fn read(record: &Bytes) -> Option<(Head, Option<Bytes>)> {
         }
         _ => None,
     }
+}
+
+/// The head of a record, whatever its bytes are. Those of a damaged one have the version
+/// [`Sequence::DAMAGED`], and count as if they had been as many when they were written.
+pub(super) fn head(record: &Bytes) -> Head {
+    let len = record.len().saturating_sub(HEAD) as u64;
+    read(record).map_or(Head { version: Sequence::DAMAGED, len, chunks: None }, |(head, _)| head)
 }
 
 /// The bytes of a chunk, if it belongs to the value of this version.

@@ -7,8 +7,10 @@
 //! | `group` | decides which waiting commits hold and merges them (pure) |
 //! | `committer`, `flusher` | the two threads: one makes commits visible, one durable |
 //! | `shared` | what both share with the readers: sequences, keysets, poison |
-//! | [`usage`](Usage) | what each service keeps, and what it may |
+//! | [`usage`](Usage) | what each service and each log keeps, and what it may |
 //! | [`log`](Log) | events in the order of their commits |
+//! | [`identity`](StoreId) | the store's id, and those of its events |
+//! | `sweep` | removes what is consumed or expired, in small commits |
 //! | `space` | refuses commits before the disk is full |
 //! | [`engine`] | what keeps the bytes: `sled` on disk, [`memory`] for tests |
 //!
@@ -24,6 +26,8 @@
 //! - A crash loses only commits that were not durable, and only the latest ones, whole.
 //! - After a failed write or sync the store is poisoned: every commit and every `durable` fails
 //!   until a restart. Reads still answer, from what is visible.
+//! - A damaged record is named and does not keep others from being read or written. Replaced or removed, its
+//!   bytes are set aside: [`Key::quarantine`].
 //!
 //! Reads block on the disk when a page is not in memory (microseconds as a rule), and for as
 //! long as a batch is applied in memory; never for a sync.
@@ -34,6 +38,7 @@ pub mod engine;
 mod error;
 mod flusher;
 mod group;
+mod identity;
 mod key;
 mod layout;
 mod log;
@@ -43,6 +48,7 @@ mod read;
 mod shared;
 mod sled;
 mod space;
+mod sweep;
 mod thread;
 mod usage;
 
@@ -52,10 +58,12 @@ use std::thread::JoinHandle;
 
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
-pub use self::effects::{Effects, KeyPage, Record, Sequence};
+pub use self::effects::{Effects, KeyPage, Record, Records, Sequence, stamped, unstamped};
 pub use self::error::{CommitError, OpenError, Stale, StoreError};
-pub use self::key::{ANSWERS, Key, Keyset};
-pub use self::log::{Log, Logged, Position};
+pub use self::identity::StoreId;
+pub use self::key::{Key, Keyset};
+pub use self::log::{Log, Logged, Page, Position};
+pub use self::sweep::{Expiring, Mark};
 pub use self::usage::{OverQuota, Quota, Usage};
 
 use self::committer::{Job, Message};
@@ -79,11 +87,15 @@ pub struct StoreOptions {
     /// artifacts and logs share it: 64 MiB are eight of its segments, more than a restart and
     /// its snapshot need.
     pub reserve: ByteSize,
+    /// What [`Log::Events`] may hold, as keys and bytes; beyond it commits that publish are refused. While a broker
+    /// is away this is what waits for it: at 100 events a second, a quarter of an hour, and no more disk than one
+    /// service may fill. Where the log itself is the bus it has to be more than retention lets it keep.
+    pub backlog: Quota,
 }
 
 impl Default for StoreOptions {
     fn default() -> Self {
-        Self { reserve: ByteSize::mib(64) }
+        Self { reserve: ByteSize::mib(64), backlog: Quota { keys: 100_000, bytes: 256 << 20 } }
     }
 }
 
@@ -104,9 +116,14 @@ impl Store {
         open::on_disk(dir, options)
     }
 
-    /// A store on another engine. Without a disk of its own it is never full.
+    /// A store on another engine, with the default options. Without a disk of its own it is never full.
     pub fn with_engine(engine: Box<dyn Engine>) -> Result<Self, OpenError> {
-        open::on_engine(engine, space::Gauge::new(None, 0))
+        Self::with_engine_and(engine, &StoreOptions::default())
+    }
+
+    /// A store on another engine.
+    pub fn with_engine_and(engine: Box<dyn Engine>, options: &StoreOptions) -> Result<Self, OpenError> {
+        open::on_engine(engine, space::Gauge::new(None, 0), options.backlog)
     }
 
     /// The value under a key. Blocks on the disk when its page is not in memory.
@@ -131,14 +148,21 @@ impl Store {
     }
 
     /// All records whose keys begin with `prefix`, in order: for the catalog, which is small.
-    /// May see a commit in part when one happens meanwhile.
+    /// May see a commit in part when one happens meanwhile. Damaged ones are logged and left out.
     pub fn scan(&self, prefix: &Key) -> Result<Vec<(Key, Record)>, StoreError> {
         read::scan(&self.0.shared, prefix)
     }
 
-    /// At most `limit` events of a log behind `after`, in order; `None`: from the first.
-    pub fn events(&self, log: Log, after: Option<Position>, limit: usize) -> Result<Vec<Logged>, StoreError> {
-        log::events(&self.0.shared, log, after, limit)
+    /// At most `limit` records whose keys begin with `prefix`, behind `after`; fewer, when one of them brings their
+    /// values to `bytes`. Two readings may see commits between them. Damaged ones are logged and left out.
+    pub fn records(
+        &self,
+        prefix: &Key,
+        after: Option<&Key>,
+        limit: usize,
+        bytes: usize,
+    ) -> Result<Records, StoreError> {
+        read::records(&self.0.shared, prefix, after, limit, bytes)
     }
 
     /// The sequence of the latest visible commit, to be followed: changes whenever a commit has become visible.
@@ -150,8 +174,8 @@ impl Store {
     /// [`Store::durable`]. The commit is handed over when the future is first polled and the
     /// queue has room; from then on it happens or conflicts even if the future is dropped.
     ///
-    /// Effects without writes are only validated: one read alone always held at some moment,
-    /// several are checked here unless commits keep coming between.
+    /// Effects without writes are only validated: one read alone always held at some moment (but see
+    /// [`Effects::torn`]), several are checked here unless commits keep coming between.
     pub async fn commit(&self, effects: Effects) -> Result<Sequence, CommitError> {
         self.health()?;
         if effects.only_reads()
@@ -198,7 +222,7 @@ impl Store {
         /// decide, who has nobody beside him.
         const TRIES: usize = 3;
         let shared = &self.0.shared;
-        if effects.reads.len() + effects.keysets.len() <= 1 {
+        if effects.reads.len() + effects.keysets.len() <= 1 && !effects.torn {
             return Ok(Some(Ok(shared.depends_on(effects))));
         }
         for _ in 0..TRIES {

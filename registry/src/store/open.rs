@@ -12,11 +12,13 @@ use super::engine::{Batch, Engine, EngineError};
 use super::error::OpenError;
 use super::flusher::Flusher;
 use super::group::LAST;
+use super::identity::StoreId;
 use super::key::Key;
-use super::shared::Shared;
+use super::shared::{Found, Shared};
 use super::sled::SledEngine;
 use super::space::{self, Gauge};
 use super::thread::spawn;
+use super::usage::Quota;
 use super::{Inner, QUEUE, QUEUE_KIB, Store, StoreOptions, layout, usage};
 
 /// Where the number of the layout is kept.
@@ -26,15 +28,16 @@ pub(super) fn on_disk(dir: &Path, options: &StoreOptions) -> Result<Store, OpenE
     let engine = SledEngine::open(dir)?;
     let folder = dir.to_owned();
     let probe = Box::new(move || space::free_bytes(&folder));
-    on_engine(Box::new(engine), Gauge::new(Some(probe), options.reserve.as_u64()))
+    let gauge = Gauge::new(Some(probe), options.reserve.as_u64());
+    on_engine(Box::new(engine), gauge, options.backlog)
 }
 
-pub(super) fn on_engine(engine: Box<dyn Engine>, gauge: Gauge) -> Result<Store, OpenError> {
+pub(super) fn on_engine(engine: Box<dyn Engine>, gauge: Gauge, backlog: Quota) -> Result<Store, OpenError> {
     let last = read_meta(engine.as_ref())?;
-    let usages = usage::load(engine.as_ref())?;
+    let found = Found { last, usages: usage::load(engine.as_ref())?, id: StoreId::of(engine.as_ref())? };
     // what a killed process left in the page cache counts as durable only from here on
     engine.sync()?;
-    let shared = Arc::new(Shared::new(engine, last, usages));
+    let shared = Arc::new(Shared::new(engine, found, backlog));
     let (sender, queue) = mpsc::channel(QUEUE);
     let flusher = Flusher::start(shared.clone()).map_err(OpenError::Threads)?;
     let committer = Committer { shared: shared.clone(), queue, gauge, flusher };
@@ -57,13 +60,13 @@ fn read_meta(engine: &dyn Engine) -> Result<Sequence, OpenError> {
     Ok(Sequence(number(engine, LAST)?.unwrap_or_default()))
 }
 
-/// Counts what the services keep, which the first layout did not, and notes the new number. An
+/// Counts what services and logs keep, of which earlier layouts have only a part, and notes the new number. An
 /// empty engine has nothing to count.
 fn upgrade(engine: &dyn Engine) -> Result<(), EngineError> {
     let format = Bytes::copy_from_slice(&layout::FORMAT.to_be_bytes());
     let mut batch = Batch::from([(Key::meta(FORMAT).as_bytes().to_vec(), Some(format))]);
-    for (service, usage) in usage::count(engine)? {
-        usage.write(&mut batch, &service);
+    for (owner, usage) in usage::count(engine)? {
+        usage.write(&mut batch, &owner);
     }
     engine.apply(&batch)
 }

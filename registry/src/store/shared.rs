@@ -14,9 +14,10 @@ use tokio::sync::watch;
 use super::effects::{Effects, Sequence};
 use super::engine::{Engine, EngineError};
 use super::error::{Stale, StoreError};
+use super::identity::StoreId;
 use super::key::{Key, Keyset};
 use super::layout::{self, Head};
-use super::usage::{Usage, Usages};
+use super::usage::{Quota, Usage, Usages};
 
 /// Keysets remembered one by one. A service may open as many buckets as it likes; beyond this
 /// number all of them are remembered as changed at once, which costs conflicts, not memory.
@@ -33,6 +34,17 @@ pub(super) struct Shared {
     visible: watch::Sender<Sequence>,
     poison: OnceLock<String>,
     closed: AtomicBool,
+    pub(super) id: StoreId,
+    /// What [`Log::Events`](super::Log) may hold.
+    pub(super) backlog: Quota,
+}
+
+/// What an engine holds when it is opened, all of it durable.
+pub(super) struct Found {
+    /// The highest sequence.
+    pub(super) last: Sequence,
+    pub(super) usages: Usages,
+    pub(super) id: StoreId,
 }
 
 /// When keys were last created or deleted. Only in memory: no reader survives a restart.
@@ -43,8 +55,8 @@ struct Keysets {
 }
 
 impl Shared {
-    /// `last`: the highest sequence in the engine, already durable.
-    pub(super) fn new(engine: Box<dyn Engine>, last: Sequence, usages: Usages) -> Self {
+    pub(super) fn new(engine: Box<dyn Engine>, found: Found, backlog: Quota) -> Self {
+        let Found { last, usages, id } = found;
         Self {
             engine,
             started: AtomicU64::new(last.0),
@@ -55,6 +67,8 @@ impl Shared {
             visible: watch::Sender::new(last),
             poison: OnceLock::new(),
             closed: AtomicBool::new(false),
+            id,
+            backlog,
         }
     }
 
@@ -65,6 +79,12 @@ impl Shared {
     /// No visible commit has a higher sequence: that of the batch under way, if there is one.
     pub(super) fn newest(&self) -> Sequence {
         Sequence(self.started.load(SeqCst))
+    }
+
+    /// Whether no batch is under way: then the keysets have risen for all that a reader has seen.
+    pub(super) fn is_settled(&self) -> bool {
+        let newest = self.newest();
+        self.applied() == newest
     }
 
     pub(super) fn begin_batch(&self, last: Sequence) {
@@ -93,17 +113,15 @@ impl Shared {
         keysets.raised.get(set).copied().unwrap_or(keysets.floor)
     }
 
-    /// What a service keeps.
-    pub(super) fn usage(&self, service: &str) -> Usage {
-        self.usages.read().unwrap_or_else(PoisonError::into_inner).get(service).copied().unwrap_or_default()
+    /// What a service or a log keeps.
+    pub(super) fn usage(&self, owner: &str) -> Usage {
+        self.usages.read().unwrap_or_else(PoisonError::into_inner).get(owner).copied().unwrap_or_default()
     }
 
+    /// A damaged record has a head, too: it can be replaced, and nobody who read something else is current.
     pub(super) fn head(&self, key: &Key) -> Result<Option<Head>, StoreError> {
-        let Some(record) = self.engine.get(key.as_bytes()).map_err(read_error)? else { return Ok(None) };
-        match layout::read(&record) {
-            Some((head, _)) => Ok(Some(head)),
-            None => Err(StoreError::Damaged { key: key.clone() }),
-        }
+        let record = self.engine.get(key.as_bytes()).map_err(read_error)?;
+        Ok(record.as_ref().map(layout::head))
     }
 
     /// Checks effects that write nothing, beside the committer. `None`: a commit came between,
@@ -211,7 +229,8 @@ mod tests {
 
     #[test]
     fn a_service_with_endless_buckets_must_not_eat_the_memory() {
-        let shared = Shared::new(Box::new(MemoryEngine::new()), Sequence(5), Usages::new());
+        let found = Found { last: Sequence(5), usages: Usages::new(), id: StoreId::new() };
+        let shared = Shared::new(Box::new(MemoryEngine::new()), found, Quota { keys: 0, bytes: 0 });
         let service = "orders".parse().unwrap();
         let set = |n: u64| Keyset::new(&service, &n.to_string());
         for n in 0..=MAX_KEYSETS as u64 {

@@ -8,6 +8,8 @@
 //! - A kill while sled opens can leave a half-written snapshot that it then takes for a whole
 //!   one: those are removed before opening, and if opening still reports damage all snapshots
 //!   are moved aside, since the log alone holds everything. The log is never touched.
+//! - Its configuration is written in two pieces and never synced, and without it the log cannot be opened: a
+//!   new database is made aside and moved into place when all of it is on disk.
 //! - Pages above a quarter of a segment go to files that are never synced: segments have 8 MiB
 //!   and values are kept small ([`super::layout`]), so that no page gets there.
 //! - `apply_batch` writes a manifest that names the last log position of the batch before any
@@ -30,6 +32,11 @@ use super::engine::{Batch, Engine, EngineError, Pair};
 use super::error::OpenError;
 use crate::disk;
 
+/// What sled calls its files.
+const LOG: &str = "db";
+const CONFIGURATION: &str = "conf";
+/// Where a new database is made.
+const ASIDE: &str = "creating";
 /// Fixed when the database is created.
 const SEGMENT: usize = 8 << 20;
 /// sled's default of 1 GiB is most of a small machine. 64 MiB hold the inner pages of some ten
@@ -56,18 +63,17 @@ impl SledEngine {
             let path = path.to_owned();
             move |source| OpenError::Io { path, source }
         };
-        let created = !dir.join("db").exists();
         disk::create_folder(dir).map_err(at(dir))?;
+        let path = dir.join(LOG);
+        if !path.exists() {
+            let tree = open_sled(&aside(dir).map_err(at(dir))?).map_err(EngineError::from)?;
+            tree.flush().map_err(EngineError::from)?;
+            drop(tree);
+            move_into_place(dir).map_err(at(dir))?;
+        }
         remove_broken_snapshots(dir).map_err(at(dir))?;
         let tree = open_or_without_snapshots(dir)?;
-        let path = dir.join("db");
         let log = File::open(&path).map_err(at(&path))?;
-        if created {
-            log.sync_all().map_err(at(&path))?;
-            for folder in [Some(dir), dir.parent()].into_iter().flatten() {
-                disk::sync_folder(folder).map_err(at(folder))?;
-            }
-        }
         warn_of_blobs(dir);
         Ok(Self { tree, log })
     }
@@ -115,6 +121,27 @@ impl From<sled::Error> for EngineError {
             other => Self::Other(other.to_string()),
         }
     }
+}
+
+/// An empty folder for a new database. One that a crash has left holds nothing that anybody relies on.
+fn aside(dir: &Path) -> io::Result<PathBuf> {
+    let aside = dir.join(ASIDE);
+    match fs::remove_dir_all(&aside) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => disk::create_folder(&aside)?,
+    }
+    Ok(aside)
+}
+
+/// The log last: where it is, the rest is, too.
+fn move_into_place(dir: &Path) -> io::Result<()> {
+    let aside = dir.join(ASIDE);
+    for name in [CONFIGURATION, LOG] {
+        File::open(aside.join(name))?.sync_all()?;
+        fs::rename(aside.join(name), dir.join(name))?;
+        disk::sync_folder(dir)?;
+    }
+    fs::remove_dir_all(aside)
 }
 
 fn open_or_without_snapshots(dir: &Path) -> Result<sled::Db, OpenError> {
@@ -215,6 +242,19 @@ mod tests {
         fs::write(dir.path().join("snap.0000000000000001.generating"), [0; 40]).unwrap();
         fs::write(dir.path().join("snap.00000000000000FF"), []).unwrap();
         assert_eq!(value_of(&SledEngine::open(dir.path()).unwrap()).as_deref(), Some(b"value".as_slice()));
+    }
+
+    #[test]
+    fn a_crash_while_a_store_is_created_must_not_brick_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let aside = dir.path().join(ASIDE);
+        fs::create_dir(&aside).unwrap();
+        fs::write(aside.join(CONFIGURATION), "segment_size: 8").unwrap();
+        fs::write(aside.join(LOG), [7; 100]).unwrap();
+        // the configuration was moved, the log was not
+        fs::write(dir.path().join(CONFIGURATION), []).unwrap();
+        assert_eq!(value_of(&SledEngine::open(dir.path()).unwrap()), None);
+        assert!(!aside.exists());
     }
 
     #[test]

@@ -1,8 +1,9 @@
-//! What each service keeps: exact totals, kept in memory and written with every commit that
-//! changes them.
+//! What each service and each log keeps: exact totals, kept in memory and written with every commit
+//! that changes them.
 //!
-//! A record counts with the bytes of the guest's key and of its value. Totals are under
-//! `meta/usage/SERVICE` as two numbers, keys and bytes, big-endian.
+//! A record of a service (state, a stored answer) counts with the bytes of the guest's key and of its
+//! value, an event of a log with its own. Totals are under `meta/usage/OWNER` as two numbers, keys and
+//! bytes, big-endian; see [`Key::owner`] for the owners.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -10,11 +11,11 @@ use std::fmt;
 use bytes::Bytes;
 
 use super::engine::{Batch, Engine, EngineError};
-use super::key::{Key, STATE, after_prefix};
+use super::key::{ANSWERS, EVENTS, Key, STATE, after_prefix};
 use super::layout;
 use crate::settings::Limit;
 
-/// The totals of all services that keep something.
+/// The totals of all services and logs that keep something.
 pub(super) type Usages = HashMap<Box<str>, Usage>;
 
 /// Records that one step of a scan holds in memory.
@@ -68,21 +69,24 @@ impl Usage {
         Self { keys: self.keys.saturating_add(other.keys), bytes: self.bytes.saturating_add(other.bytes) }
     }
 
-    /// What is left without the other.
+    /// What is left without the other. No keys have no bytes, also when a damaged record counted for others than
+    /// it had.
     #[must_use]
     pub fn minus(self, other: Self) -> Self {
-        Self { keys: self.keys.saturating_sub(other.keys), bytes: self.bytes.saturating_sub(other.bytes) }
+        let keys = self.keys.saturating_sub(other.keys);
+        let bytes = if keys == 0 { 0 } else { self.bytes.saturating_sub(other.bytes) };
+        Self { keys, bytes }
     }
 
     fn read(record: &Bytes) -> Option<Self> {
         Some(Self { keys: layout::number(record, 0)?, bytes: layout::number(record, 8)? })
     }
 
-    /// Puts the total of a service into a batch; nothing kept is no record.
-    pub(super) fn write(self, batch: &mut Batch, service: &str) {
+    /// Puts the total of an owner into a batch; nothing kept is no record.
+    pub(super) fn write(self, batch: &mut Batch, owner: &str) {
         let record = [self.keys.to_be_bytes(), self.bytes.to_be_bytes()].concat();
         let record = (self != Self::default()).then(|| record.into());
-        batch.insert(Key::usage(service).as_bytes().to_vec(), record);
+        batch.insert(Key::usage(owner).as_bytes().to_vec(), record);
     }
 }
 
@@ -113,9 +117,9 @@ impl fmt::Display for OverQuota {
 pub(super) fn load(engine: &dyn Engine) -> Result<Usages, EngineError> {
     let mut usages = Usages::new();
     each(engine, Key::usage("").as_bytes(), |key, record| {
-        let service = key.path().and_then(|path| path.strip_prefix("usage/"));
-        if let (Some(service), Some(usage)) = (service, Usage::read(record)) {
-            usages.insert(service.into(), usage);
+        let owner = key.path().and_then(|path| path.strip_prefix("usage/"));
+        if let (Some(owner), Some(usage)) = (owner, Usage::read(record)) {
+            usages.insert(owner.into(), usage);
         }
     })?;
     Ok(usages)
@@ -124,12 +128,13 @@ pub(super) fn load(engine: &dyn Engine) -> Result<Usages, EngineError> {
 /// The totals counted anew, for a store whose layout did not have them.
 pub(super) fn count(engine: &dyn Engine) -> Result<Usages, EngineError> {
     let mut usages = Usages::new();
-    each(engine, &[STATE], |key, record| {
-        let Some((service, length)) = key.owner() else { return };
-        let Some((head, _)) = layout::read(record) else { return };
-        let usage = usages.entry(service.into()).or_default();
-        *usage = usage.with(length + head.len);
-    })?;
+    for space in [STATE, ANSWERS, EVENTS] {
+        each(engine, &[space], |key, record| {
+            let Some((owner, length)) = key.owner() else { return };
+            let usage = usages.entry(owner.into()).or_default();
+            *usage = usage.with(length + layout::head(record).len);
+        })?;
+    }
     Ok(usages)
 }
 

@@ -34,7 +34,7 @@ pub enum TemplateError {
 
 /// A string, read.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Text {
+pub enum Text {
     /// Nothing to fill in; braces are unescaped.
     Plain(String),
     /// `{reference}` and nothing else.
@@ -43,14 +43,20 @@ pub(super) enum Text {
     Parts(Vec<Part>),
 }
 
+/// A piece of a string.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Part {
+pub enum Part {
+    /// As it stands there; braces are unescaped.
     Literal(String),
+    /// What is put in as text.
     Reference(Reference),
 }
 
 /// Reads one string.
-pub(super) fn parse_text(text: &str) -> Result<Text, TemplateError> {
+///
+/// # Errors
+/// When it is no template.
+pub fn parse_text(text: &str) -> Result<Text, TemplateError> {
     let (mut parts, mut literal, mut rest) = (Vec::new(), String::new(), text);
     while let Some(at) = rest.find(['{', '}']) {
         let (before, brace) = rest.split_at(at);
@@ -90,7 +96,8 @@ fn assemble(mut parts: Vec<Part>, literal: String) -> Text {
 }
 
 impl Text {
-    pub(super) fn references(&self) -> impl Iterator<Item = &Reference> {
+    /// What it refers to.
+    pub fn references(&self) -> impl Iterator<Item = &Reference> {
         let (whole, parts) = match self {
             Self::Plain(_) => (None, &[][..]),
             Self::Whole(reference) => (Some(reference), &[][..]),
@@ -137,6 +144,11 @@ impl Reference {
     /// Which of the named values it begins at.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Keys and positions behind the name.
+    pub fn steps(&self) -> &[String] {
+        &self.steps
     }
 
     pub(super) fn find<'a>(&self, values: &'a Map<String, Value>) -> Result<&'a Value, RenderError> {

@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::pin::pin;
+use std::process::Command;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::Thread;
@@ -13,12 +14,35 @@ use holm_registry::store::memory::MemoryEngine;
 use holm_registry::store::{CommitError, Effects, Key, Keyset, Log, Sequence, Store, StoreOptions};
 use tempfile::TempDir;
 
+/// Makes of each function a test on disk and one in memory.
+macro_rules! over_both_engines {
+    ($($(#[$doc:meta])* fn $name:ident($home:ident) $body:block)*) => {
+        $(
+            fn $name($home: &Home) $body
+        )*
+        mod on_disk {
+            $( #[test] fn $name() { super::$name(&crate::common::Home::disk()); } )*
+        }
+        mod in_memory {
+            $( #[test] fn $name() { super::$name(&crate::common::Home::memory()); } )*
+        }
+    };
+}
+pub(crate) use over_both_engines;
+
 struct Unpark(Thread);
 
 impl Wake for Unpark {
     fn wake(self: Arc<Self>) {
         self.0.unpark();
     }
+}
+
+/// This program again, with one ignored test alone.
+pub(crate) fn own_test(name: &str) -> Command {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["--exact", name, "--ignored", "--nocapture", "--test-threads=1"]);
+    command
 }
 
 /// Runs a future on this thread.
@@ -67,7 +91,11 @@ impl Unit {
         self
     }
     /// Publishes an event whose source is `text`.
-    pub(crate) fn publish(mut self, text: &str) -> Self {
+    pub(crate) fn publish(self, text: &str) -> Self {
+        self.append(Log::Events, text, 0)
+    }
+    /// Adds an event with a payload of that many bytes to a log.
+    pub(crate) fn append(mut self, log: Log, text: &str, payload: usize) -> Self {
         let content = Content {
             subject: "orders.created".parse().unwrap(),
             source: text.to_owned(),
@@ -78,9 +106,14 @@ impl Unit {
             correlation_id: "c".to_owned(),
             traceparent: None,
             headers: Vec::new(),
-            payload: Bytes::new(),
+            payload: vec![7; payload].into(),
         };
-        self.0.events.push((Log::Events, content.encode()));
+        self.0.events.push((log, content.encode()));
+        self
+    }
+    /// Handles an event for the subscription `sub`.
+    pub(crate) fn handle(mut self, event: &str, time: u64) -> Self {
+        self.0.mark(Key::inbox(&orders(), "sub", event), time);
         self
     }
     pub(crate) fn commit(self, store: &Store) -> Result<Sequence, CommitError> {
@@ -110,9 +143,12 @@ impl Home {
         Self::Memory(MemoryEngine::new())
     }
     pub(crate) fn open(&self) -> Store {
+        self.open_with(&StoreOptions::default())
+    }
+    pub(crate) fn open_with(&self, options: &StoreOptions) -> Store {
         match self {
-            Self::Disk(dir) => Store::open(&dir.path().join("store"), &StoreOptions::default()).unwrap(),
-            Self::Memory(engine) => Store::with_engine(Box::new(engine.clone())).unwrap(),
+            Self::Disk(dir) => Store::open(&dir.path().join("store"), options).unwrap(),
+            Self::Memory(engine) => Store::with_engine_and(Box::new(engine.clone()), options).unwrap(),
         }
     }
 }

@@ -5,24 +5,10 @@ use std::thread;
 
 use holm_registry::settings::Limit;
 use holm_registry::store::{
-    CommitError, Key, Keyset, Log, OverQuota, Position, Quota, Sequence, Stale, Store, StoreError, Usage,
+    CommitError, Effects, Key, Keyset, OverQuota, Quota, Sequence, Stale, Store, StoreError, Usage,
 };
 
-use crate::common::{Home, block_on, key, keyset, orders, read, unit};
-
-macro_rules! over_both_engines {
-    ($($(#[$doc:meta])* fn $name:ident($home:ident) $body:block)*) => {
-        $(
-            fn $name($home: &Home) $body
-        )*
-        mod on_disk {
-            $( #[test] fn $name() { super::$name(&super::Home::disk()); } )*
-        }
-        mod in_memory {
-            $( #[test] fn $name() { super::$name(&super::Home::memory()); } )*
-        }
-    };
-}
+use crate::common::{Home, Unit, block_on, key, keyset, orders, over_both_engines, read, unit};
 
 over_both_engines! {
     fn what_was_written_is_read_with_the_version_of_its_commit(home) {
@@ -46,33 +32,6 @@ over_both_engines! {
         assert!(unit().put("a", "2").commit(&store).unwrap() > before);
     }
 
-    fn events_get_lost_or_change_places_between_commit_and_log(home) {
-        let store = home.open();
-        let follow = store.follow();
-        let first = unit().put("a", "1").publish("one").publish("two").commit(&store).unwrap();
-        let conflict = unit().read("a", Sequence::NONE).publish("never").commit(&store).unwrap_err();
-        assert!(matches!(conflict, CommitError::Conflict(_)));
-        let second = unit().publish("three").commit(&store).unwrap();
-        assert!(follow.has_changed().unwrap() && *follow.borrow() == second);
-        block_on(store.close()).unwrap();
-        drop(store);
-        let store = home.open();
-        let texts = |after, limit| -> Vec<(Position, String)> {
-            let found = store.events(Log::Events, after, limit).unwrap();
-            found.into_iter().map(|event| (event.at, event.content.unwrap().source)).collect()
-        };
-        let at = |sequence, index| Position { sequence, index };
-        let all = [(at(first, 0), "one"), (at(first, 1), "two"), (at(second, 0), "three")];
-        let all = all.map(|(at, text)| (at, text.to_owned()));
-        assert_eq!(texts(None, 9), all);
-        assert_eq!(texts(Some(at(first, 0)), 1), all[1..2]);
-        let mut trim = unit();
-        trim.0.writes.insert(Key::event(Log::Events, at(first, 1)), None);
-        trim.commit(&store).unwrap();
-        assert_eq!(texts(Some(at(first, 0)), 9), all[2..]);
-        assert!(store.events(Log::DeadLetters, None, 9).unwrap().is_empty());
-    }
-
     fn a_service_keeps_more_than_its_quota_or_another_pays_for_it(home) {
         let store = home.open();
         let other = "other".parse().unwrap();
@@ -90,6 +49,27 @@ over_both_engines! {
         assert_eq!(store.usage(&orders()), kept);
         unit().delete("a").delete("b").commit(&store).unwrap();
         assert_eq!(store.usage(&orders()), Usage::default());
+    }
+
+    fn a_listing_of_all_that_a_service_keeps_shows_another_or_leaves_something_out(home) {
+        let store = home.open();
+        unit().put("a", "1").put("b", vec![0; 200_000]).put("c", "3").commit(&store).unwrap();
+        let other = "orders2".parse().unwrap();
+        let writes = [(Key::state(&other, "", "a"), Some("x".into()))].into();
+        block_on(store.commit(Effects { writes, ..Effects::default() })).unwrap();
+        for (limit, bytes) in [(10, usize::MAX), (1, usize::MAX), (2, 1), (10, 100_000)] {
+            let (mut found, mut after) = (Vec::new(), None);
+            loop {
+                let page = store.records(&Key::states(&orders()), after.as_ref(), limit, bytes).unwrap();
+                assert!(page.records.len() <= limit);
+                found.extend(page.records.into_iter().map(|(key, _)| key));
+                match page.next {
+                    Some(next) => after = Some(next),
+                    None => break,
+                }
+            }
+            assert_eq!(found, ["a", "b", "c"].map(key), "{limit} {bytes}");
+        }
     }
 
     fn a_lost_update_is_a_conflict(home) {
@@ -137,6 +117,41 @@ over_both_engines! {
         // one read alone held at some moment
         assert_eq!(unit().read("a", old).commit(&store), Ok(old));
         assert_eq!(unit().commit(&store), Ok(Sequence::NONE));
+    }
+
+    fn a_key_that_was_read_twice_counts_as_read_once(home) {
+        let store = home.open();
+        let old = unit().put("a", "1").commit(&store).unwrap();
+        unit().put("a", "2").commit(&store).unwrap();
+        let mut twice = unit().read("a", old);
+        assert_eq!(twice.clone().commit(&store), Ok(old));
+        twice.0.torn = true;
+        assert_eq!(twice.commit(&store), Err(CommitError::Conflict(Stale::Key(key("a")))));
+        let page = store.keys(&keyset(), None, 10).unwrap();
+        assert!(page.whole);
+        let mut listed = unit().listed(page.keyset);
+        unit().put("b", "1").commit(&store).unwrap();
+        assert!(listed.clone().commit(&store).is_ok());
+        listed.0.torn = true;
+        assert_eq!(listed.commit(&store), Err(CommitError::Conflict(Stale::Keyset(keyset()))));
+    }
+
+    fn a_listing_shows_half_of_a_commit(home) {
+        let store = home.open();
+        thread::scope(|scope| {
+            let writer = scope.spawn(|| {
+                for n in 0..150_u32 {
+                    let all = |unit: Unit, name: &str| if n.is_multiple_of(2) { unit.put(name, "x") } else { unit.delete(name) };
+                    ["a", "b", "c", "d"].into_iter().fold(unit(), all).commit(&store).unwrap();
+                }
+            });
+            let mut whole = 0;
+            while !writer.is_finished() || whole == 0 {
+                let page = store.keys(&keyset(), None, 10).unwrap();
+                assert!(!page.whole || [0, 4].contains(&page.keys.len()), "{:?}", page.keys);
+                whole += usize::from(page.whole);
+            }
+        });
     }
 
     fn a_miss_waits_for_the_deletion_it_may_have_seen(home) {

@@ -2,16 +2,16 @@
 //!
 //! The test binary runs itself again with one ignored test, which is the victim.
 
-use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::{Child, ChildStdout, Stdio};
 use std::thread;
 use std::time::Duration;
 
 use holm_registry::store::{Store, StoreOptions};
 
-use crate::common::{block_on, key, read, unit};
+use crate::common::{own_test, unit};
+use crate::witness::{self, Acknowledged};
 
 /// Tells the victim where its store is. Without it, the victim has nothing to do.
 const STORE: &str = "HOLM_TEST_STORE";
@@ -22,12 +22,7 @@ struct Victim(Child);
 
 impl Victim {
     fn start(dir: &Path) -> (Self, BufReader<ChildStdout>) {
-        let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "crash::victim", "--ignored", "--nocapture", "--test-threads=1"])
-            .env(STORE, dir)
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut child = own_test("crash::victim").env(STORE, dir).stdout(Stdio::piped()).spawn().unwrap();
         let out = BufReader::new(child.stdout.take().unwrap());
         (Self(child), out)
     }
@@ -45,7 +40,7 @@ impl Drop for Victim {
     }
 }
 
-/// Writes two keys together over and over in several threads, and says what is durable.
+/// Commits round after round in several threads, and says what is durable.
 #[test]
 #[ignore = "run by the tests that kill it"]
 #[expect(clippy::disallowed_methods, reason = "how both processes of the test speak")]
@@ -62,43 +57,25 @@ fn victim() {
 }
 
 fn write_for_ever(store: &Store, writer: u64) {
-    let (left, right) = (format!("left{writer}"), format!("right{writer}"));
-    let mut round = read(store, &left).map_or(0, |value| number(&value));
-    loop {
-        round += 1;
+    for round in witness::next_round(store, writer).. {
         // every seventh value is large enough for chunks
-        let len = if round.is_multiple_of(7) { 150_000 } else { 100 };
-        let sequence = unit().put(&left, value(round, len)).put(&right, value(round, 8)).commit(store).unwrap();
-        block_on(store.durable(sequence)).unwrap();
-        let line = format!("ack {writer} {round}\n");
+        witness::commit_round(store, writer, round, if round.is_multiple_of(7) { 150_000 } else { 100 });
+        let line = witness::acknowledgement(writer, round);
         std::io::stdout().lock().write_all(line.as_bytes()).unwrap();
     }
 }
 
-fn value(round: u64, len: usize) -> Vec<u8> {
-    round.to_be_bytes().into_iter().cycle().take(len.next_multiple_of(8)).collect()
-}
-
-fn number(value: &[u8]) -> u64 {
-    u64::from_be_bytes(*value.first_chunk().unwrap())
-}
-
 /// Reads the victim's acknowledgements until it is killed after `after`.
-fn acknowledged(dir: &Path, after: Duration) -> BTreeMap<u64, u64> {
+fn acknowledged(dir: &Path, after: Duration) -> Acknowledged {
     let (mut victim, mut out) = Victim::start(dir);
     wait_for_line(&mut out, "open");
     let killer = thread::spawn(move || {
         thread::sleep(after); // the moment of the kill, not a condition waited for
         victim.kill();
     });
-    let mut highest = BTreeMap::new();
+    let mut highest = Acknowledged::new();
     for line in out.lines().map_while(Result::ok) {
-        if let Some((writer, round)) = line.strip_prefix("ack ").and_then(|ack| ack.split_once(' ')) {
-            // the last line may be cut off
-            if let (Ok(writer), Ok(round)) = (writer.parse(), round.parse()) {
-                highest.insert(writer, round);
-            }
-        }
+        witness::note(&mut highest, &line);
     }
     killer.join().unwrap();
     highest
@@ -109,16 +86,6 @@ fn wait_for_line(out: &mut impl BufRead, wanted: &str) {
     while line.trim() != wanted {
         line.clear();
         assert!(out.read_line(&mut line).unwrap() > 0, "the victim ended before it said {wanted:?}");
-    }
-}
-
-fn check(store: &Store, acknowledged: &BTreeMap<u64, u64>) {
-    for (writer, round) in acknowledged {
-        let left = read(store, &format!("left{writer}")).unwrap();
-        let right = read(store, &format!("right{writer}")).unwrap();
-        assert!(number(&left) >= *round, "writer {writer} lost an acknowledged commit");
-        assert_eq!(number(&left), number(&right), "writer {writer}: half of a commit is there");
-        assert_eq!(left, value(number(&left), left.len()), "writer {writer}: a torn value");
     }
 }
 
@@ -136,7 +103,7 @@ fn a_killed_process_must_not_lose_an_acknowledged_commit_or_leave_half_of_one() 
         let acks = acknowledged(dir.path(), Duration::from_millis(20 + moment(round) % 300));
         total += acks.len();
         let store = Store::open(dir.path(), &StoreOptions::default()).unwrap();
-        check(&store, &acks);
+        witness::check(&store, THREADS, &acks).unwrap();
         assert_eq!(std::fs::read_dir(dir.path().join("blobs")).unwrap().count(), 0);
     }
     assert!(total > 0, "the victim was never given the time to commit");
@@ -152,7 +119,7 @@ fn a_process_killed_while_it_opens_must_not_brick_the_store() {
         victim.kill();
     }
     let store = Store::open(dir.path(), &StoreOptions::default()).unwrap();
-    check(&store, &acks);
-    assert!(store.get(&key("left0")).unwrap().is_some());
+    witness::check(&store, THREADS, &acks).unwrap();
+    assert!(witness::next_round(&store, 0) > 1);
     unit().put("after", "1").commit(&store).unwrap();
 }

@@ -78,7 +78,9 @@ fn after_a_failed_write_the_commit_is_not_visible_and_the_store_stops() {
 #[test]
 fn a_commit_is_refused_while_the_disk_is_nearly_full_and_reads_go_on() {
     let dir = tempfile::tempdir().unwrap();
-    let store = Store::open(dir.path(), &StoreOptions { reserve: ByteSize::bytes(u64::MAX) }).unwrap();
+    let store =
+        Store::open(dir.path(), &StoreOptions { reserve: ByteSize::bytes(u64::MAX), ..StoreOptions::default() })
+            .unwrap();
     let error = unit().put("a", "1").commit(&store).unwrap_err();
     assert!(matches!(error, CommitError::DiskFull { reserve: u64::MAX, .. }));
     assert_eq!(read(&store, "a"), None);
@@ -110,7 +112,7 @@ fn a_store_of_a_later_version_is_refused_by_name() {
     engine.apply(&Batch::from([(format.as_bytes().to_vec(), later)])).unwrap();
     assert_eq!(
         Store::with_engine(Box::new(engine)).err().unwrap().to_string(),
-        "the store has format 9 and this version of Holm reads up to 2: use the version that wrote it"
+        "the store has format 9 and this version of Holm reads up to 3: use the version that wrote it"
     );
 }
 

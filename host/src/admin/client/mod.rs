@@ -5,11 +5,18 @@
 //! | `error` | what went wrong, and what can the user do? |
 //! | `form` | how do components and JSON travel in one body? |
 //! | `events` | how do bytes become server-sent events? |
+//! | `lines` | how do bytes become JSON, line by line? |
+//! | `query` | how does a text stand in a URL? |
+//! | `bus`, `state` | what can be asked about events, and about what services keep? |
 //! | this file | what can be asked? |
 
+mod bus;
 mod error;
 mod events;
 mod form;
+mod lines;
+mod query;
+mod state;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -25,7 +32,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use serde::de::DeserializeOwned;
 
-use super::api::Token;
+use super::api::{Call, CallLine, CallResult, Function, Token};
 use super::api::{
     Deployed, Inspection, MakeToken, NewToken, OutsideService, Plan, Problem, Revision, Rollback, Service,
 };
@@ -36,6 +43,8 @@ use crate::config::TOKEN_FILE;
 
 pub use error::ClientError;
 pub use events::{Events, LogEvent};
+pub use lines::Lines;
+use query::query;
 
 /// Where a host is looked for when nobody names one.
 pub const DEFAULT_URL: &str = "http://127.0.0.1:7070";
@@ -145,6 +154,23 @@ impl Client {
     /// Takes a service away.
     pub async fn remove(&self, service: &ServiceName, force: bool) -> Result<(), ClientError> {
         self.ask(Method::DELETE, &format!("/api/services/{service}?force={force}"), None).await.map(drop)
+    }
+
+    /// Calls a function of a service.
+    pub async fn call(&self, service: &ServiceName, call: &Call) -> Result<CallResult, ClientError> {
+        let json = serde_json::to_vec(call).map_err(ClientError::unreadable)?;
+        let body = Some(("application/json".to_owned(), body::full(json)));
+        self.send(Method::POST, &format!("/api/services/{service}/call"), body).await
+    }
+
+    /// Who calls whom.
+    pub async fn calls(&self) -> Result<Vec<CallLine>, ClientError> {
+        self.get("/api/calls").await
+    }
+
+    /// The functions that a service offers to others.
+    pub async fn functions(&self, service: &ServiceName) -> Result<Vec<Function>, ClientError> {
+        self.get(&format!("/api/services/{service}/functions")).await
     }
 
     /// Asks about a component that need not be deployed.

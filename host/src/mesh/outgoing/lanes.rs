@@ -1,11 +1,11 @@
 //! Which connections a request may use.
 //!
 //! Connections are kept for reuse in lanes, one for each service and each set of addresses inside
-//! that it may reach. So no service goes on where another one has begun, whatever is left on the
-//! wire; and none comes by a pooled connection to an address that its own grants do not name.
+//! that it may reach; the gateway has one of its own. So no service goes on where another one has
+//! begun, whatever is left on the wire; and none comes by a pooled connection to an address that its
+//! own grants do not name.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -18,9 +18,9 @@ use rustls::ClientConfig;
 use rustls::client::Resumption;
 use tokio::sync::Semaphore;
 
+use super::Reach;
 use super::resolve::{LOOKUPS_OF_ONE, Lookup, Resolver};
 use crate::body::Body;
-use crate::runtime::Terms;
 
 /// How long a connection may take; a second SYN is sent after one second, a third after three.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(4);
@@ -53,7 +53,8 @@ pub(super) struct Lanes {
     lanes: Mutex<HashMap<Key, Lane>>,
 }
 
-type Key = (ServiceName, Vec<IpAddr>);
+/// No service: the gateway.
+type Key = (Option<ServiceName>, Reach);
 
 struct Lane {
     client: Client,
@@ -67,11 +68,11 @@ impl Lanes {
         Self { lookup, tls, lanes: Mutex::default() }
     }
 
-    /// The client for a request on these terms.
-    pub(super) fn client(&self, terms: &Terms) -> Client {
+    /// The client for a request of a service.
+    pub(super) fn client(&self, owner: Option<ServiceName>, reach: Reach) -> Client {
         let now = Instant::now();
         let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = (terms.service.clone(), terms.named.clone());
+        let key = (owner, reach);
         if let Some(lane) = lanes.get_mut(&key) {
             lane.used = now;
             return lane.client.clone();
@@ -79,13 +80,13 @@ impl Lanes {
         // what has been unused for longer has no connection any more; a request under way has its
         // own handle on its client
         lanes.retain(|_, lane| now.saturating_duration_since(lane.used) < IDLE);
-        let client = self.open(terms.named.clone().into());
+        let client = self.open(key.1.clone());
         lanes.insert(key, Lane { client: client.clone(), used: now });
         client
     }
 
-    fn open(&self, named: Arc<[IpAddr]>) -> Client {
-        let resolver = Resolver::new(self.lookup.clone(), Arc::new(Semaphore::new(LOOKUPS_OF_ONE)), named);
+    fn open(&self, reach: Reach) -> Client {
+        let resolver = Resolver::new(self.lookup.clone(), Arc::new(Semaphore::new(LOOKUPS_OF_ONE)), reach);
         // what a lane remembers of a server stays in the lane, too
         let mut tls = self.tls.clone();
         tls.resumption = Resumption::in_memory_sessions(SESSIONS);

@@ -22,12 +22,55 @@ mod target;
 #[cfg(test)]
 mod tests;
 
-use http::Request;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use holm_registry::ServiceName;
+use http::{Request, Response};
 
 use self::lanes::Lanes;
 pub use self::resolve::{Lookup, system_lookup};
+pub(super) use self::target::below;
 use crate::body::Body;
-use crate::runtime::{Answer, Terms};
+use crate::runtime::{Answer, OutboundError, Terms};
+
+/// Which addresses a request may reach.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Reach {
+    /// The open internet, and these, sorted: what the grants of a guest name.
+    Granted(Arc<[IpAddr]>),
+    /// All: its URL is none of a guest.
+    Appointed,
+}
+
+impl Reach {
+    /// Whether an address may be reached although it is not the open internet.
+    fn has(&self, address: &IpAddr) -> bool {
+        match self {
+            Self::Granted(named) => named.contains(address),
+            Self::Appointed => true,
+        }
+    }
+}
+
+/// What an answer may take.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Bounds {
+    /// When its head is due.
+    pub(super) deadline: Instant,
+    /// How long its body may pause.
+    pub(super) pause: Duration,
+    /// How large its body may be, in bytes.
+    pub(super) body_limit: u64,
+}
+
+impl Bounds {
+    /// Those of a guest.
+    pub(super) fn of(terms: &Terms) -> Self {
+        Self { deadline: terms.deadline, pause: terms.pause, body_limit: terms.body_limit }
+    }
+}
 
 /// Sends granted requests to the outside.
 pub struct OutgoingHttp {
@@ -41,8 +84,24 @@ impl OutgoingHttp {
     }
 
     /// Sends a request whose text was granted.
-    pub fn http(&self, request: Request<Body>, terms: Terms) -> Answer {
-        let client = self.lanes.client(&terms);
-        Box::pin(send::send(client, request, terms))
+    pub fn http(&self, mut request: Request<Body>, terms: Terms) -> Answer {
+        let (reach, bounds) = (Reach::Granted(terms.named.as_slice().into()), Bounds::of(&terms));
+        match target::canonical(request.uri(), &reach) {
+            Ok(uri) => *request.uri_mut() = uri,
+            Err(refused) => return Box::pin(std::future::ready(Err(refused))),
+        }
+        let client = self.lanes.client(Some(terms.service), reach);
+        Box::pin(send::send(client, request, bounds))
+    }
+
+    /// Sends a request to a URL that was checked, over connections of `owner` alone.
+    pub(super) async fn send(
+        &self,
+        request: Request<Body>,
+        owner: Option<ServiceName>,
+        reach: Reach,
+        bounds: Bounds,
+    ) -> Result<Response<Body>, OutboundError> {
+        send::send(self.lanes.client(owner, reach), request, bounds).await
     }
 }

@@ -17,6 +17,7 @@ use hyper_util::client::legacy::connect::dns::Name;
 use tokio::sync::Semaphore;
 use tower_service::Service;
 
+use super::Reach;
 use crate::runtime::OutboundError;
 
 /// Asks for the addresses of a name.
@@ -49,20 +50,20 @@ pub fn system_lookup() -> Lookup {
     })
 }
 
-/// Those of a host's addresses that may be reached: the open internet, and what the grants name.
+/// Those of a host's addresses that may be reached.
 ///
 /// # Errors
 /// When none is left, with why the first one may not.
 pub(super) fn admit(
     host: &str,
     addresses: impl IntoIterator<Item = IpAddr>,
-    named: &[IpAddr],
+    reach: &Reach,
 ) -> Result<Vec<IpAddr>, OutboundError> {
     let mut admitted = Vec::new();
     let mut refused = None;
     for address in addresses {
         match special_use(address) {
-            Some(purpose) if !named.contains(&address) => {
+            Some(purpose) if !reach.has(&address) => {
                 refused.get_or_insert((address, purpose));
             }
             _ => admitted.push(address),
@@ -82,20 +83,20 @@ pub(super) fn admit(
 pub(super) struct Resolver {
     lookup: Lookup,
     permits: Arc<Semaphore>,
-    named: Arc<[IpAddr]>,
+    reach: Reach,
 }
 
 impl Resolver {
-    /// A resolver that also gives addresses inside, if they are among `named`.
-    pub(super) fn new(lookup: Lookup, permits: Arc<Semaphore>, named: Arc<[IpAddr]>) -> Self {
-        Self { lookup, permits, named }
+    /// A resolver that gives the addresses which may be reached.
+    pub(super) fn new(lookup: Lookup, permits: Arc<Semaphore>, reach: Reach) -> Self {
+        Self { lookup, permits, reach }
     }
 
     async fn resolve(self, name: String) -> Result<std::vec::IntoIter<SocketAddr>, OutboundError> {
         let fixed = name.parse::<Host>().map(|host| host.addresses()).unwrap_or_default();
         let found = if fixed.is_empty() { self.ask(&name).await? } else { fixed };
         // a mapped address is connected to as what it is, so it is looked at as that
-        let admitted = admit(&name, found.into_iter().map(|address| address.to_canonical()), &self.named)?;
+        let admitted = admit(&name, found.into_iter().map(|address| address.to_canonical()), &self.reach)?;
         let sockets: Vec<_> = admitted.into_iter().map(|address| SocketAddr::new(address, 0)).collect();
         Ok(sockets.into_iter())
     }
@@ -132,7 +133,7 @@ mod tests {
     async fn resolve(answer: &[&str], named: &[&str], name: &str) -> Result<Vec<IpAddr>, OutboundError> {
         let answer = addresses(answer);
         let lookup: Lookup = Arc::new(move |_| Box::pin(std::future::ready(Ok(answer.clone()))));
-        let resolver = Resolver::new(lookup, Arc::new(Semaphore::new(1)), addresses(named).into());
+        let resolver = Resolver::new(lookup, Arc::new(Semaphore::new(1)), Reach::Granted(addresses(named).into()));
         resolver.resolve(name.to_owned()).await.map(|found| found.map(|socket| socket.ip()).collect())
     }
 

@@ -1,25 +1,27 @@
 //! Which host a URL means, written in the one way that all further checks look at.
 
 use holm_registry::host::{Host, service_label};
+use holm_registry::path::has_dots;
 use http::Uri;
 use http::uri::{Authority, PathAndQuery};
 
+use super::Reach;
 use super::resolve::admit;
-use crate::runtime::{OutboundError, Terms};
+use crate::runtime::OutboundError;
 
 /// The URL with its host in canonical form. A host that is an address is checked here; one that is
 /// a name, when it is resolved.
 ///
 /// # Errors
 /// For a host that is none, that names a service, or that is an address which may not be reached.
-pub(super) fn canonical(uri: &Uri, terms: &Terms) -> Result<Uri, OutboundError> {
+pub(super) fn canonical(uri: &Uri, reach: &Reach) -> Result<Uri, OutboundError> {
     let text = uri.host().unwrap_or_default();
     let unknown = || OutboundError::UnknownName(text.to_owned());
     let host: Host = text.parse().map_err(|_| unknown())?;
     match &host {
         Host::Name(name) if service_label(name).is_some() => return Err(unknown()),
         Host::Name(_) => {}
-        Host::Address(address) => admit(text, [*address], &terms.named).map(|_| ())?,
+        Host::Address(address) => admit(text, [*address], reach).map(|_| ())?,
     }
     let port = uri.port_u16().map(|port| format!(":{port}")).unwrap_or_default();
     let authority: Authority = format!("{host}{port}").parse().map_err(|_| unknown())?;
@@ -29,26 +31,36 @@ pub(super) fn canonical(uri: &Uri, terms: &Terms) -> Result<Uri, OutboundError> 
     built.map_err(|_| unknown())
 }
 
+/// The URL of a request to an instance: its path below that of the instance, which it must not leave.
+///
+/// # Errors
+/// What is wrong with the path.
+pub(in crate::mesh) fn below(base: &str, uri: &Uri) -> Result<Uri, &'static str> {
+    let path = uri.path_and_query().map_or("/", PathAndQuery::as_str);
+    if has_dots(uri.path()) {
+        return Err("has a `.` or `..` segment, which clients resolve before they send");
+    }
+    format!("{base}{path}").parse().map_err(|_| "does not fit behind the URL of its instance")
+}
+
 #[cfg(test)]
 mod tests {
-    use std::time::{Duration, Instant};
-
     use super::*;
-    use crate::runtime::Lineage;
-    use crate::telemetry::trace::TraceContext;
 
     fn ask(url: &str, named: &[&str]) -> Result<String, OutboundError> {
-        let terms = Terms {
-            lineage: Lineage::default(),
-            request_id: "test".into(),
-            trace: TraceContext::generate(),
-            service: "s".parse().unwrap(),
-            deadline: Instant::now(),
-            pause: Duration::ZERO,
-            body_limit: 0,
-            named: named.iter().map(|address| address.parse().unwrap()).collect(),
-        };
-        canonical(&url.parse().unwrap(), &terms).map(|uri| uri.to_string())
+        let reach = Reach::Granted(named.iter().map(|address| address.parse().unwrap()).collect());
+        canonical(&url.parse().unwrap(), &reach).map(|uri| uri.to_string())
+    }
+
+    #[test]
+    fn a_request_climbs_out_of_the_path_of_its_instance() {
+        let at = |path: &str| below("http://127.0.0.1:3000/v1", &path.parse().unwrap()).map(|uri| uri.to_string());
+        assert_eq!(at("http://billing/invoices?id=7").unwrap(), "http://127.0.0.1:3000/v1/invoices?id=7");
+        assert_eq!(at("/").unwrap(), "http://127.0.0.1:3000/v1/");
+        assert_eq!(at("http://billing").unwrap(), "http://127.0.0.1:3000/v1/");
+        for path in ["/../admin", "/a/%2e%2e/..", "/..;/admin"] {
+            assert!(at(path).is_err(), "{path}");
+        }
     }
 
     #[test]

@@ -71,6 +71,7 @@ fn terms(service: &str, named: &[IpAddr]) -> Terms {
     Terms {
         lineage: Lineage::default(),
         request_id: "test".into(),
+        correlation: None,
         trace: TraceContext::generate(),
         service: service.parse().unwrap(),
         deadline: Instant::now() + Duration::from_secs(5),

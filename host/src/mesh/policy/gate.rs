@@ -2,7 +2,7 @@
 //! logged and counted here, in the order in which it happens.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use holm_registry::ServiceName;
 use holm_registry::settings::{BreakerSettings, CallRules, CallTarget};
@@ -33,6 +33,8 @@ struct State {
 pub struct Seen {
     /// Whether it lets calls through.
     pub state: BreakerState,
+    /// When it lets the next call try, if it refuses calls until then.
+    pub retry_in: Option<Duration>,
     /// Attempts in the breaker's window, the failed ones marked.
     pub attempts: Counts,
     /// Calls a second, refused ones included.
@@ -51,7 +53,6 @@ impl Gate {
     /// Closed breaker, nothing called yet.
     pub fn new(caller: ServiceName, target: CallTarget, rules: &CallRules, metrics: Arc<CallMetrics>) -> Self {
         let now = Instant::now();
-        metrics.breaker_reset();
         let breaker = Breaker::new(rules.breaker.clone(), now);
         let budget = Budget::new(rules.retry.budget, now);
         Self { caller, target, metrics, breaker: rules.breaker.clone(), state: Mutex::new(State { breaker, budget }) }
@@ -89,6 +90,7 @@ impl Gate {
         let mut state = self.lock();
         Seen {
             state: state.breaker.state(),
+            retry_in: state.breaker.check(now).err().and_then(|refused| refused.retry_in),
             attempts: state.breaker.seen(now),
             calls_per_second: state.budget.calls_per_second(now),
         }

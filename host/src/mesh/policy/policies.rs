@@ -43,9 +43,19 @@ impl Policies {
 
     /// How all calls do, by caller and target.
     pub fn snapshot(&self) -> Vec<CallSnapshot> {
-        let known = self.living();
-        let newest = known.values().filter_map(|of_pair| of_pair.last()?.upgrade());
-        newest.map(|policy| policy.snapshot()).collect()
+        self.newest().iter().map(|policy| policy.snapshot()).collect()
+    }
+
+    /// Brings the state of the breakers up to date, for who is about to read it: a policy may have taken the place of
+    /// another one, or was made for a deployment that was refused.
+    pub fn update_metrics(&self) {
+        for policy in self.newest() {
+            policy.gate.metrics.breaker_is(policy.snapshot().breaker as u32);
+        }
+    }
+
+    fn newest(&self) -> Vec<Arc<CallPolicy>> {
+        self.living().values().filter_map(|of_pair| of_pair.last()?.upgrade()).collect()
     }
 
     /// A service is removed: should one of its name come, it begins anew.
@@ -66,10 +76,12 @@ impl Policies {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
+    use std::future::ready;
+    use std::time::{Duration, Instant};
 
     use holm_registry::settings::Settings;
 
+    use super::super::{Failure, Repeat};
     use super::*;
 
     fn policies() -> (Policies, ServiceName, CallTarget) {
@@ -99,6 +111,29 @@ mod tests {
         assert!(!Arc::ptr_eq(&first, &second) && second.rules().timeout.is_some());
         assert!(Arc::ptr_eq(&first, &policies.get(&orders, &stock, rules(&stock))), "both live while one drains");
         assert_eq!(policies.snapshot().len(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_deployment_that_is_refused_shows_an_open_breaker_as_closed() {
+        let (metrics, (_, orders, stock)) = (Arc::new(Metrics::new()), policies());
+        let policies = Policies::new(metrics.clone());
+        let state = || {
+            policies.update_metrics();
+            let text = metrics.encode();
+            let line = text.lines().find_map(|line| line.strip_prefix("holm_breaker_state{")).unwrap();
+            line.rsplit(' ').next().unwrap().to_owned()
+        };
+        let mut hasty = rules(&stock);
+        hasty.breaker.volume_threshold = 1;
+        let live = policies.get(&orders, &stock, hasty);
+        let soon = Instant::now() + Duration::from_secs(60);
+        let failed: Result<(), _> = live.run(soon, Repeat::Never, |_| ready(Err(())), |()| Failure::Counted).await;
+        assert!(failed.is_err() && state() == "2");
+        let refused = policies.get(&orders, &stock, rules(&stock));
+        drop(refused);
+        assert_eq!(state(), "2");
+        let _next = policies.get(&orders, &stock, rules(&stock));
+        assert_eq!(state(), "0", "the new one is closed, though the old one drains");
     }
 
     #[test]

@@ -4,21 +4,19 @@
 //! `ok`, or a plain result, commits; `err` discards. A call returns as soon as its commit is
 //! visible: whoever lets something of it out of the process waits until it is durable.
 
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::Instant as StdInstant;
 
-use holm_registry::settings::Limit;
-use tokio::time::{Instant, timeout_at};
 use wasmtime::component::ComponentExportIndex;
 
 use super::{CallEntry, Returned};
 use crate::fault::{Fault, FaultKind};
 use crate::runtime::commit::make_visible;
-use crate::runtime::cpu::{CpuMeter, Metered};
+use crate::runtime::cpu::CpuMeter;
 use crate::runtime::invocation::Invocation;
 use crate::runtime::pool::Instance;
 use crate::runtime::revision::{Revision, Turn};
+use crate::runtime::run::{Entered, to_the_end};
 use crate::runtime::serve::{RERUNS, classify};
 use crate::runtime::value::{MAX_SIZE, Signature, Val, check_size};
 
@@ -73,31 +71,12 @@ async fn attempt(
     arguments: &[Val],
     turn: Option<Turn>,
 ) -> Result<Returned, Fault> {
-    let deadline = Instant::from_std(invocation.deadline);
-    let _permit = revision.pool().enter(invocation.lineage.standing(revision.service()), deadline).await?;
-    let _counted = revision.begin();
-    let mut instance = revision.pool().take(invocation).await?;
+    let mut entered = Entered::new(revision, invocation).await?;
     let mut results = vec![Val::Bool(false); wanted.result.iter().len()];
-    let called = {
-        let call = pin!(call(&mut instance, invocation, index, arguments, &mut results));
-        let metered = Metered::new(invocation.cpu.clone(), call);
-        tokio::select! {
-            biased;
-            called = timeout_at(deadline, metered) => called,
-            () = revision.killed() => return Err(late("the revision was replaced and its drain deadline has passed")),
-        }
-    };
-    match called {
-        Ok(Ok(())) => {}
-        Ok(Err(error)) => return Err(classify(&mut instance, invocation, &error)),
-        Err(_) => return Err(late("no result within the deadline").at(Limit::Timeout)),
-    }
-    instance.store.data_mut().leave();
-    let staged = invocation.cut();
-    revision.pool().give_back(instance);
-    if let Some(fault) = invocation.take_fault() {
-        return Err(fault);
-    }
+    let called = call(&mut entered.instance, index, arguments, &mut results);
+    let called = to_the_end(revision, invocation, called).await?;
+    called.map_err(|error| classify(&mut entered.instance, invocation, &error))?;
+    let (staged, _held) = entered.leave(revision, invocation)?;
     check_size(&results, MAX_SIZE).map_err(|error| Fault::new(FaultKind::Limit, format!("its result: {error}")))?;
     let left = !invocation.can_run_again();
     if matches!(results.first(), Some(Val::Result(Err(_)))) {
@@ -108,20 +87,13 @@ async fn attempt(
     Ok(Returned { results, sequence, changed })
 }
 
-fn late(detail: &str) -> Fault {
-    Fault::new(FaultKind::Deadline, detail)
-}
-
 async fn call(
     instance: &mut Instance,
-    invocation: &Arc<Invocation>,
     index: &ComponentExportIndex,
     arguments: &[Val],
     results: &mut [Val],
 ) -> wasmtime::Result<()> {
     let Instance { store, exports, .. } = instance;
-    store.data_mut().enter(invocation.clone());
-    store.set_epoch_deadline(1);
     let gone = || wasmtime::Error::msg("the instance lacks a function that its component has");
     let function = exports.get_func(&mut *store, index).ok_or_else(gone)?;
     function.call_async(&mut *store, arguments, results).await

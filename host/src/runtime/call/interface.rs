@@ -12,7 +12,7 @@ use crate::runtime::component::is_provided;
 use crate::runtime::value::{CannotCross, Signature};
 
 /// Names that are the platform's: never another service's.
-const PLATFORM: [&str; 2] = ["wasi:", "holm:"];
+const PLATFORM: [&str; 3] = ["wasi:", "holm:", "wasmcloud:messaging/"];
 
 /// An interface that a component imports from another service.
 #[derive(Clone, Debug)]
@@ -50,18 +50,22 @@ impl Offer {
     /// The function that stands for one of an imported interface: of the same name, in the same or
     /// a compatible version of the interface.
     pub fn function(&self, interface: &str, function: &str) -> Option<&Offered> {
-        let exact = self.0.get(interface);
-        let functions = exact.or_else(|| self.compatible(interface).map(|(_, functions)| functions))?;
-        functions.get(function)
+        self.interface(interface)?.get(function)
+    }
+
+    /// The functions of an interface, in the same or a compatible version, by their names.
+    pub fn functions(&self, interface: &str) -> impl Iterator<Item = (&str, &Offered)> {
+        self.interface(interface).into_iter().flatten().map(|(name, offered)| (name.as_str(), offered))
     }
 
     /// Whether an interface, or a compatible version of it, is among these.
     pub fn has(&self, interface: &str) -> bool {
-        self.compatible(interface).is_some()
+        self.interface(interface).is_some()
     }
 
-    fn compatible(&self, interface: &str) -> Option<(&String, &BTreeMap<String, Offered>)> {
-        self.0.iter().find(|(name, _)| compatible(name, interface))
+    fn interface(&self, interface: &str) -> Option<&BTreeMap<String, Offered>> {
+        let like_it = || self.0.iter().find(|(name, _)| compatible(name, interface)).map(|(_, functions)| functions);
+        self.0.get(interface).or_else(like_it)
     }
 
     /// Whether all functions of `wanted` are here, with its types.

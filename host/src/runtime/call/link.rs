@@ -102,6 +102,7 @@ fn leave(store: &mut StoreContextMut<'_, Guest>) -> wasmtime::Result<(Arc<Invoca
     let entry = CallEntry {
         deadline: invocation.deadline,
         request_id: invocation.request_id.clone(),
+        correlation: invocation.correlation.clone(),
         trace: invocation.trace.child(),
         lineage,
     };

@@ -14,7 +14,7 @@ mod interface;
 mod link;
 
 pub use enter::enter;
-pub use interface::{Interface, Offer, compatible, imported, offered};
+pub use interface::{Interface, Offer, Offered, compatible, imported, offered};
 pub use link::{Link, define};
 
 use std::future::Future;
@@ -48,6 +48,8 @@ pub struct CallEntry {
     pub deadline: Instant,
     /// The id of the request from outside that all this is for.
     pub request_id: String,
+    /// What that was caused by in its turn, if it was not the beginning.
+    pub correlation: Option<Arc<str>>,
     /// Its place in the trace.
     pub trace: TraceContext,
     /// The services that wait for it.

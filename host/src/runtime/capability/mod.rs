@@ -5,6 +5,7 @@
 //! means that the guest broke the contract.
 
 pub mod config;
+pub mod events;
 pub mod keyvalue;
 pub mod logging;
 pub mod outgoing;

@@ -19,7 +19,7 @@ use super::request_body::{RequestBody, declared_length};
 use crate::body::{Body, BodyError};
 use crate::runtime::guest::Island;
 use crate::runtime::invocation::Invocation;
-use crate::runtime::outbound::{OutboundError, Terms};
+use crate::runtime::outbound::{OutboundError, Terms, Upstream};
 use crate::telemetry::logs::{LogLevel, LogSource};
 use crate::telemetry::trace::TraceContext;
 
@@ -37,9 +37,16 @@ type Transmission = Box<dyn Future<Output = Result<(), Error>> + Send>;
 
 /// A request that may leave, and its place among those of `limits.outgoing`.
 struct Admitted {
+    way: Way,
     request: Request<Body>,
     terms: Terms,
     place: OwnedSemaphorePermit,
+}
+
+/// Where a request goes.
+enum Way {
+    Service(Arc<dyn Upstream>),
+    Outside,
 }
 
 impl OutgoingHooks {
@@ -51,7 +58,7 @@ impl OutgoingHooks {
     fn admit(&self, request: Request<WasiBody>, options: Option<RequestOptions>) -> Result<Admitted, Error> {
         let invocation = self.invocation.as_ref().ok_or(Error::HttpRequestDenied)?;
         let host = request.uri().host().unwrap_or_default();
-        self.check_grant(&request, host)?;
+        let way = self.granted(&request, host)?;
         let Ok(place) = self.island.outgoing.clone().try_acquire_owned() else {
             let limit = self.island.settings.limits.outgoing;
             self.island.metrics.limit_hit(Limit::Outgoing);
@@ -64,16 +71,20 @@ impl OutgoingHooks {
         let body = RequestBody::new(body, declared_length(&head.headers)?)?;
         continue_trace(&mut head.headers, invocation.trace);
         invocation.leaves_island();
-        Ok(Admitted { request: Request::from_parts(head, body.boxed_unsync()), terms, place })
+        Ok(Admitted { way, request: Request::from_parts(head, body.boxed_unsync()), terms, place })
     }
 
     /// A service is granted by its name, the outside by URLs.
-    fn check_grant(&self, request: &Request<WasiBody>, host: &str) -> Result<(), Error> {
+    fn granted(&self, request: &Request<WasiBody>, host: &str) -> Result<Way, Error> {
         let grants = &self.island.settings.grants;
         let why = match service_label(host) {
-            Some(label) if grants.services.iter().any(|granted| granted.as_str() == label) => return Ok(()),
-            Some(label) => format!("a request to the service {label} was denied: grants.services does not name it"),
-            None if grants.http.iter().any(|grant| grant.allows(request.method(), request.uri())) => return Ok(()),
+            Some(label) => match self.island.upstreams.get(label.as_str()) {
+                Some(upstream) => return Ok(Way::Service(upstream.clone())),
+                None => format!("a request to the service {label} was denied: grants.services does not name it"),
+            },
+            None if grants.http.iter().any(|grant| grant.allows(request.method(), request.uri())) => {
+                return Ok(Way::Outside);
+            }
             None => {
                 let method = request.method();
                 format!("{method} to {host} was denied: no grant in grants.http covers method, host and path")
@@ -100,6 +111,7 @@ impl OutgoingHooks {
             service: self.island.service.clone(),
             lineage,
             request_id: invocation.request_id.clone(),
+            correlation: invocation.correlation.clone(),
             trace: invocation.trace,
             deadline: own.map_or(invocation.deadline, |own| own.min(invocation.deadline)),
             pause: options.between_bytes_timeout.map_or(patience, |own| own.min(patience)),
@@ -128,11 +140,14 @@ impl WasiHttpHooks for OutgoingHooks {
         options: Option<RequestOptions>,
         _response_transmission: Transmission,
     ) -> Box<dyn Future<Output = Result<(Response<WasiBody>, Transmission), Error>> + Send> {
-        let Admitted { request, terms, place } = match self.admit(request, options) {
+        let Admitted { way, request, terms, place } = match self.admit(request, options) {
             Ok(admitted) => admitted,
             Err(refusal) => return Box::new(std::future::ready(Err(refusal))),
         };
-        let answer = self.island.outbound.http(request, terms);
+        let answer = match way {
+            Way::Service(upstream) => upstream.http(request, terms),
+            Way::Outside => self.island.outbound.http(request, terms),
+        };
         let island = self.island.clone();
         Box::new(async move {
             let response = answer.await.map_err(|error| told(&island, error))?;

@@ -97,7 +97,7 @@ mod tests {
 
     #[test]
     fn code_of_the_worker_does_not_fit_the_host() {
-        let (host, worker) = (engine::build().unwrap(), engine::build_for_compiling().unwrap());
+        let (host, worker) = (engine::build(100).unwrap(), engine::build_for_compiling().unwrap());
         assert_eq!(cache::compatibility(&host), cache::compatibility(&worker));
     }
 }

@@ -1,7 +1,8 @@
 //! How much memory values may take that are made from bytes of somebody else.
 //!
 //! A few bytes can stand for much: the elements of a list that are `{}` in JSON may be records of a thousand absent
-//! fields, each of which has its name in memory. Values that a guest passes are bounded likewise, by the engine.
+//! fields, each of which has its name in memory. Values that a guest passes are bounded likewise, by the engine: see
+//! `fuel`.
 
 use wasmtime::component::Val;
 

@@ -8,6 +8,7 @@
 //! | `compare` | in what two functions differ, in words |
 //! | `json`, `binary` | values to JSON or to bytes, and back |
 //! | `size`, `budget` | how many bytes values take, and how much memory those of somebody else may |
+//! | `fuel` | how much memory may a guest make the engine take for them |
 //! | `mismatch` | a value that is not of its type |
 //! | `path` | where in a value or a type something is |
 //!
@@ -18,6 +19,7 @@
 mod binary;
 mod budget;
 mod compare;
+mod fuel;
 mod json;
 mod mismatch;
 mod path;
@@ -29,7 +31,7 @@ mod text;
 pub use binary::{Damage, DecodeError, decode, encode};
 pub use budget::MAX_MEMORY;
 pub use compare::Difference;
-pub use json::{ArgumentError, Problem, arguments_from_json, from_json, result_to_json, to_json};
+pub use json::{ArgumentError, Problem, arguments_from_json, check_template, from_json, result_to_json, to_json};
 pub use mismatch::Mismatch;
 pub use path::{Path, Step};
 pub use shape::{MAX_DEPTH, MAX_PARTS, Obstacle, Refusal, Shape};

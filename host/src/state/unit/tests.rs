@@ -2,9 +2,12 @@
 
 use holm_registry::ServiceName;
 use holm_registry::store::memory::MemoryEngine;
+use holm_registry::store::{CommitError, Stale};
 use proptest::prelude::*;
 
 use super::*;
+
+mod serial;
 
 const PAGE: usize = 3;
 const QUOTA: Quota = Quota { keys: 100, bytes: 1_000 };
@@ -15,7 +18,9 @@ enum Op {
     Set(u8, u8),
     Delete(u8),
     List,
+    Publish(u8),
     Commit,
+    Discard,
 }
 
 fn op() -> impl Strategy<Value = Op> {
@@ -24,7 +29,9 @@ fn op() -> impl Strategy<Value = Op> {
         (0..12_u8, any::<u8>()).prop_map(|(key, value)| Op::Set(key, value)),
         (0..12_u8).prop_map(Op::Delete),
         Just(Op::List),
+        any::<u8>().prop_map(Op::Publish),
         Just(Op::Commit),
+        Just(Op::Discard),
     ]
 }
 
@@ -72,29 +79,41 @@ proptest! {
     fn a_unit_does_not_see_what_it_has_written(ops in prop::collection::vec(op(), 1..60)) {
         let store = store();
         let mut unit = UnitOfWork::default();
-        let mut model: BTreeMap<String, u8> = BTreeMap::new();
+        let mut model: (BTreeMap<String, u8>, Vec<u8>) = Default::default();
+        let mut committed = model.clone();
         for op in ops {
+            let (values, events) = &mut model;
             match op {
                 Op::Get(number) => {
                     let seen = unit.get(&store, key(number)).unwrap().map(|value| value[0]);
-                    prop_assert_eq!(seen, model.get(&name(number)).copied());
+                    prop_assert_eq!(seen, values.get(&name(number)).copied());
                 }
                 Op::Set(number, value) => {
                     unit.set(&store, &service(), QUOTA, key(number), Bytes::copy_from_slice(&[value])).unwrap();
-                    model.insert(name(number), value);
+                    values.insert(name(number), value);
                 }
                 Op::Delete(number) => {
                     unit.delete(&store, key(number)).unwrap();
-                    model.remove(&name(number));
+                    values.remove(&name(number));
                 }
                 Op::List => {
-                    let expected: Vec<String> = model.keys().cloned().collect();
+                    let expected: Vec<String> = values.keys().cloned().collect();
                     prop_assert_eq!(list_all(&mut unit, &store), expected);
+                }
+                Op::Publish(payload) => {
+                    unit.publish(&content(vec![payload])).unwrap();
+                    events.push(payload);
                 }
                 Op::Commit => {
                     block_on(store.commit(unit.cut().effects)).unwrap();
+                    committed = model.clone();
+                }
+                Op::Discard => {
+                    unit = UnitOfWork::default();
+                    model = committed.clone();
                 }
             }
+            prop_assert_eq!(published(&store).concat(), committed.1.clone());
         }
     }
 }
@@ -121,6 +140,26 @@ fn a_key_that_appears_behind_a_listing_goes_unnoticed() {
     set(&mut other, &store, 1, b"new");
     block_on(store.commit(other.cut().effects)).unwrap();
     assert!(block_on(store.commit(listing.cut().effects)).is_err());
+}
+
+#[test]
+fn a_unit_answers_from_two_values_of_one_key() {
+    let store = store();
+    let mut reader = UnitOfWork::default();
+    assert_eq!(reader.get(&store, key(1)).unwrap(), None);
+    let mut other = UnitOfWork::default();
+    set(&mut other, &store, 1, b"new");
+    block_on(store.commit(other.cut().effects)).unwrap();
+    assert_eq!(reader.get(&store, key(1)).unwrap(), Some("new".into()));
+    // absent again, as it was at first
+    let mut third = UnitOfWork::default();
+    third.delete(&store, key(1)).unwrap();
+    block_on(store.commit(third.cut().effects)).unwrap();
+    assert!(matches!(block_on(store.commit(reader.cut().effects)), Err(CommitError::Conflict(_))));
+    let mut after = UnitOfWork::default();
+    let seen = [after.get(&store, key(1)).unwrap(), after.get(&store, key(1)).unwrap()];
+    assert_eq!(seen, [None, None]);
+    assert!(block_on(store.commit(after.cut().effects)).is_ok());
 }
 
 #[test]
@@ -171,4 +210,69 @@ fn a_unit_holds_more_than_a_commit_may() {
     assert!(matches!(unit.set(&store, &service(), quota, key(99), mib), Err(Refused::Full)));
     assert!(block_on(store.commit(unit.cut().effects)).is_ok());
     assert!(unit.get(&store, key(1)).unwrap().is_some());
+}
+
+fn content(payload: Vec<u8>) -> Content {
+    Content {
+        subject: "orders.created".parse().unwrap(),
+        source: "orders".to_owned(),
+        kind: "orders.created".to_owned(),
+        time: 7,
+        content_type: None,
+        key: None,
+        correlation_id: "c".to_owned(),
+        traceparent: None,
+        headers: Vec::new(),
+        payload: payload.into(),
+    }
+}
+
+fn published(store: &Store) -> Vec<Bytes> {
+    let found = store.events(Log::Events, None, 100).unwrap();
+    found.into_iter().map(|event| event.content.unwrap().payload).collect()
+}
+
+#[test]
+fn an_event_is_published_without_its_unit_or_lost_with_it() {
+    let store = store();
+    let mut unit = UnitOfWork::default();
+    unit.publish(&content(vec![1])).unwrap();
+    set(&mut unit, &store, 1, b"v");
+    unit.publish(&content(vec![2])).unwrap();
+    let mut stale = UnitOfWork::default();
+    assert_eq!(stale.get(&store, key(1)).unwrap(), None);
+    stale.publish(&content(vec![3])).unwrap();
+    assert!(published(&store).is_empty());
+    block_on(store.commit(unit.cut().effects)).unwrap();
+    assert!(unit.cut().is_empty(), "what was published is published again");
+    assert!(block_on(store.commit(stale.cut().effects)).is_err());
+    assert_eq!(published(&store), [[1].as_slice(), &[2]]);
+}
+
+#[test]
+fn an_event_is_handled_twice() {
+    let store = store();
+    let mark = Key::inbox(&service(), "orders", "e-1-0");
+    let handle = |number| {
+        let mut unit = UnitOfWork::default();
+        unit.mark(mark.clone(), 7).unwrap();
+        set(&mut unit, &store, number, b"v");
+        unit.publish(&content(vec![number])).unwrap();
+        block_on(store.commit(unit.cut().effects))
+    };
+    handle(1).unwrap();
+    assert!(matches!(handle(2), Err(CommitError::Conflict(Stale::Key(stale))) if stale == mark));
+    assert_eq!((store.get(&key(2)).unwrap(), published(&store).len()), (None, 1));
+}
+
+#[test]
+fn a_unit_publishes_more_than_a_commit_may_hold() {
+    let (store, mut unit) = (store(), UnitOfWork::default());
+    let large = content(vec![0; 900 << 10]);
+    let taken = (0..40).filter(|_| unit.publish(&large).is_ok()).count();
+    assert_eq!(taken, 18);
+    assert!(matches!(unit.publish(&large), Err(Refused::Full)));
+    unit.publish(&content(vec![1])).unwrap();
+    block_on(store.commit(unit.cut().effects)).unwrap();
+    assert_eq!(published(&store).len(), 19);
 }

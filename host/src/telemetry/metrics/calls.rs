@@ -7,10 +7,9 @@ use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
-use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
-use super::seconds;
+use super::latency::Latency;
 
 /// How a call ended, retries included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,7 +80,7 @@ struct StateLabels {
 #[derive(Clone, Debug)]
 pub(super) struct Families {
     calls: Family<OutcomeLabels, Counter>,
-    duration: Family<Labels, Histogram>,
+    duration: Family<Labels, Latency>,
     in_flight: Family<Labels, Gauge>,
     retries: Family<Labels, Counter>,
     fallbacks: Family<Labels, Counter>,
@@ -95,7 +94,7 @@ pub struct CallMetrics {
     labels: Labels,
     /// In the order of [`CallOutcome::ALL`], like the outcomes themselves.
     outcomes: [Counter; CallOutcome::ALL.len()],
-    duration: Histogram,
+    duration: Latency,
     in_flight: Gauge,
     retries: Counter,
     fallbacks: Counter,
@@ -108,7 +107,7 @@ impl Families {
     pub(super) fn register(registry: &mut Registry) -> Self {
         let families = Self {
             calls: Family::default(),
-            duration: Family::new_with_constructor(|| Histogram::new(seconds())),
+            duration: Family::default(),
             in_flight: Family::default(),
             retries: Family::default(),
             fallbacks: Family::default(),
@@ -179,7 +178,7 @@ impl CallMetrics {
     /// It has ended, after all its attempts.
     pub fn finished(&self, outcome: CallOutcome, took: Duration) {
         self.in_flight.dec();
-        self.duration.observe(took.as_secs_f64());
+        self.duration.observe(took);
         if let Some(counter) = self.outcomes.get(outcome as usize) {
             counter.inc();
         }
@@ -210,9 +209,9 @@ impl CallMetrics {
         self.breaker_turned(2);
     }
 
-    /// A new breaker, closed.
-    pub fn breaker_reset(&self) {
-        self.state.set(0);
+    /// The breaker that counts now, where several have these numbers: 0 closed, 1 half-open, 2 open.
+    pub fn breaker_is(&self, state: u32) {
+        self.state.set(state.into());
     }
 
     fn breaker_turned(&self, state: u32) {
@@ -231,6 +230,16 @@ impl CallMetrics {
     pub fn failures(&self) -> u64 {
         let counted = CallOutcome::ALL.into_iter().zip(&self.outcomes);
         counted.filter(|(outcome, _)| outcome.is_failure()).map(|(_, counter)| counter.get()).sum()
+    }
+
+    /// Calls that ended like this since the host started.
+    pub fn ended(&self, outcome: CallOutcome) -> u64 {
+        self.outcomes.get(outcome as usize).map_or(0, Counter::get)
+    }
+
+    /// The time that this share of all calls took at most since the host started.
+    pub fn quantile(&self, share: f64) -> Option<Duration> {
+        self.duration.quantile(share)
     }
 
     /// Calls under way.
@@ -282,6 +291,7 @@ mod tests {
             (calls.calls(), calls.failures(), calls.in_flight(), calls.retries(), calls.fallbacks()),
             (7, 4, 1, 1, 1)
         );
+        assert_eq!((calls.ended(CallOutcome::Open), calls.ended(CallOutcome::Full)), (1, 1));
     }
 
     #[test]

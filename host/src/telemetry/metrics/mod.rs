@@ -4,9 +4,13 @@
 //! | --- | --- |
 //! | `revision` | what happened inside the services, by revision? |
 //! | `calls` | what became of the calls from service to service? |
+//! | `latency` | how long did they take? |
+//! | `discovery` | how do services do that are not Wasm? |
+//! | `events` | what became of events, by subscription? |
 //! | `route` | what did clients outside see, by route? |
 //! | `outgoing` | what were services denied on their way to the outside? |
 //! | `compile` | what did compiling take, and what was refused? |
+//! | `places` | how much room do instances take, and is kept for them? |
 //! | `process` | what does the process itself use? |
 //!
 //! Labels are looked up when a revision goes live or a route is published, not for each request:
@@ -16,7 +20,11 @@
 
 mod calls;
 mod compile;
+mod discovery;
+mod events;
+mod latency;
 mod outgoing;
+mod places;
 mod process;
 mod revision;
 mod route;
@@ -32,6 +40,9 @@ use prometheus_client::registry::Registry;
 
 pub use calls::{CallMetrics, CallOutcome};
 pub use compile::CompileMetrics;
+pub use discovery::{DiscoveryMetrics, Instances};
+pub use events::{EventMetrics, EventOutcome};
+pub use places::PlaceMetrics;
 pub use revision::RevisionMetrics;
 pub use route::RouteMetrics;
 
@@ -43,15 +54,20 @@ pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; cha
 pub struct Metrics {
     registry: Registry,
     compile: CompileMetrics,
+    places: PlaceMetrics,
     process: process::Process,
     revisions: revision::Families,
     routes: route::Series,
     calls: calls::Families,
+    discovery: Arc<DiscoveryMetrics>,
+    events: events::Families,
     swaps: Family<ServiceLabel, Counter>,
     live: Mutex<HashMap<(ServiceName, u32), Arc<RevisionMetrics>>>,
     published: Mutex<HashMap<Rule, Arc<RouteMetrics>>>,
     /// By caller and target.
     called: Mutex<HashMap<(ServiceName, String), Arc<CallMetrics>>>,
+    /// By service and subscription.
+    subscribed: Mutex<HashMap<(ServiceName, String), Arc<EventMetrics>>>,
 }
 
 /// A pattern and the service that it leads to.
@@ -67,14 +83,32 @@ impl Metrics {
     pub fn new() -> Self {
         let mut registry = Registry::default();
         let compile = CompileMetrics::register(&mut registry);
+        let places = PlaceMetrics::register(&mut registry);
         let process = process::Process::register(&mut registry);
         let revisions = revision::Families::register(&mut registry);
         let routes = route::Series::register(&mut registry);
         let calls = calls::Families::register(&mut registry);
+        let discovery = Arc::new(DiscoveryMetrics::register(&mut registry));
+        let events = events::Families::register(&mut registry);
         let swaps = Family::default();
         registry.register("holm_swaps", "Revisions that went live in place of another", swaps.clone());
-        let (live, published, called) = Default::default();
-        Self { registry, compile, process, revisions, routes, calls, swaps, live, published, called }
+        let (live, published, called, subscribed) = Default::default();
+        Self {
+            registry,
+            compile,
+            places,
+            process,
+            revisions,
+            routes,
+            calls,
+            discovery,
+            events,
+            swaps,
+            live,
+            published,
+            called,
+            subscribed,
+        }
     }
 
     /// The numbers of one revision. Fetch them once, when the revision is made.
@@ -87,6 +121,16 @@ impl Metrics {
     /// The numbers of the compiler.
     pub fn compile(&self) -> &CompileMetrics {
         &self.compile
+    }
+
+    /// The numbers of the places for instances.
+    pub fn places(&self) -> &PlaceMetrics {
+        &self.places
+    }
+
+    /// The numbers of services that are not Wasm.
+    pub fn discovery(&self) -> &Arc<DiscoveryMetrics> {
+        &self.discovery
     }
 
     /// The numbers of one gateway rule: its pattern and the service it leads to. Fetch them once,
@@ -103,6 +147,28 @@ impl Metrics {
         let mut called = lock(&self.called);
         let new = || Arc::new(self.calls.resolve(caller, target));
         called.entry((caller.clone(), target.to_owned())).or_insert_with(new).clone()
+    }
+
+    /// The numbers of one subscription. Fetch them once, when it is attached.
+    pub fn events(&self, service: &ServiceName, subscription: &str) -> Arc<EventMetrics> {
+        let mut subscribed = lock(&self.subscribed);
+        let new = || Arc::new(self.events.resolve(service, subscription));
+        subscribed.entry((service.clone(), subscription.to_owned())).or_insert_with(new).clone()
+    }
+
+    /// Drops the series of a subscription that has ended.
+    pub fn forget_events(&self, service: &ServiceName, subscription: &str) {
+        self.forget_events_if(|owner, name| owner == service && name == subscription);
+    }
+
+    fn forget_events_if(&self, is_gone: impl Fn(&ServiceName, &str) -> bool) {
+        lock(&self.subscribed).retain(|(service, name), events| {
+            let gone = is_gone(service, name);
+            if gone {
+                self.events.forget(events);
+            }
+            !gone
+        });
     }
 
     /// A revision of this service took the place of another.
@@ -142,6 +208,7 @@ impl Metrics {
             self.forget(service, revision);
         }
         self.forget_calls(|caller, _| caller == service);
+        self.forget_events_if(|owner, _| owner == service);
         self.swaps.remove(&service_label(service));
     }
 

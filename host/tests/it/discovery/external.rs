@@ -3,6 +3,8 @@
 use serde_json::{Value, json};
 
 use super::{Outside, ids, start};
+use crate::client::Client;
+use crate::door::PATIENCE;
 use crate::process::{Host, fixture, manifest, stderr};
 
 fn external(app: &str, name: &str, url: &str) -> String {
@@ -81,4 +83,37 @@ async fn what_clients_registered_is_not_listed() {
         assert!(line.contains(word), "{line}");
     }
     assert_eq!(host.service("hello")["kind"], "holm");
+}
+
+#[tokio::test]
+async fn a_health_check_of_a_refused_port_is_not_told_or_disturbs_others() {
+    let (host, consul) = start(&[]);
+    let well = Outside::start().await;
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let section = |name: &str, url: &str| external("shop", name, url).replace("[app]\nname = \"shop\"\n", "");
+    let dead = section("dead", &format!("http://127.0.0.1:{port}"));
+    host.deploy_manifest(&(external("shop", "billing", &well.url()) + &dead));
+    consul.until_passing("billing", &["external:billing"]).await;
+    let told = || outside(&host, "dead").unwrap()["instances"][0]["checks"][0]["output"].as_str().unwrap().to_owned();
+    let end = std::time::Instant::now() + PATIENCE;
+    while told().is_empty() {
+        assert!(std::time::Instant::now() < end, "the check was never asked");
+    }
+    assert!(told().contains("Connection refused"), "{}", told());
+    let table = host.done(&["services"]);
+    assert!(table.contains("critical") && table.contains("Connection refused"), "{table}");
+    assert_eq!(consul.passing("dead").await, [""; 0]);
+    let metrics = async || Client::new(&host.admin).get("/metrics").await.body;
+    let text = metrics().await;
+    for series in [
+        r#"holm_discovery_instances{service="billing",state="passing"} 1"#,
+        r#"holm_discovery_instances{service="dead",state="critical"} 1"#,
+        r#"holm_discovery_checks_total{result="critical"} "#,
+        r#"holm_discovery_checks_total{result="passing"} "#,
+    ] {
+        assert!(text.contains(series), "{series} is not in\n{text}");
+    }
+    host.deploy_manifest(&external("shop", "billing", &well.url()));
+    let text = metrics().await;
+    assert!(!text.contains("dead"), "{text}");
 }

@@ -154,7 +154,8 @@ impl Checker<'_> {
         }
     }
 
-    /// A manifest is deployed as one set, so its rules may only lead to its own services.
+    /// A manifest is deployed as one set, so its rules may only lead to its own services, those
+    /// outside included.
     fn check_target(&self, service: &Spanned<ServiceName>, names: &[String]) {
         let wanted = service.get_ref().as_str();
         if names.iter().any(|name| name == wanted) {
@@ -162,7 +163,9 @@ impl Checker<'_> {
         }
         let help = match nearest(wanted, names.iter().map(String::as_str)) {
             Some(name) => format!("did you mean `{name}`?"),
-            None => format!("add `[service.{wanted}]`, or name a service that is there"),
+            None => {
+                format!("add `[service.{wanted}]` or an `[[external]]` of this name, or name a service that is there")
+            }
         };
         self.reader.report(service.span(), format!("this manifest has no service `{wanted}`"), help);
     }

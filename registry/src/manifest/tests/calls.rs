@@ -136,7 +136,11 @@ fn a_mistake_about_calls_is_accepted() {
     ] {
         assert_eq!(problems(lines), format!("holm.toml:{expected}"), "{lines}");
     }
-    let defaults = parse("[defaults]\nbreaker = { window = \"1ms\" }\n").unwrap_err().to_string();
+    let calls = "[service.users.calls.\"a:b/c\"]\nbreaker = { volume_threshold = 3 }\n";
+    let defaults = format!("[defaults]\nbreaker = {{ window = \"1ms\" }}\n{USERS}{calls}");
+    let problems = parse(&defaults).unwrap_err();
+    assert_eq!(problems.items.len(), 1, "a default that two sections inherit is told of once: {problems}");
+    let defaults = problems.to_string();
     assert!(
         defaults.starts_with("holm.toml:2:22: `breaker.window` is 1ms, but must be from 100ms to 1h"),
         "{defaults}"

@@ -4,6 +4,7 @@ use super::*;
 
 mod accepted;
 mod calls;
+mod events;
 mod gateway;
 mod refused;
 
@@ -27,7 +28,7 @@ component = "../target/users.wasm"
 version = "1.2.0-rc.1"
 isolation = "invocation"
 reuse = 10
-instances = { max = 8, warm = 2, idle = "1m", growth = "2MiB" }
+instances = { max = 8, concurrency = 1, warm = 2, idle = "1m", growth = "2MiB" }
 timeout = "1s"
 health = { path = "/health", interval = "5s" }
 config = { currency = "EUR", "dotted.key" = "$${literal}" }

@@ -41,7 +41,7 @@ holm.toml:5:1: unknown key `timeouts` in `service.users`
   help: did you mean `timeout`?
 holm.toml:6:1: unknown key `colour` in `service.users`
   help: the keys in `service.users` are `component`, `version`, `isolation`, `reuse`, `instances`, `timeout`, \
-`health`, `config`, `limits`, `grants`, `breaker`, `retry`, `calls`
+`health`, `config`, `limits`, `grants`, `breaker`, `retry`, `calls`, `subscribe`
 holm.toml:8:1: unknown key `listen_on` in `host`
   help: did you mean `listen`?"
     );
@@ -206,7 +206,12 @@ holm.toml:14:8: `users` is not a path pattern: at character 1, it does not begin
   help: for example `path = \"/users/{*rest}\"`"
     );
     let elsewhere = service_problems("[[gateway.route]]\npath = \"/\"\nservice = \"billing\"\n");
-    assert!(elsewhere.ends_with("help: add `[service.billing]`, or name a service that is there"), "{elsewhere}");
+    assert!(
+        elsewhere.ends_with(
+            "help: add `[service.billing]` or an `[[external]]` of this name, or name a service that is there"
+        ),
+        "{elsewhere}"
+    );
 }
 
 #[test]
@@ -263,13 +268,10 @@ holm.toml:2:1: `require_signature` is empty, which would let every component in
 }
 
 /// Keys of the format that are still to come, each with the line that it stands on.
-const LATER: &str = r#"[nats]
-[service.users]
+const LATER: &str = r#"[service.users]
 component = "users.wasm"
 version = "1.0.0"
-grants = { publish = ["users.*"] }
 [service.users.grpc]
-[[service.users.subscribe]]
 [gateway.tls]
 [[gateway.route]]
 path = "/a"
@@ -292,15 +294,7 @@ fn a_key_that_does_nothing_yet_is_accepted() {
         .collect();
     assert_eq!(
         found,
-        [
-            "1 `nats`",
-            "5 `service.users.grants.publish`",
-            "6 `service.users.grpc`",
-            "7 `service.users.subscribe`",
-            "8 `gateway.tls`",
-            "11 `gateway.route.function`",
-            "14 `gateway.route.compose`",
-        ]
+        ["4 `service.users.grpc`", "5 `gateway.tls`", "8 `gateway.route.function`", "11 `gateway.route.compose`",]
     );
 }
 

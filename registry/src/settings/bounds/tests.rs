@@ -24,7 +24,7 @@ fn the_defaults_are_refused() {
 #[test]
 fn a_setting_without_sense_is_accepted() {
     let ms = Duration::from_millis;
-    let cases: [(Vec<String>, &str); 20] = [
+    let cases: [(Vec<String>, &str); 22] = [
         (problems(|s| s.limits.memory = ByteSize::kib(63)), "`limits.memory` is 63KiB, but must be from 64KiB to 4GiB"),
         (
             problems(|s| s.limits.memory = ByteSize::mib(4097)),
@@ -52,6 +52,11 @@ fn a_setting_without_sense_is_accepted() {
         (problems(|s| s.timeout = ms(0)), "`timeout` is 0s, but must be from 1ms to 24h"),
         (problems(|s| s.timeout = DAY + ms(1)), "`timeout` is 86400001ms, but must be from 1ms to 24h"),
         (problems(|s| s.reuse = 0), "`reuse` is 0, but must be from 1 to 1000000"),
+        (problems(|s| s.instances.concurrency = 0), "`instances.concurrency` is 0, but must be from 1 to 65536"),
+        (
+            problems(|s| (s.instances.concurrency, s.isolation) = (16, Some(Isolation::Invocation))),
+            "`instances.concurrency` is 16, but `isolation` is `invocation`",
+        ),
         (problems(|s| s.instances.warm = 65), "`instances.warm` is 65, but must be from 0 to 64"),
         (problems(|s| s.instances.idle = 2 * DAY), "`instances.idle` is 48h, but must be from 0s to 24h"),
         (problems(|s| s.health = Some(health("health"))), "`health.path` is `health`, which is no path of the service"),
@@ -103,6 +108,9 @@ fn more_invocations_are_let_in_than_there_are_instances() {
     assert_eq!((settings.permits(), settings.check()), (4, Ok(())));
     settings.limits.concurrency = 2;
     assert_eq!(settings.permits(), 2);
+    settings.limits.concurrency = 64;
+    settings.instances.concurrency = 3;
+    assert_eq!(settings.permits(), 12);
 }
 
 #[test]

@@ -13,7 +13,7 @@ mod draft2;
 
 use bytes::Bytes;
 use holm_registry::settings::Limit;
-use holm_registry::store::{Key, Keyset, Quota, Store};
+use holm_registry::store::{Key, Keyset, Store};
 use wasmtime::component::{Linker, Resource};
 
 use crate::runtime::guest::Guest;
@@ -83,8 +83,8 @@ impl Guest {
             let text = format!("the value has {} bytes; limits.value allows {}", value.len(), limits.value);
             return Err(self.kv_over(Limit::Value, &text));
         }
-        let quota = Quota { keys: limits.keys.into(), bytes: limits.state.as_u64() };
-        self.kv_with(key, |unit, store, key| unit.set(store, &self.island().service, quota, key, value.into()))
+        let island = self.island();
+        self.kv_with(key, |unit, store, key| unit.set(store, &island.service, island.quota(), key, value.into()))
     }
 
     fn kv_delete(&self, key: &str) -> Done<()> {

@@ -17,13 +17,15 @@
 //!
 //! A value that goes to JSON and back is the same value, except for the bits of a NaN: there is one NaN in JSON.
 
+mod fits;
+mod holes;
 mod problem;
 mod read;
 mod scalar;
 mod write;
 
 pub use problem::{ArgumentError, Problem};
-pub use read::{arguments_from_json, from_json};
+pub use read::{arguments_from_json, check_template, from_json};
 pub use write::{result_to_json, to_json};
 
 /// Up to here every integer is a number of JSON that all its readers understand alike (RFC 8259, section 6).

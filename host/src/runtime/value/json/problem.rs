@@ -1,6 +1,7 @@
 //! What is wrong with JSON that is to be a value, and where.
 
 use holm_registry::nearest::nearest;
+use holm_registry::template::Reference;
 use serde_json::Value;
 
 use super::super::path::{Path, Step};
@@ -64,6 +65,14 @@ pub enum Problem {
     /// A string that is not base64.
     #[error("expected base64 of bytes: {0}")]
     Base64(base64::DecodeError),
+    /// A reference of a template that leads nowhere, or may do so.
+    #[error("`{{{reference}}}` {why}")]
+    Nowhere {
+        /// The reference.
+        reference: String,
+        /// Why it does.
+        why: String,
+    },
     /// More than one call may carry.
     #[error(transparent)]
     TooLarge(#[from] TooLarge),
@@ -88,6 +97,11 @@ impl<P: Into<Problem>> From<P> for ArgumentError {
 impl Problem {
     pub(super) fn unexpected(shape: &Shape, got: &Value) -> Self {
         Self::other_than(wanted(shape, got), got)
+    }
+
+    /// A reference to something that is no value of the type, or not always.
+    pub(super) fn misfit(shape: &Shape, reference: &Reference, found: &Shape) -> Self {
+        Self::Unexpected { wanted: shape.brief(), got: format!("`{{{reference}}}`, which is {}", found.brief()) }
     }
 
     pub(super) fn other_than(wanted: String, got: &Value) -> Self {

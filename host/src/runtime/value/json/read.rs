@@ -1,5 +1,6 @@
 //! JSON to a value, by type.
 
+use holm_registry::template::Template;
 use serde_json::{Map, Value};
 use wasmtime::component::Val;
 
@@ -8,6 +9,7 @@ use super::super::path::Step;
 use super::super::shape::Shape;
 use super::super::signature::Signature;
 use super::super::size::{MAX_SIZE, check_size};
+use super::holes::{Filled, Holes};
 use super::problem::{ArgumentError, Problem};
 use super::scalar;
 
@@ -45,13 +47,43 @@ pub fn arguments_from_json(json: &Value, signature: &Signature) -> Read<Vec<Val>
     Ok(values)
 }
 
-#[derive(Default)]
-struct Reader {
-    budget: Budget,
+/// Checks that a template always gives what the function gives, whatever that is called with.
+///
+/// # Errors
+/// What does not fit, and where.
+pub fn check_template(template: &Template, signature: &Signature) -> Read<()> {
+    let mut reader = Reader { holes: Some(Holes::of(signature)), ..Reader::default() };
+    let (json, is_nothing) = (template.source(), |fields: &Map<_, _>| fields.is_empty());
+    match &signature.result {
+        Some(shape) => reader.step(Step::Result, json, shape).map(drop),
+        // TOML has no null
+        None if json.is_null() || json.as_object().is_some_and(is_nothing) => Ok(()),
+        None => {
+            Err(ArgumentError::from(Problem::other_than("{}, since it gives nothing".into(), json)).under(Step::Result))
+        }
+    }
 }
 
-impl Reader {
+#[derive(Default)]
+struct Reader<'a> {
+    budget: Budget,
+    /// What references stand for, where strings are those of a template.
+    holes: Option<Holes<'a>>,
+}
+
+impl Reader<'_> {
     fn value(&mut self, json: &Value, shape: &Shape) -> Read<Val> {
+        match (&self.holes, json) {
+            (Some(holes), Value::String(text)) => match holes.fill(text, shape)? {
+                Filled::Text(text) => self.plain(&text.into(), shape),
+                Filled::Fits(stand_in) => Ok(stand_in),
+            },
+            _ => self.plain(json, shape),
+        }
+    }
+
+    /// JSON that is no template, or whose references are filled in.
+    fn plain(&mut self, json: &Value, shape: &Shape) -> Read<Val> {
         self.budget.take(json.as_str().map_or(0, str::len))?;
         self.value_of_kind(json, shape).unwrap_or_else(|| Err(Problem::unexpected(shape, json).into()))
     }
@@ -189,7 +221,7 @@ impl Reader {
         let value = match (inner, only(json)) {
             (Shape::Option(_), Some(("some", json))) => self.step(Step::Some, json, inner),
             (Shape::Option(_), _) => return None,
-            _ => self.value(json, inner),
+            _ => self.plain(json, inner),
         };
         Some(value.map(|value| Val::Option(Some(Box::new(value)))))
     }

@@ -14,7 +14,7 @@ use super::component::{ENGINE, Side, Types};
 use crate::runtime::value::{Shape, Val};
 
 /// Parameters beyond the sixteen that go in registers (Canonical ABI, `MAX_FLAT_PARAMS`).
-const PADDING: usize = 17;
+pub const PADDING: usize = 17;
 
 /// Pages of the guest's memory: it never frees.
 const PAGES: u64 = 64;
@@ -52,11 +52,19 @@ impl Echo {
     }
 
     pub fn call(&mut self, value: Val) -> Val {
+        // more than anything here needs
+        self.try_call(value, 128 << 20).unwrap()
+    }
+
+    /// With so much fuel for what comes back.
+    pub fn try_call(&mut self, value: Val, fuel: usize) -> Result<Val, String> {
+        self.store.set_hostcall_fuel(fuel);
         let padded = std::iter::once(value).chain(vec![Val::U8(0); PADDING]).collect();
         let mut results = [Val::Bool(false)];
-        self.func.call(&mut self.store, &[Val::Tuple(padded)], &mut results).unwrap();
+        let called = self.func.call(&mut self.store, &[Val::Tuple(padded)], &mut results);
+        called.map_err(|error| format!("{error:#}"))?;
         let [Val::Tuple(echoed)] = results else { panic!("no tuple came back") };
-        echoed.into_iter().next().unwrap()
+        Ok(echoed.into_iter().next().unwrap())
     }
 }
 

@@ -6,15 +6,18 @@
 //! | `echo` | a guest that gives back what it takes |
 //! | `random` | any type, and any value of it |
 //! | `types` | is a shape what the engine knows, who is refused, how differences read |
+//! | `fuel` | does the engine let as much through as a call may carry |
 //! | `paths` | does a value stay the same on every way that it may go |
-//! | `json`, `binary` | what is refused, and in which words |
+//! | `json`, `binary`, `template` | what is refused, and in which words |
 
 mod binary;
 mod component;
 mod echo;
+mod fuel;
 mod json;
 mod paths;
-mod random;
+pub mod random;
+mod template;
 mod types;
 
 use crate::runtime::value::Shape;

@@ -148,3 +148,35 @@ fn payload(shape: Option<&Shape>) -> BoxedStrategy<Option<Box<Val>>> {
         None => Just(None).boxed(),
     }
 }
+
+/// A type that is like another one here and there: what stands in for it may be read as it, or not.
+pub fn relative(shape: &Shape) -> BoxedStrategy<Shape> {
+    let near = match shape {
+        Shape::List(item) => relative(item).prop_map(|item| Shape::List(Box::new(item))).boxed(),
+        Shape::FixedList(item, length) => {
+            let length = *length;
+            relative(item).prop_map(move |item| Shape::FixedList(Box::new(item), length)).boxed()
+        }
+        Shape::Option(inner) => relative(inner).prop_map(|inner| Shape::Option(Box::new(inner))).boxed(),
+        Shape::Tuple(shapes) => shapes.iter().map(relative).collect::<Vec<_>>().prop_map(Shape::Tuple).boxed(),
+        Shape::Record(fields) => {
+            let field = |(name, shape): &(String, Shape)| (Just(name.clone()), relative(shape));
+            fields.iter().map(field).collect::<Vec<_>>().prop_map(Shape::Record).boxed()
+        }
+        Shape::Variant(cases) => {
+            let mut cases = cases.clone();
+            cases.insert(0, ("another".into(), None));
+            Just(Shape::Variant(cases)).boxed()
+        }
+        Shape::Enum(names) => {
+            let cases = names.iter().map(|name| (name.clone(), None)).collect();
+            prop_oneof![Just(Shape::Variant(cases)), Just(Shape::String)].boxed()
+        }
+        Shape::Result { ok, .. } => Just(Shape::Result { ok: ok.clone(), err: None }).boxed(),
+        Shape::Map(_) | Shape::Flags(_) => Just(shape.clone()).boxed(),
+        _ => scalar().boxed(),
+    };
+    let same = Just(shape.clone());
+    let optional = near.clone().prop_map(|near| Shape::Option(Box::new(near)));
+    prop_oneof![2 => same, 3 => near, 1 => optional].boxed()
+}

@@ -1,4 +1,4 @@
-//! `http://inventory/…`: a request to another service, which never sees a socket.
+//! A request to a service of this host, which never sees a socket.
 //!
 //! The service is entered as from the gateway: with its own permits, limits and unit of work. A
 //! fault of it is an answer with the status that a client outside would get.
@@ -6,11 +6,11 @@
 use std::sync::Arc;
 
 use holm_registry::ServiceName;
-use holm_registry::table::Table;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::uri::PathAndQuery;
 use http::{Request, Response, Uri, Version};
 
+use super::verdict::{Answered, Failed, judged};
 use crate::body::{self, Body};
 use crate::fault::Fault;
 use crate::hop_by_hop;
@@ -18,36 +18,27 @@ use crate::runtime::{HttpEntry, OutboundError, Revision, Terms};
 
 /// Tells a service which other service asks. Only the host sets it.
 const CALLER: HeaderName = HeaderName::from_static("x-holm-caller");
+/// Tells a service what all this follows from. Inside only the host sets it.
+const CORRELATION: HeaderName = HeaderName::from_static("x-correlation-id");
 
-/// Asks the live revision of a service.
-///
-/// # Errors
-/// When no service of this name is live.
+/// Asks a live revision.
 pub(super) async fn ask(
-    table: Arc<Table<Revision>>,
-    label: String,
+    revision: &Arc<Revision>,
     request: Request<Body>,
     terms: Terms,
-) -> Result<Response<Body>, OutboundError> {
-    let service: ServiceName = label.parse().map_err(|_| OutboundError::UnknownName(label.clone()))?;
-    let Some(revision) = table.services.get(&service) else {
-        return Err(OutboundError::UnknownName(label));
-    };
+) -> Result<Response<Body>, Failed> {
     let request = enter(request, &terms)?;
     let entry = HttpEntry {
-        service,
+        service: revision.service().clone(),
+        route: None,
         deadline: terms.deadline,
         request_id: terms.request_id,
         trace: terms.trace,
         lineage: terms.lineage,
     };
-    Ok(match revision.http(&entry, request).await {
-        Ok(mut response) => {
-            hop_by_hop::strip(response.headers_mut());
-            response
-        }
-        Err(fault) => failed(&fault),
-    })
+    let mut response = revision.http(&entry, request).await?;
+    hop_by_hop::strip(response.headers_mut());
+    judged(response, Answered::Inside)
 }
 
 /// The request as the gateway would hand it over: in origin form, with a host, without anything
@@ -61,18 +52,28 @@ fn enter(request: Request<Body>, terms: &Terms) -> Result<Request<Body>, Outboun
     hop_by_hop::strip(&mut head.headers);
     head.headers.insert(header::HOST, host);
     set_caller(&mut head.headers, &terms.service);
+    set_correlation(&mut head.headers, terms.correlation.as_deref());
     Ok(Request::from_parts(head, body))
 }
 
-fn set_caller(headers: &mut HeaderMap, caller: &ServiceName) {
+/// Says who asks, whatever the guest says.
+pub(super) fn set_caller(headers: &mut HeaderMap, caller: &ServiceName) {
     // a service's name is a DNS label, so it is always a header value
     if let Ok(value) = HeaderValue::from_str(caller.as_str()) {
         headers.insert(CALLER, value);
     }
 }
 
+/// Without one it is the request's id, which goes along by itself.
+fn set_correlation(headers: &mut HeaderMap, correlation: Option<&str>) {
+    match correlation.map(HeaderValue::from_str) {
+        Some(Ok(value)) => drop(headers.insert(CORRELATION, value)),
+        _ => drop(headers.remove(CORRELATION)),
+    }
+}
+
 /// A fault, as the gateway tells it: nothing about the inside.
-fn failed(fault: &Fault) -> Response<Body> {
+pub(super) fn told(fault: &Fault) -> Response<Body> {
     let status = fault.kind.status();
     let document = serde_json::json!({
         "type": format!("urn:holm:fault:{}", fault.kind.name()),
