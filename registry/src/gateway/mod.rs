@@ -69,6 +69,13 @@ impl GatewaySettings {
         *self == Self::default()
     }
 
+    /// The same with every secret's value replaced, to be shown.
+    #[must_use]
+    pub fn without_secrets(mut self) -> Self {
+        self.auth = self.auth.into_iter().map(|(name, scheme)| (name, scheme.without_secrets())).collect();
+        self
+    }
+
     /// What makes no sense. Fields are named as below `[gateway]`: `auth.jwt.secret`.
     pub fn problems(&self) -> Vec<OutOfBounds> {
         let auth = self.auth.iter().flat_map(|(name, scheme)| below(&format!("auth.{name}"), scheme.problems()));

@@ -11,6 +11,7 @@
 //! | [`ties`] | what is said of two that are refused together |
 //! | [`authority`], [`canonical`] | the one host and the one path of a request |
 //! | [`router`] | which rule a request belongs to |
+//! | [`explain`] | why, for people |
 //!
 //! Everything here is pure.
 
@@ -30,6 +31,7 @@ use crate::units::{ByteSize, duration_text, format_duration};
 pub mod authority;
 pub mod canonical;
 pub mod conditions;
+pub mod explain;
 pub mod pattern;
 pub mod policy;
 pub mod rewrite;
@@ -40,6 +42,7 @@ pub mod ties;
 
 pub use canonical::CanonicalPath;
 pub use conditions::{Conditions, Wanted};
+pub use explain::{Step, explain};
 pub use pattern::{PathPattern, Segment};
 pub use policy::RoutePolicy;
 pub use rewrite::Rewrite;
