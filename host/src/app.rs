@@ -28,7 +28,7 @@ use crate::discovery::Discovery;
 use crate::events::deliver::Enter;
 use crate::events::embedded::{EmbeddedBus, Retention};
 use crate::events::{self, Events};
-use crate::gateway::{Answer, Behind, Door, Gateway, Limits, bind, check_settings};
+use crate::gateway::{Answer, Behind, Door, Gateway, Limits, Tls, bind, check_settings};
 use crate::mesh::policy::Policies;
 use crate::mesh::{Mesh, OutsideServices, system_lookup};
 use crate::runtime::{CacheKey, Compiling, Revision, Runtime};
@@ -46,6 +46,7 @@ pub struct App {
     events: Events,
     gateway: Arc<ServiceGateway>,
     listener: TcpListener,
+    tls: Option<Arc<Tls>>,
     admin: (TcpListener, AdminState),
     /// The listener for clients of Consul's agent, where there is one.
     discovery: Option<(TcpListener, Listener)>,
@@ -56,6 +57,8 @@ pub struct App {
 /// Where a host listens, with the real ports.
 #[derive(Clone, Copy, Debug)]
 pub struct Addresses {
+    /// What the gateway speaks: `http` or `https`.
+    pub scheme: &'static str,
     /// The gateway.
     pub gateway: SocketAddr,
     /// The admin API.
@@ -100,7 +103,9 @@ impl App {
         let listener = bind(config.listen, "--listen")?;
         let admin_listener = bind(config.admin, "--admin")?;
         let discovery_listener = config.discovery.listen.map(|address| bind(address, "--discovery")).transpose()?;
+        let tls = config.tls.clone().map(|settings| Tls::open(settings, data.path())).transpose()?;
         let addresses = Addresses {
+            scheme: if tls.is_some() { "https" } else { "http" },
             gateway: listener.local_addr()?,
             admin: admin_listener.local_addr()?,
             discovery: discovery_listener.as_ref().map(TcpListener::local_addr).transpose()?,
@@ -140,7 +145,21 @@ impl App {
         };
         let admin = (admin_listener, state);
         let (store, discovery) = (opened.store, discovery_door);
-        Ok(Self { config, _data: data, store, services, events, gateway, listener, admin, discovery, addresses, tasks })
+        let tls = tls.map(Arc::new);
+        Ok(Self {
+            config,
+            _data: data,
+            store,
+            services,
+            events,
+            gateway,
+            listener,
+            tls,
+            admin,
+            discovery,
+            addresses,
+            tasks,
+        })
     }
 
     /// Deploys what the host is to begin with, before it serves.
@@ -182,7 +201,11 @@ impl App {
         }
         let stop_admin = admin_state.stop.clone();
         let admin = self.tasks.spawn("admin", admin::serve(admin_listener, admin_state));
-        let door = Door::new(self.listener, limits(&self.config), "gateway connections", &self.tasks, shutdown.clone());
+        let mut door =
+            Door::new(self.listener, limits(&self.config), "gateway connections", &self.tasks, shutdown.clone());
+        if let Some(tls) = self.tls {
+            door = door.with_tls(tls);
+        }
         let gateway = self.gateway;
         let serving = door.serve(move |request, peer| {
             let gateway = Arc::clone(&gateway);
@@ -220,6 +243,12 @@ impl App {
         self.tasks.spawn("keys of issuers", async move {
             let _ = until_stop.run_until_cancelled(gateway.keep_keys()).await;
         });
+        if let Some(tls) = self.tls.clone() {
+            let until = stop.clone();
+            self.tasks.spawn("certificates", async move {
+                let _ = until.run_until_cancelled(tls.follow()).await;
+            });
+        }
         let until = stop.clone();
         self.tasks.spawn("health of outside services", async move {
             let work = async { tokio::join!(discovery.check_forever(), consul.follow_services()) };
@@ -291,7 +320,8 @@ fn access(config: &HostConfig, addresses: Addresses, tokens: &Arc<Tokens>) -> Op
 }
 
 fn limits(config: &HostConfig) -> Limits {
-    Limits { body: config.body_limit.as_u64(), drain: config.drain, ..Limits::default() }
+    let own = Limits { body: config.body_limit.as_u64(), drain: config.drain, ..Limits::default() };
+    own.with(&config.limits)
 }
 
 fn gateway(

@@ -39,9 +39,12 @@ mod gateway_drain;
 #[cfg(test)]
 mod gateway_hostile;
 #[cfg(test)]
+mod gateway_http2;
 mod gateway_rate;
 mod gateway_stages;
 mod gateway_targets;
+mod gateway_tls;
+mod gateway_upstream;
 #[cfg(test)]
 mod guests;
 #[cfg(test)]

@@ -31,7 +31,21 @@ const PARTS: &[(&str, &[&str])] = &[
             "body",
         ],
     ),
-    ("gateway", &["services", "mesh", "discovery", "identity", "telemetry", "shutdown", "hop_by_hop", "fault", "body"]),
+    (
+        "gateway",
+        &[
+            "services",
+            "mesh",
+            "discovery",
+            "identity",
+            "telemetry",
+            "private_file",
+            "shutdown",
+            "hop_by_hop",
+            "fault",
+            "body",
+        ],
+    ),
     ("events", &["services", "telemetry", "shutdown", "fault"]),
     (
         "admin",
@@ -51,7 +65,7 @@ const PARTS: &[(&str, &[&str])] = &[
     ("services", &["signing", "mesh", "runtime", "state", "telemetry", "shutdown", "fault", "body"]),
     ("mesh", &["discovery", "runtime", "state", "telemetry", "shutdown", "hop_by_hop", "fault", "body"]),
     ("discovery", &["telemetry", "shutdown"]),
-    ("runtime", &["state", "config", "telemetry", "private_file", "shutdown", "fault", "body"]),
+    ("runtime", &["state", "config", "identity", "telemetry", "private_file", "shutdown", "fault", "body"]),
     ("state", &[]),
     ("config", &["telemetry"]),
     ("telemetry", &["fault"]),
@@ -85,8 +99,13 @@ const OWNERS: &[(&[&str], &[&str], &str)] = &[
     ),
     (
         &["hyper_rustls::", "rustls::"],
-        &["host/src/mesh/outgoing/", "host/src/discovery/probe.rs", "host/src/gateway/auth/fetch.rs"],
-        "few places decide whom we trust outside",
+        &[
+            "host/src/mesh/outgoing/",
+            "host/src/discovery/probe.rs",
+            "host/src/gateway/auth/fetch.rs",
+            "host/src/gateway/tls/",
+        ],
+        "few places decide whom we trust outside, and what we show",
     ),
     (&["axum::", "utoipa_axum::"], &["host/src/admin/"], "only the admin API is written with a framework"),
     (
@@ -111,7 +130,11 @@ const OWNERS: &[(&[&str], &[&str], &str)] = &[
         &["host/src/cli/", "host/src/app.rs", "host/src/runtime/mod.rs"],
         "errors that somebody decides upon have a type; `anyhow` is for who only prints them",
     ),
-    (&["aws_lc_rs::"], &["host/src/runtime/compile/", "host/src/signing.rs"], "cryptography is used in few places"),
+    (
+        &["aws_lc_rs::"],
+        &["host/src/runtime/compile/", "host/src/signing.rs", "host/src/gateway/tls/"],
+        "cryptography is used in few places",
+    ),
     (&["jsonwebtoken::"], &["host/src/gateway/auth/"], "whose signatures count is decided in one place"),
     (&["rayon::"], &["host/src/runtime/compile/worker.rs"], "the host's threads are tokio's"),
     (

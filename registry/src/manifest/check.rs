@@ -34,7 +34,7 @@ impl Checker<'_> {
         let targets: Vec<String> = names.into_iter().chain(outside).collect();
         let gateway = self.gateway(raw.gateway, &targets, &app);
         let services = raw.services.into_iter().filter_map(|service| self.service(service, &raw.defaults)).collect();
-        let Gateway { body_limit, settings: gateway, routes } = gateway;
+        let Gateway { body_limit, settings: gateway, routes, tls, limits } = gateway;
         let nats = raw.nats.map(|nats| nats.below(self.base));
         let RawManifest { listen, admin, require_signature, discovery, .. } = raw;
         Manifest {
@@ -49,6 +49,8 @@ impl Checker<'_> {
             externals,
             gateway,
             routes,
+            tls,
+            limits,
         }
     }
 

@@ -7,6 +7,7 @@ mod calls;
 mod events;
 mod gateway;
 mod refused;
+mod rules;
 
 const SHOP: &str = r#"
 [app]
