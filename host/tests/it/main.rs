@@ -35,6 +35,7 @@ mod gateway;
 #[cfg(test)]
 mod gateway_auth;
 #[cfg(test)]
+mod gateway_clients;
 mod gateway_drain;
 #[cfg(test)]
 mod gateway_hostile;
