@@ -5,6 +5,7 @@
 //! | `http` | how fast is a hello component, against bare hyper and `wasmtime serve`? |
 //! | `density` | what does an idle service cost, and how quickly is one deployed? |
 //! | `hostile` | does a neighbour notice a component that misbehaves? |
+//! | `gateway` | what does a token, a limit and a rewritten path cost, against express? |
 //! | `state` | what does a durable commit cost, and what does sharing one flush save? |
 //! | `holm`, `peers` | how are the sides started? |
 //! | `process` | what does a process cost (processor, memory), and who ends it? |
@@ -12,6 +13,7 @@
 //! | `report` | how is it told? |
 
 mod density;
+mod gateway;
 mod holm;
 mod hostile;
 mod http;
@@ -42,6 +44,8 @@ enum Bench {
     Density(Tools),
     /// Each hostile fixture beside a neighbour at a fixed rate
     Hostile(Tools),
+    /// One route with a token, a limit and a rewritten path, against express
+    Gateway(Tools),
     /// Durable commits per second of 1, 8 and 64 writers: a shared flush against one for each
     State,
     /// The peer "bare hyper" (started by `http`)
@@ -58,6 +62,9 @@ pub struct Tools {
     /// The program `wasmtime`
     #[arg(long)]
     wasmtime: Option<PathBuf>,
+    /// The folder of the packages that the express side needs
+    #[arg(long)]
+    express: Option<PathBuf>,
     /// The root of the checkout
     #[arg(long)]
     root: PathBuf,
@@ -71,6 +78,7 @@ fn main() -> anyhow::Result<()> {
         Bench::Http(tools) => http::run(&tools),
         Bench::Density(tools) => density::run(&tools),
         Bench::Hostile(tools) => tokio::runtime::Runtime::new()?.block_on(hostile::run(&tools)),
+        Bench::Gateway(tools) => gateway::run(&tools),
         Bench::State => state::run(),
         Bench::HyperServer { address } => tokio::runtime::Runtime::new()?.block_on(peers::serve_hyper(address)),
     }
