@@ -85,11 +85,13 @@ impl<B: Behind> Gateway<B> {
         let accepted = admit(rule, &origin, request.headers(), deadline, &mut exchange.told).await?;
         let upgrade = Wanted::take(&mut request, &rule.spec.target);
         prepare(&mut request, &matched, &origin, &authority, accepted.as_ref())?;
+        let identity = accepted.map(|accepted| Arc::new(accepted.identity));
         let (request, cut) = self.limit_body(request, &rule.spec)?;
         let access = &mut exchange.tracked.access;
         let asked = Asked {
             behind: &matched.behind,
             rule,
+            identity: identity.as_ref(),
             uri: &access.uri,
             authority: &authority,
             deadline,

@@ -8,6 +8,7 @@ mod respond;
 mod service;
 mod upstream;
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use holm_registry::route::Target;
@@ -17,12 +18,15 @@ use super::behind::Behind;
 use super::respond::Problem;
 use super::rule::Rule;
 use crate::body::Body;
+use crate::identity::Identity;
 use crate::telemetry::trace::TraceContext;
 
 /// What targets need to know of a request beside the request that they get.
 pub(super) struct Asked<'a, B> {
     pub(super) behind: &'a B,
     pub(super) rule: &'a Rule,
+    /// Who asks, if the rule wants to know.
+    pub(super) identity: Option<&'a Arc<Identity>>,
     /// As the client asked, before any rewriting.
     pub(super) uri: &'a Uri,
     /// The host that the client asked for, with its port.
