@@ -87,6 +87,11 @@ impl Holm {
         get(self.admin, "/metrics")
     }
 
+    /// What the gateway answers on a path, with 200.
+    pub fn ask(&self, path: &str) -> anyhow::Result<String> {
+        get(self.gateway, path)
+    }
+
     /// The address of a path on the gateway.
     pub fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.gateway)
