@@ -61,7 +61,7 @@ impl Exchange {
     ) -> Response<AccessBody> {
         let mut response = match outcome {
             Ok(response) => from_target(response),
-            Err(problem) => self.from_problem(&problem, version),
+            Err(problem) => self.explain(&problem, version),
         };
         if let Some(ruled) = self.ruled.take() {
             response = ruled.finish(response).await;
@@ -78,7 +78,7 @@ impl Exchange {
         response.map(|body| AccessBody::new(body, length, self.tracked))
     }
 
-    fn from_problem(&self, problem: &Problem, version: Version) -> Response<Body> {
+    fn explain(&self, problem: &Problem, version: Version) -> Response<Body> {
         let access = &self.tracked.access;
         problem.log(&headers::text(&access.request_id), access.trace);
         let mut response = problem.respond(access.uri.path(), access.trace);
