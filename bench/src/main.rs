@@ -7,6 +7,7 @@
 //! | `density` | what does an idle service cost, and how quickly is one deployed? |
 //! | `faults` | what do callers see of a service that is slow, traps or is gone? |
 //! | `hostile` | does a neighbour notice a component that misbehaves? |
+//! | `gateway` | what does a token, a limit and a rewritten path cost, against express? |
 //! | `state` | what does a durable commit cost, and what does sharing one flush save? |
 //! | `events` | how fast are events, against a bare client of NATS? |
 //! | `holm`, `peers`, `bare`, `loopback`, `nats_bare` | how are the sides started? |
@@ -19,6 +20,7 @@ mod calls;
 mod density;
 mod events;
 mod faults;
+mod gateway;
 mod holm;
 mod hostile;
 mod http;
@@ -55,6 +57,8 @@ enum Bench {
     Faults(Tools),
     /// Each hostile fixture beside a neighbour at a fixed rate
     Hostile(Tools),
+    /// One route with a token, a limit and a rewritten path, against express
+    Gateway(Tools),
     /// Durable commits per second of 1, 8 and 64 writers: a shared flush against one for each
     State,
     /// Events on both buses, against a bare client of NATS
@@ -82,6 +86,9 @@ pub struct Tools {
     /// The program `nats-server`
     #[arg(long)]
     nats: Option<PathBuf>,
+    /// The folder of the packages that the express side needs
+    #[arg(long)]
+    express: Option<PathBuf>,
     /// The root of the checkout
     #[arg(long)]
     root: PathBuf,
@@ -97,6 +104,7 @@ fn main() -> anyhow::Result<()> {
         Bench::Density(tools) => density::run(&tools),
         Bench::Faults(tools) => tokio::runtime::Runtime::new()?.block_on(faults::run(&tools)),
         Bench::Hostile(tools) => tokio::runtime::Runtime::new()?.block_on(hostile::run(&tools)),
+        Bench::Gateway(tools) => gateway::run(&tools),
         Bench::State => state::run(),
         Bench::Events(tools) => tokio::runtime::Runtime::new()?.block_on(events::run(&tools)),
         Bench::BareNats { url } => tokio::runtime::Runtime::new()?.block_on(nats_bare::run(&url)),

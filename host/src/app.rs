@@ -12,9 +12,10 @@ use anyhow::Context;
 use holm_registry::artifact::Artifacts;
 use holm_registry::catalog::Catalog;
 use holm_registry::data_dir::DataDir;
+use holm_registry::discovery::url::HttpUrl;
 use holm_registry::store::{Store, StoreOptions};
 use holm_registry::table::TableCell;
-use http::{Request, Response};
+use http::Request;
 use tokio::net::TcpListener;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -29,8 +30,7 @@ use crate::events::deliver::Enter;
 use crate::events::embedded::{EmbeddedBus, Retention};
 use crate::events::nats::{NatsBus, NatsParts};
 use crate::events::{self, Events};
-use crate::fault::Fault;
-use crate::gateway::{Door, Gateway, Limits, bind};
+use crate::gateway::{Answer, Behind, Door, Gateway, Limits, Tls, bind, check_settings};
 use crate::mesh::policy::Policies;
 use crate::mesh::{Mesh, OutsideServices, system_lookup};
 use crate::runtime::{CacheKey, Compiling, Revision, Runtime};
@@ -48,6 +48,7 @@ pub struct App {
     events: Events,
     gateway: Arc<ServiceGateway>,
     listener: TcpListener,
+    tls: Option<Arc<Tls>>,
     admin: (TcpListener, AdminState),
     /// The listener for clients of Consul's agent, where there is one.
     discovery: Option<(TcpListener, Listener)>,
@@ -58,6 +59,8 @@ pub struct App {
 /// Where a host listens, with the real ports.
 #[derive(Clone, Copy, Debug)]
 pub struct Addresses {
+    /// What the gateway speaks: `http` or `https`.
+    pub scheme: &'static str,
     /// The gateway.
     pub gateway: SocketAddr,
     /// The admin API.
@@ -66,22 +69,28 @@ pub struct Addresses {
     pub discovery: Option<SocketAddr>,
 }
 
-type Answer = std::pin::Pin<Box<dyn Future<Output = Result<Response<Body>, Fault>> + Send>>;
-type ServiceGateway = Gateway<fn(Behind, HttpEntry, Request<Body>) -> Answer, Behind>;
+type ServiceGateway = Gateway<AllServices>;
 
 /// What the rules of the gateway lead to: services of this host, and those that are not Wasm.
 #[derive(Clone)]
-struct Behind {
+struct AllServices {
     table: Arc<Table>,
     outside: OutsideServices,
 }
 
-fn call_service(behind: Behind, entry: HttpEntry, request: Request<Body>) -> Answer {
-    Box::pin(async move {
-        let Behind { table, outside } = behind;
-        let is_outside = !table.services.contains_key(&entry.service) && outside.knows(&entry.service);
-        if is_outside { outside.http(&entry, request).await } else { Services::http(&table, &entry, request).await }
-    })
+impl Behind for AllServices {
+    fn service(&self, entry: HttpEntry, request: Request<Body>) -> Answer {
+        let Self { table, outside } = self.clone();
+        Box::pin(async move {
+            let is_outside = !table.services.contains_key(&entry.service) && outside.knows(&entry.service);
+            if is_outside { outside.http(&entry, request).await } else { Services::http(&table, &entry, request).await }
+        })
+    }
+
+    fn upstream(&self, url: &HttpUrl, deadline: std::time::Instant, request: Request<Body>) -> Answer {
+        let (outside, url) = (self.outside.clone(), url.clone());
+        Box::pin(async move { outside.http_to(&url, deadline, request).await })
+    }
 }
 
 impl App {
@@ -96,7 +105,9 @@ impl App {
         let listener = bind(config.listen, "--listen")?;
         let admin_listener = bind(config.admin, "--admin")?;
         let discovery_listener = config.discovery.listen.map(|address| bind(address, "--discovery")).transpose()?;
+        let tls = config.tls.clone().map(|settings| Tls::open(settings, data.path())).transpose()?;
         let addresses = Addresses {
+            scheme: if tls.is_some() { "https" } else { "http" },
             gateway: listener.local_addr()?,
             admin: admin_listener.local_addr()?,
             discovery: discovery_listener.as_ref().map(TcpListener::local_addr).transpose()?,
@@ -109,7 +120,7 @@ impl App {
         let mesh = Mesh::new(Arc::clone(&table), opened.discovery.clone(), system_lookup(), Arc::clone(&policies));
         let outside = mesh.outside().clone();
         let runtime = runtime(&data, &config, opened.store.clone(), mesh, &telemetry, &tasks)?;
-        let gateway = gateway(&config, &telemetry, outside.clone());
+        let gateway = gateway(&config, &telemetry, outside.clone(), Arc::clone(&policies));
         let bus = bus(&config, &opened, &table, &telemetry).await?;
         let (events, discovery) = (events(bus, &opened, &table, &telemetry, &tasks), opened.discovery.clone());
         let doors =
@@ -137,7 +148,21 @@ impl App {
         };
         let admin = (admin_listener, state);
         let (store, discovery) = (opened.store, discovery_door);
-        Ok(Self { config, _data: data, store, services, events, gateway, listener, admin, discovery, addresses, tasks })
+        let tls = tls.map(Arc::new);
+        Ok(Self {
+            config,
+            _data: data,
+            store,
+            services,
+            events,
+            gateway,
+            listener,
+            tls,
+            admin,
+            discovery,
+            addresses,
+            tasks,
+        })
     }
 
     /// Deploys what the host is to begin with, before it serves.
@@ -179,7 +204,11 @@ impl App {
         }
         let stop_admin = admin_state.stop.clone();
         let admin = self.tasks.spawn("admin", admin::serve(admin_listener, admin_state));
-        let door = Door::new(self.listener, limits(&self.config), "gateway connections", &self.tasks, shutdown.clone());
+        let mut door =
+            Door::new(self.listener, limits(&self.config), "gateway connections", &self.tasks, shutdown.clone());
+        if let Some(tls) = self.tls {
+            door = door.with_tls(tls);
+        }
         let gateway = self.gateway;
         let serving = door.serve(move |request, peer| {
             let gateway = Arc::clone(&gateway);
@@ -213,6 +242,16 @@ impl App {
         let stop = CancellationToken::new();
         let (services, token) = (self.services.clone(), stop.clone());
         let (consul, discovery) = (self.admin.1.consul.clone(), self.admin.1.discovery.clone());
+        let (gateway, until_stop) = (Arc::clone(&self.gateway), stop.clone());
+        self.tasks.spawn("keys of issuers", async move {
+            let _ = until_stop.run_until_cancelled(gateway.keep_keys()).await;
+        });
+        if let Some(tls) = self.tls.clone() {
+            let until = stop.clone();
+            self.tasks.spawn("certificates", async move {
+                let _ = until.run_until_cancelled(tls.follow()).await;
+            });
+        }
         let until = stop.clone();
         self.tasks.spawn("health of outside services", async move {
             let work = async { tokio::join!(discovery.check_forever(), consul.follow_services()) };
@@ -286,12 +325,18 @@ fn access(config: &HostConfig, addresses: Addresses, tokens: &Arc<Tokens>) -> Op
 }
 
 fn limits(config: &HostConfig) -> Limits {
-    Limits { body: config.body_limit.as_u64(), drain: config.drain, ..Limits::default() }
+    let own = Limits { body: config.body_limit.as_u64(), drain: config.drain, ..Limits::default() };
+    own.with(&config.limits)
 }
 
-fn gateway(config: &HostConfig, telemetry: &Telemetry, outside: OutsideServices) -> Arc<ServiceGateway> {
-    let empty = Behind { table: Arc::new(Table::empty()), outside };
-    Arc::new(Gateway::new(limits(config), call_service, empty, telemetry.metrics.clone(), None))
+fn gateway(
+    config: &HostConfig,
+    telemetry: &Telemetry,
+    outside: OutsideServices,
+    policies: Arc<Policies>,
+) -> Arc<ServiceGateway> {
+    let empty = AllServices { table: Arc::new(Table::empty()), outside };
+    Arc::new(Gateway::new(limits(config), empty, telemetry.metrics.clone(), policies, None))
 }
 
 /// What events go over.
@@ -374,15 +419,16 @@ fn services(
         component_limit: config.component_limit as u64,
         required: Required::new(config.require_signature.clone()),
         drain: config.drain,
+        check_gateway: Box::new(check_settings),
     };
     Services::new(
         parts,
         Box::new(move |table| {
             doors.discovery.set_externals(&table.externals);
-            // ties are refused before a table is made, so this is a mistake of ours
-            let behind = Behind { table: Arc::clone(table), outside: doors.outside.clone() };
-            if let Err(ties) = doors.gateway.publish(&table.routes, behind) {
-                tracing::error!(?ties, "the gateway keeps its old rules");
+            // all that can be wrong is refused before a table is made: this is a mistake of ours
+            let behind = AllServices { table: Arc::clone(table), outside: doors.outside.clone() };
+            if let Err(reasons) = doors.gateway.publish(&table.routes, &table.gateway, behind) {
+                tracing::error!(?reasons, "the gateway keeps its old rules");
             }
             doors.events.follow(table);
             let events = doors.events.clone();

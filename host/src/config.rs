@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use holm_registry::discovery::settings::DiscoverySettings;
 use holm_registry::event::nats::{NatsLogin, NatsSettings};
+use holm_registry::gateway::{DoorLimits, TlsSettings};
 use holm_registry::signature::PublicKey;
 use holm_registry::units::ByteSize;
 
@@ -120,6 +121,10 @@ pub struct FileHost {
     pub admin: Option<SocketAddr>,
     /// `body_limit` of `[gateway]`.
     pub body_limit: Option<ByteSize>,
+    /// `[gateway.tls]`.
+    pub tls: Option<TlsSettings>,
+    /// `[gateway.limits]`.
+    pub limits: DoorLimits,
     /// `[discovery]`.
     pub discovery: DiscoverySettings,
     /// `require_signature` of `[deploy]`.
@@ -135,6 +140,10 @@ pub struct HostConfig {
     pub listen: SocketAddr,
     /// The admin API's address; port 0 lets the system choose.
     pub admin: SocketAddr,
+    /// How the gateway speaks TLS; `None`: not at all.
+    pub tls: Option<TlsSettings>,
+    /// What one client may take of the gateway.
+    pub limits: DoorLimits,
     /// How services that are not Wasm are found.
     pub discovery: DiscoverySettings,
     /// The data directory.
@@ -190,6 +199,8 @@ impl HostConfig {
         Ok(Self {
             listen,
             admin,
+            tls: file.tls,
+            limits: file.limits,
             discovery,
             data: environment.data_dir(flags.data),
             body_limit: file.body_limit.unwrap_or(DEFAULT_BODY_LIMIT),

@@ -13,6 +13,7 @@ pub mod events;
 pub mod fault;
 pub mod gateway;
 pub mod hop_by_hop;
+pub mod identity;
 pub mod mesh;
 mod private_file;
 pub mod runtime;

@@ -10,6 +10,7 @@
 //! | [`signature`] | who vouches for a component: keys and signatures as text |
 //! | [`settings`] | everything that a revision was deployed with; every default, with its reason |
 //! | [`route`] | gateway rules as data: patterns, targets, rewrites, which of two is more specific |
+//! | [`gateway`] | what stands between a rule and its target: authentication, limits, edits |
 //! | [`manifest`] | `holm.toml`: what the user wrote, checked, with diagnostics that point at it |
 //! | [`template`] | JSON with references: what stands in for an answer, and what is made of several |
 //! | [`artifact`] | component bytes by digest, verified on every read |
@@ -30,6 +31,7 @@ pub mod digest;
 pub mod discovery;
 mod disk;
 pub mod event;
+pub mod gateway;
 pub mod grant;
 mod hex;
 pub mod host;

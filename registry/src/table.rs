@@ -10,8 +10,9 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 
 use crate::discovery::external::External;
+use crate::gateway::GatewaySettings;
 use crate::name::ServiceName;
-use crate::route::RouteSpec;
+use crate::route::{Origin, RouteSpec};
 
 /// One snapshot. `L` is what a door needs to enter a live revision; the registry does not
 /// look into it.
@@ -21,6 +22,8 @@ pub struct Table<L> {
     pub services: BTreeMap<ServiceName, Arc<L>>,
     /// All gateway rules, of manifests and of services deployed without one.
     pub routes: Arc<Vec<RouteSpec>>,
+    /// What they refer to by name, by the owner of the rules.
+    pub gateway: Arc<BTreeMap<Origin, GatewaySettings>>,
     /// All services that are not Wasm, each with the app whose manifest names it.
     pub externals: Arc<Vec<(String, External)>>,
 }
@@ -28,7 +31,7 @@ pub struct Table<L> {
 impl<L> Table<L> {
     /// A table with no service and no route.
     pub fn empty() -> Self {
-        Self { services: BTreeMap::new(), routes: Arc::default(), externals: Arc::default() }
+        Self { services: BTreeMap::new(), routes: Arc::default(), gateway: Arc::default(), externals: Arc::default() }
     }
 }
 

@@ -18,6 +18,7 @@ pub use token::{MakeToken, NewToken, Token};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use holm_registry::discovery::external::External;
+use holm_registry::gateway::GatewaySettings;
 use holm_registry::route::RouteSpec;
 use holm_registry::settings::{Isolation, Secret, Settings};
 use holm_registry::signature::Signature;
@@ -128,6 +129,10 @@ pub struct Plan {
     #[serde(default)]
     #[schema(value_type = Vec<Object>)]
     pub externals: Vec<External>,
+    /// What the gateway rules refer to by name: authentication schemes, rate limits.
+    #[serde(default)]
+    #[schema(value_type = Object)]
+    pub gateway: GatewaySettings,
     /// Also when it takes from a live service what that calls.
     #[serde(default)]
     pub force: bool,

@@ -193,9 +193,9 @@ fn deploy_set(
         Ok(DeployOne { name, version, component, settings, signature })
     };
     let services = plan.services.into_iter().map(join).collect::<Result<_, _>>()?;
-    let (routes, externals) = (plan.routes, plan.externals);
+    let Plan { app, routes, externals, gateway, force, .. } = plan;
     check_externals(&externals)?;
-    Ok(DeploySet { services, app: plan.app.map(|name| AppSet { name, routes, externals }), force: plan.force })
+    Ok(DeploySet { services, app: app.map(|name| AppSet { name, routes, externals, gateway }), force })
 }
 
 fn deploy_settings(settings: Option<Settings>, isolation: Option<Isolation>) -> DeploySettings {
@@ -245,6 +245,8 @@ fn nothing_came_back(what: &str) -> Problem {
 
 #[cfg(test)]
 mod tests {
+    use holm_registry::gateway::GatewaySettings;
+
     use super::*;
 
     fn plan(digest: Digest) -> Plan {
@@ -261,6 +263,7 @@ mod tests {
             services: vec![service],
             routes: Vec::new(),
             externals: Vec::new(),
+            gateway: GatewaySettings::default(),
             force: false,
         }
     }

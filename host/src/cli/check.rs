@@ -9,18 +9,17 @@ use holm_registry::discovery::balance::Balance;
 use holm_registry::discovery::external::External;
 use holm_registry::discovery::ranges::IpRange;
 use holm_registry::manifest::{ComponentSource, Manifest, ServiceSpec};
-use holm_registry::route::{RouteSpec, Target};
 use holm_registry::signature::PublicKey;
-use holm_registry::units::ByteSize;
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use self::nats::Nats;
 use super::compile_limits::CompileArgs;
 use super::{Context, check_components, plan};
 use crate::admin::api::without_secrets;
-use crate::config::{DEFAULT_ADMIN, DEFAULT_BODY_LIMIT, DEFAULT_LISTEN};
+use crate::config::{DEFAULT_ADMIN, DEFAULT_LISTEN};
 
+mod gateway;
 mod nats;
 
 /// Check a manifest and print it with every default filled in
@@ -50,7 +49,7 @@ struct Resolved {
     discovery: Discovery,
     external: Vec<External>,
     service: BTreeMap<ServiceName, Value>,
-    gateway: Gateway,
+    gateway: Value,
 }
 
 #[derive(Serialize)]
@@ -78,12 +77,6 @@ struct Deploy {
     require_signature: Vec<PublicKey>,
 }
 
-#[derive(Serialize)]
-struct Gateway {
-    body_limit: ByteSize,
-    route: Vec<Value>,
-}
-
 impl Args {
     pub(super) async fn run(self, context: &Context) -> anyhow::Result<()> {
         let manifest = plan::read_manifest(&self.manifest)?;
@@ -100,6 +93,7 @@ impl Args {
 
 /// With the keys of a manifest; secrets are hidden.
 fn resolved(manifest: Manifest) -> anyhow::Result<Value> {
+    let gateway = gateway::gateway(&manifest)?;
     let services = manifest.services.into_iter().map(|(name, spec)| Ok((name, service(spec)?)));
     let mut value = serde_json::to_value(Resolved {
         app: App { name: manifest.app },
@@ -116,10 +110,7 @@ fn resolved(manifest: Manifest) -> anyhow::Result<Value> {
         },
         external: manifest.externals,
         service: services.collect::<serde_json::Result<_>>()?,
-        gateway: Gateway {
-            body_limit: manifest.body_limit.unwrap_or(DEFAULT_BODY_LIMIT),
-            route: manifest.routes.iter().map(route).collect::<Result<_, _>>()?,
-        },
+        gateway,
     })?;
     drop_empty(&mut value);
     Ok(value)
@@ -134,18 +125,6 @@ fn service(spec: ServiceSpec) -> serde_json::Result<Value> {
     if let Some(table) = value.as_object_mut() {
         table.insert("component".to_owned(), component.into());
         table.insert("version".to_owned(), spec.version.to_string().into());
-    }
-    Ok(value)
-}
-
-/// A rule's JSON has its target and owner apart; a manifest has `service`, and is the owner.
-fn route(route: &RouteSpec) -> serde_json::Result<Value> {
-    let Target::Service(service) = &route.target;
-    let mut value = serde_json::to_value(route)?;
-    if let Some(table) = value.as_object_mut() {
-        table.remove("target");
-        table.remove("origin");
-        table.insert("service".to_owned(), json!(service));
     }
     Ok(value)
 }
@@ -166,6 +145,8 @@ fn drop_empty(value: &mut Value) {
 #[cfg(test)]
 mod tests {
     use std::path::Path;
+
+    use holm_registry::gateway::AuthSettings;
 
     use super::*;
 
@@ -197,11 +178,58 @@ mod tests {
         name = "billing"
         url = "http://127.0.0.1:3000"
         health = { path = "/health" }
+        [gateway.defaults]
+        auth = "jwt"
+        [gateway.auth.jwt]
+        secret = "hunter2-hunter2-hunter2-hunter2-hunter2"
+        issuer = "shop"
+        claims = { tenant = "acme" }
+        headers = { x-user-id = "id" }
+        [gateway.rate.default]
+        requests = 100
+        per = "15m"
+        [gateway.auth.file]
+        public_key = "issuer.pem"
+        [gateway.auth.issuer]
+        jwks = "https://login.test/keys"
+        scopes = ["read"]
+        [gateway.auth.keys]
+        api_keys = { mobile = "hunter2-hunter2-hunter2" }
         [[gateway.route]]
         path = "/u/{*rest}"
         methods = ["GET"]
         rewrite = "/{rest}"
         service = "users"
+        [[gateway.route]]
+        path = "/k"
+        service = "users"
+        auth = ["keys", "issuer"]
+        rate = "default"
+        scopes = ["write"]
+        [[gateway.route]]
+        path = "/old/{*rest}"
+        redirect = "/u/{rest}"
+        [[gateway.route]]
+        path = "/m"
+        upstream = "http://127.0.0.1:1/v1"
+        headers = { x-beta = "*" }
+        query = { v = "2" }
+        compress = true
+        cors = { origins = ["https://a.test"], credentials = true }
+        request = { set = { x-a = "1" }, remove = ["cookie"] }
+        response = { add = { x-b = "2" } }
+        retry = { attempts = 3 }
+        breaker = { volume_threshold = 3 }
+        bulkhead = { concurrency = 8 }
+        fallback = { respond = { status = 203, json = { a = 1 } } }
+        [gateway.limits]
+        connections_per_client = 50
+        header_timeout = "5s"
+        [gateway.tls]
+        certificate = "a.pem"
+        key = "a-key.pem"
+        client_ca = "ca.pem"
+        sni = [{ certificate = "b.pem", key = "b-key.pem" }]
     "#;
 
     #[test]
@@ -211,7 +239,13 @@ mod tests {
         assert!(!text.contains("hunter2"), "{text}");
         let again =
             Manifest::parse("holm.toml", &text, Path::new(""), &|_| None).unwrap_or_else(|e| panic!("{e}\n{text}"));
-        assert_eq!(again.routes, manifest.routes);
+        assert_eq!((&again.routes, &again.tls, &again.limits), (&manifest.routes, &manifest.tls, &manifest.limits));
+        let schemes = |manifest: &Manifest| {
+            let hidden = |(name, scheme): (_, AuthSettings)| (name, scheme.without_secrets());
+            manifest.gateway.auth.clone().into_iter().map(hidden).collect::<BTreeMap<_, _>>()
+        };
+        assert_eq!(schemes(&again), schemes(&manifest));
+        assert_eq!(again.gateway.rate, manifest.gateway.rate);
         let broker = |manifest: &Manifest| manifest.nats.clone().map(|nats| (nats.servers, nats.tls)).unwrap();
         assert_eq!(broker(&again), broker(&manifest));
         assert_eq!(

@@ -26,9 +26,15 @@ pub struct Output {
 pub struct Progress(Option<ProgressBar>);
 
 /// The line that says where a host serves. Scripts read it: keep its form; what is new comes last.
-pub fn ready_line(gateway: SocketAddr, admin: SocketAddr, services: usize, discovery: Option<SocketAddr>) -> String {
+pub fn ready_line(
+    scheme: &str,
+    gateway: SocketAddr,
+    admin: SocketAddr,
+    services: usize,
+    discovery: Option<SocketAddr>,
+) -> String {
     let discovery = discovery.map(|address| format!(" discovery=http://{address}")).unwrap_or_default();
-    format!("ready gateway=http://{gateway} admin=http://{admin} services={services}{discovery}")
+    format!("ready gateway={scheme}://{gateway} admin=http://{admin} services={services}{discovery}")
 }
 
 impl Output {
@@ -140,8 +146,8 @@ mod tests {
     fn scripts_cannot_read_the_ready_line() {
         let [gateway, admin, discovery] = [8080, 7070, 8500].map(|port| SocketAddr::from(([127, 0, 0, 1], port)));
         let line = "ready gateway=http://127.0.0.1:8080 admin=http://127.0.0.1:7070 services=3";
-        assert_eq!(ready_line(gateway, admin, 3, None), line);
-        let with_discovery = ready_line(gateway, admin, 3, Some(discovery));
+        assert_eq!(ready_line("http", gateway, admin, 3, None), line);
+        let with_discovery = ready_line("http", gateway, admin, 3, Some(discovery));
         assert_eq!(with_discovery, format!("{line} discovery=http://127.0.0.1:8500"));
     }
 }

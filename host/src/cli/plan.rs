@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
+use holm_registry::gateway::{AuthSettings, GatewaySettings, KeySource};
 use holm_registry::manifest::{ComponentSource, Manifest, ServiceSpec};
 use holm_registry::route::Target;
 use holm_registry::settings::Isolation;
@@ -61,8 +62,9 @@ pub(super) fn read_manifest(path: &Path) -> anyhow::Result<Manifest> {
 /// Reads the components of a manifest.
 pub(super) fn from_parsed(manifest: Manifest) -> anyhow::Result<Plan> {
     let services = manifest.services.into_iter().map(|(name, spec)| part(name, spec)).collect::<Result<_, _>>()?;
-    let app = AppSet { name: manifest.app, routes: manifest.routes, externals: manifest.externals };
-    Ok(Plan { app: Some(app), services })
+    let Manifest { app: name, routes, externals, mut gateway, .. } = manifest;
+    read_public_keys(&mut gateway)?;
+    Ok(Plan { app: Some(AppSet { name, routes, externals, gateway }), services })
 }
 
 /// A component outside of any manifest: its service keeps the settings that it has, but for the isolation if one is
@@ -85,10 +87,7 @@ pub(super) fn only(mut manifest: Manifest, service: &ServiceName, live: &[Servic
         Failure::new(format!("the manifest has no service `{service}`"))
             .because(format!("its services are {}", names.join(", ")))
     })?;
-    manifest.routes.retain(|route| {
-        let Target::Service(target) = &route.target;
-        target == service || live.contains(target)
-    });
+    manifest.routes.retain(|route| route.services().all(|target| target == service || live.contains(target)));
     Ok(Manifest { services: BTreeMap::from([(service.clone(), spec)]), ..manifest })
 }
 
@@ -120,12 +119,25 @@ impl Plan {
             };
             services.push(api::PlannedService { name, version, digest, settings, isolation, signature });
         }
-        let (mut app, mut routes, mut externals) = (None, Vec::new(), Vec::new());
-        if let Some(set) = self.app {
-            (app, routes, externals) = (Some(set.name), set.routes, set.externals);
-        }
-        (api::Plan { app, services, routes, externals, force: false }, components)
+        let app = self.app.as_ref().map(|set| set.name.clone());
+        let AppSet { routes, externals, gateway, .. } = self.app.unwrap_or_default();
+        (api::Plan { app, services, routes, externals, gateway, force: false }, components)
     }
+}
+
+/// Puts keys in the place of the files that a manifest names: the host may be another machine.
+fn read_public_keys(gateway: &mut GatewaySettings) -> Result<(), Failure> {
+    let tokens = gateway.auth.values_mut().filter_map(|scheme| match scheme {
+        AuthSettings::Jwt(jwt) => Some(jwt),
+        AuthSettings::ApiKeys(_) => None,
+    });
+    for jwt in tokens {
+        if let KeySource::PublicKeyFile(path) = &jwt.key {
+            let pem = std::fs::read_to_string(path).map_err(|error| unreadable(path, error))?;
+            jwt.key = KeySource::PublicKey(pem);
+        }
+    }
+    Ok(())
 }
 
 fn part(name: ServiceName, spec: ServiceSpec) -> Result<Part, Failure> {

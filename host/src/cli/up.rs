@@ -60,6 +60,8 @@ impl Args {
             listen: manifest.listen,
             admin: manifest.admin,
             body_limit: manifest.body_limit,
+            tls: manifest.tls.clone(),
+            limits: manifest.limits.clone(),
             discovery: manifest.discovery.clone(),
             require_signature: manifest.require_signature.clone(),
             nats: manifest.nats.clone(),
@@ -90,7 +92,13 @@ async fn serve(context: &Context, config: HostConfig, plan: Option<plan::Plan>) 
     }
     let addresses = app.addresses();
     let services = app.services().list().len();
-    context.output.line(ready_line(addresses.gateway, addresses.admin, services, addresses.discovery))?;
+    context.output.line(ready_line(
+        addresses.scheme,
+        addresses.gateway,
+        addresses.admin,
+        services,
+        addresses.discovery,
+    ))?;
     app.run().await
 }
 

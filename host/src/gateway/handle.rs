@@ -1,99 +1,52 @@
-//! The life of one request, in order: head, trace, route, body limit, rewrite, target, answer.
+//! The life of one request, in order: head, trace, route, pages of other origins, where from, how
+//! often, who asks, rewrite, header edits, body limit, target under its policy, answer.
 
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Instant;
 
-use arc_swap::ArcSwap;
 use bytes::Bytes;
-use holm_registry::route::{RouteSpec, Target, check_ties};
+use holm_registry::route::authority::{self, hostname};
+use holm_registry::route::{CanonicalPath, Head, RouteSpec};
 use http::uri::PathAndQuery;
-use http::{HeaderValue, Method, Request, Response, Uri, Version, header};
+use http::{HeaderMap, HeaderValue, Request, Response, Uri};
 use http_body::Body as HttpBody;
 use http_body_util::BodyExt;
 
-use super::access::{Access, AccessBody, Ending, Observer, Tracked};
+use super::access::{Access, AccessBody, Ending, Tracked};
+use super::auth::{self, Accepted, Denied};
+use super::behind::Behind;
 use super::body_limit::{Cut, LimitedBody};
 use super::connection::Peer;
+use super::cors;
 use super::headers;
-use super::limits::Limits;
-use super::path::CanonicalPath;
+use super::origin::Origin;
+use super::publish::{Gateway, Matched};
+use super::rate::{Asking, Told};
+use super::reply::Exchange;
 use super::respond::Problem;
-use super::route::{Found, Router, Rule};
+use super::rule::Rule;
+use super::targets::{self, Asked};
+use super::upgrade::{self, Wanted};
 use crate::body::{self, Body, BodyError};
 use crate::fault::{Fault, FaultKind};
 use crate::hop_by_hop;
-use crate::services::{HttpEntry, Lineage, ServedBy};
-use crate::telemetry::metrics::{Metrics, RouteMetrics};
+use crate::services::ServedBy;
 
-/// Answers requests by the rules it was given. `T` calls a service:
-/// `Fn(C, HttpEntry, Request<Body>) -> impl Future<Output = Result<Response<Body>, Fault>>`.
-/// `C` is what was published with the rules, so that a request's rule and its target are of
-/// one snapshot.
-pub struct Gateway<T, C> {
-    published: ArcSwap<Published<C>>,
-    limits: Limits,
-    target: T,
-    metrics: Arc<Metrics>,
-    /// Where requests that no rule takes are counted.
-    unrouted: Arc<RouteMetrics>,
-    observer: Option<Observer>,
-}
-
-/// What requests find.
-struct Published<C> {
-    router: Router,
-    context: C,
-}
-
-impl<T, C: Clone> Gateway<T, C> {
-    /// A gateway without any route.
-    pub fn new(limits: Limits, target: T, context: C, metrics: Arc<Metrics>, observer: Option<Observer>) -> Self {
-        let published = ArcSwap::from_pointee(Published { router: Router::default(), context });
-        Self { published, limits, target, unrouted: metrics.route("", None), metrics, observer }
-    }
-
-    /// Replaces all rules at once, with what their targets need. Requests under way keep theirs.
-    ///
-    /// # Errors
-    /// When two of them tie; the old ones stay.
-    pub fn publish(&self, rules: &[RouteSpec], context: C) -> Result<(), Vec<String>> {
-        check_ties(rules)?;
-        self.published.store(Arc::new(Published { router: Router::new(rules, &self.metrics), context }));
-        Ok(())
-    }
-
-    fn route(&self, authority: &HeaderValue, method: &Method, uri: &Uri) -> Result<(Arc<Rule>, C), Problem> {
-        let path = CanonicalPath::parse(uri.path()).map_err(|error| Problem::BadHead(error.reason()))?;
-        let host = headers::hostname(authority).unwrap_or_default();
-        let published = self.published.load();
-        match published.router.find(host, &path, method) {
-            Found::Rule(rule) => Ok((Arc::clone(rule), published.context.clone())),
-            Found::NoRule => Err(Problem::NotFound),
-            Found::MethodNotAllowed(methods) => Err(Problem::MethodNotAllowed(methods)),
-        }
-    }
-}
-
-impl<T, C, F> Gateway<T, C>
-where
-    C: Clone,
-    T: Fn(C, HttpEntry, Request<Body>) -> F,
-    F: Future<Output = Result<Response<Body>, Fault>>,
-{
+impl<B: Behind> Gateway<B> {
     /// Answers one request. Never fails: what goes wrong is the answer.
-    pub async fn handle<B>(&self, mut request: Request<B>, peer: Peer) -> Response<AccessBody>
+    pub async fn handle<I>(&self, mut request: Request<I>, peer: Peer) -> Response<AccessBody>
     where
-        B: HttpBody<Data = Bytes> + Send + Unpin + 'static,
-        B::Error: Into<BodyError>,
+        I: HttpBody<Data = Bytes> + Send + Unpin + 'static,
+        I::Error: Into<BodyError>,
     {
         let version = request.version();
-        let mut tracked = self.begin(&mut request);
-        let outcome = self.answer(request, &peer, &mut tracked.access).await;
-        finish(outcome, version, tracked)
+        let mut exchange = Exchange::new(self.begin(&mut request));
+        let outcome = self.answer(request, &peer, &mut exchange).await;
+        exchange.finish(outcome, version).await
     }
 
-    fn begin<B>(&self, request: &mut Request<B>) -> Tracked {
+    fn begin<I>(&self, request: &mut Request<I>) -> Tracked {
         let access = Access {
             begun: Instant::now(),
             method: request.method().clone(),
@@ -111,48 +64,81 @@ where
         Tracked::new(access, self.observer.clone())
     }
 
-    async fn answer<B>(
+    async fn answer<I>(
         &self,
-        mut request: Request<B>,
+        mut request: Request<I>,
         peer: &Peer,
-        access: &mut Access,
+        exchange: &mut Exchange,
     ) -> Result<Response<Body>, Problem>
     where
-        B: HttpBody<Data = Bytes> + Send + Unpin + 'static,
-        B::Error: Into<BodyError>,
+        I: HttpBody<Data = Bytes> + Send + Unpin + 'static,
+        I::Error: Into<BodyError>,
     {
-        let authority = headers::authority(&request).map_err(Problem::BadHead)?;
-        let (rule, context) = self.route(&authority, request.method(), request.uri())?;
-        let Target::Service(service) = &rule.spec.target;
-        access.route = Some(Arc::clone(&rule.label));
-        access.metrics = Arc::clone(&rule.metrics);
-        access.service = Some(service.clone());
-        *request.uri_mut() = rewrite(&rule.spec, request.uri())?;
-        hop_by_hop::strip(request.headers_mut());
-        headers::set_forwarded(request.headers_mut(), peer, authority);
-        let (request, cut) = self.limit_body(request, &rule.spec)?;
-        let entry = HttpEntry {
-            service: service.clone(),
-            route: Some(Arc::clone(&rule.label)),
-            deadline: access.begun + rule.spec.timeout.unwrap_or(self.limits.deadline),
-            request_id: headers::text(&access.request_id).into_owned(),
-            trace: access.trace,
-            lineage: Lineage::default(),
+        let authority = authority::authority(&request).map_err(Problem::BadHead)?;
+        let matched = match self.enter(&request, &authority, exchange)? {
+            Entered::Request(matched) => matched,
+            Entered::Answered(response) => return Ok(response),
         };
-        let result = self.call(context, entry, request).await;
+        let rule = &matched.rule;
+        let deadline = exchange.tracked.access.begun + rule.spec.timeout.unwrap_or(self.limits.deadline);
+        let origin = Origin::of(peer, request.headers(), &rule.trusted);
+        let accepted = admit(rule, &origin, request.headers(), deadline, &mut exchange.told).await?;
+        let upgrade = Wanted::take(&mut request, &rule.spec.target);
+        prepare(&mut request, &matched, &origin, &authority, accepted.as_ref())?;
+        let identity = accepted.map(|accepted| Arc::new(accepted.identity));
+        let (request, cut) = self.limit_body(request, &rule.spec)?;
+        let access = &mut exchange.tracked.access;
+        let asked = Asked {
+            behind: &matched.behind,
+            rule,
+            identity: identity.as_ref(),
+            uri: &access.uri,
+            authority: &authority,
+            deadline,
+            request_id: &access.request_id,
+            trace: access.trace,
+        };
+        let result = in_time(deadline, ask(asked, request)).await;
         access.revision =
             result.as_ref().ok().and_then(|response| response.extensions().get()).map(|ServedBy(number)| *number);
         match cut.kind() {
             // whatever the target made of half a body
             Some(kind) => Err(Problem::Fault(Fault::new(kind, "the target read the body to where it was cut off"))),
-            None => result.map_err(Problem::Fault),
+            None => upgrade::agree(result?, upgrade, &peer.tunnel),
         }
     }
 
-    fn limit_body<B>(&self, request: Request<B>, rule: &RouteSpec) -> Result<(Request<Body>, Cut), Problem>
+    /// Finds the rule. What a browser asks before a page of another origin may ask is answered here.
+    fn enter<I>(
+        &self,
+        request: &Request<I>,
+        authority: &HeaderValue,
+        exchange: &mut Exchange,
+    ) -> Result<Entered<B>, Problem> {
+        let path = CanonicalPath::parse(request.uri().path()).map_err(|error| Problem::BadHead(error.reason()))?;
+        let head = Head {
+            host: hostname(authority).unwrap_or_default(),
+            path: &path,
+            method: request.method(),
+            headers: request.headers(),
+            query: request.uri().query(),
+        };
+        if let Some(about) = cors::preflight(head.method, head.headers) {
+            let rule = self.rule(Head { method: &about, ..head });
+            if let Some((rule, cors)) = rule.as_ref().and_then(|rule| Some((rule, rule.spec.chain.cors.as_ref()?))) {
+                exchange.enter(rule, head.headers);
+                return Ok(Entered::Answered(cors::answer(cors, &about, head.headers)));
+            }
+        }
+        let matched = self.route(head)?;
+        exchange.enter(&matched.rule, head.headers);
+        Ok(Entered::Request(matched))
+    }
+
+    fn limit_body<I>(&self, request: Request<I>, rule: &RouteSpec) -> Result<(Request<Body>, Cut), Problem>
     where
-        B: HttpBody<Data = Bytes> + Send + Unpin + 'static,
-        B::Error: Into<BodyError>,
+        I: HttpBody<Data = Bytes> + Send + Unpin + 'static,
+        I::Error: Into<BodyError>,
     {
         let cut = Cut::default();
         if request.body().is_end_stream() {
@@ -168,14 +154,76 @@ where
         let request = request.map(|body| LimitedBody::new(body, limit, pace, cut.clone()).boxed_unsync());
         Ok((request, cut))
     }
+}
 
-    /// The target holds to the deadline itself; this is for one that fails to.
-    async fn call(&self, context: C, entry: HttpEntry, request: Request<Body>) -> Result<Response<Body>, Fault> {
-        let deadline = tokio::time::Instant::from_std(entry.deadline);
-        let call = (self.target)(context, entry, request);
-        let late = |_| Fault::new(FaultKind::Deadline, "the target gave no head by the route's deadline");
-        tokio::time::timeout_at(deadline, call).await.map_err(late)?
+/// What the head of a request has led to.
+enum Entered<B> {
+    Request(Matched<B>),
+    Answered(Response<Body>),
+}
+
+/// How often, and who: by address before, so that failed ones count, by what is known of them after.
+async fn admit<'a>(
+    rule: &'a Rule,
+    origin: &Origin,
+    headers: &HeaderMap,
+    deadline: Instant,
+    told: &mut Told,
+) -> Result<Option<Accepted<'a>>, Problem> {
+    let asking = Asking { address: origin.address, identity: None, headers };
+    rule.rate.before(asking, told).map_err(Problem::TooMany)?;
+    let accepted = authenticate(rule, headers, deadline).await?;
+    let identity = accepted.as_ref().map(|accepted| &accepted.identity);
+    rule.rate.after(Asking { identity, ..asking }, told).map_err(Problem::TooMany)?;
+    Ok(accepted)
+}
+
+/// What the target sees of the head: its own path, no field of the connection, who asks and from where.
+fn prepare<I, B>(
+    request: &mut Request<I>,
+    matched: &Matched<B>,
+    origin: &Origin,
+    authority: &HeaderValue,
+    accepted: Option<&Accepted<'_>>,
+) -> Result<(), Problem> {
+    let spec = &matched.rule.spec;
+    *request.uri_mut() = rewrite(spec, request.uri())?;
+    let headers = request.headers_mut();
+    hop_by_hop::strip(headers);
+    origin.tell(headers, authority.clone());
+    auth::forget(headers, &matched.told);
+    if let Some(accepted) = accepted {
+        accepted.tell(headers);
     }
+    spec.chain.request.apply(headers);
+    Ok(())
+}
+
+/// Asks the target, under its policy if it has one.
+async fn ask<B: Behind>(asked: Asked<'_, B>, request: Request<Body>) -> Result<Response<Body>, Problem> {
+    match &asked.rule.guard {
+        Some(guard) => guard.ask(asked, request).await,
+        None => targets::dispatch(asked, &asked.rule.spec.target, request).await,
+    }
+}
+
+/// A target holds to the deadline itself; this is for one that fails to.
+async fn in_time<T>(deadline: Instant, answer: impl Future<Output = Result<T, Problem>>) -> Result<T, Problem> {
+    let late = |_| Problem::Fault(Fault::new(FaultKind::Deadline, "the target gave no head by the route's deadline"));
+    tokio::time::timeout_at(deadline.into(), answer).await.map_err(late)?
+}
+
+/// Who asks, if the rule wants to know.
+async fn authenticate<'a>(
+    rule: &'a Rule,
+    headers: &HeaderMap,
+    deadline: Instant,
+) -> Result<Option<Accepted<'a>>, Problem> {
+    let Some(auth) = &rule.auth else { return Ok(None) };
+    auth.authenticate(headers, deadline.into()).await.map(Some).map_err(|denied| match denied {
+        Denied::Unknown(challenges) => Problem::Unauthenticated(challenges),
+        Denied::Refused(refusal) => Problem::Refused(refusal),
+    })
 }
 
 /// The path that the target sees, in origin form: the host travels in `host`.
@@ -191,43 +239,4 @@ fn rewrite(rule: &RouteSpec, uri: &Uri) -> Result<Uri, Problem> {
         path.push_str(query);
     }
     PathAndQuery::try_from(path).map(Uri::from).map_err(bad)
-}
-
-fn finish(outcome: Result<Response<Body>, Problem>, version: Version, mut tracked: Tracked) -> Response<AccessBody> {
-    let access = &mut tracked.access;
-    let mut response = match outcome {
-        Ok(response) => from_target(response),
-        Err(problem) => from_problem(&problem, version, access),
-    };
-    if access.method == Method::HEAD {
-        response = without_body(response);
-    }
-    access.status = Some(response.status());
-    response.headers_mut().insert(headers::REQUEST_ID_HEADER, access.request_id.clone());
-    let length = response.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
-    response.map(|body| AccessBody::new(body, length, tracked))
-}
-
-/// How the connection goes on is not the target's to say, nor what runs here.
-fn from_target(mut response: Response<Body>) -> Response<Body> {
-    hop_by_hop::strip(response.headers_mut());
-    response.headers_mut().remove(header::SERVER);
-    response
-}
-
-fn from_problem(problem: &Problem, version: Version, access: &Access) -> Response<Body> {
-    problem.log(&headers::text(&access.request_id), access.trace);
-    let mut response = problem.respond(access.uri.path(), access.trace);
-    if problem.leaves_body_unread() && version < Version::HTTP_2 {
-        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
-    }
-    response
-}
-
-/// The answer to `HEAD`: what `GET` would say of its body, without the body.
-fn without_body(mut response: Response<Body>) -> Response<Body> {
-    if let Some(length) = response.body().size_hint().exact().filter(|length| *length > 0) {
-        response.headers_mut().entry(header::CONTENT_LENGTH).or_insert(HeaderValue::from(length));
-    }
-    response.map(|_| body::empty())
 }

@@ -2,10 +2,8 @@
 
 use std::borrow::Cow;
 
-use http::header::{self, HeaderMap, HeaderName, HeaderValue};
-use http::{Request, Version};
+use http::header::{HeaderMap, HeaderName, HeaderValue};
 
-use super::connection::Peer;
 use super::limits::REQUEST_ID;
 use crate::telemetry::random::{random_u128, write_hex};
 use crate::telemetry::trace::TraceContext;
@@ -13,31 +11,6 @@ use crate::telemetry::trace::TraceContext;
 pub(super) const REQUEST_ID_HEADER: HeaderName = HeaderName::from_static("x-request-id");
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
-const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
-const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
-const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
-
-/// Other ways to say where a request came from. No proxy in front of Holm is trusted, so a
-/// service must not see what a client wrote there; nor may a client pass for a service.
-static CLAIMS_OF_ORIGIN: [HeaderName; 6] = [
-    header::FORWARDED,
-    HeaderName::from_static("x-real-ip"),
-    HeaderName::from_static("x-forwarded-port"),
-    HeaderName::from_static("x-forwarded-prefix"),
-    HeaderName::from_static("x-holm-caller"),
-    HeaderName::from_static("x-holm-principal"),
-];
-
-/// Says who asked, by which protocol, for which host; replaces what came from outside.
-pub(super) fn set_forwarded(headers: &mut HeaderMap, peer: &Peer, authority: HeaderValue) {
-    for name in &CLAIMS_OF_ORIGIN {
-        headers.remove(name);
-    }
-    headers.insert(FORWARDED_FOR, peer.forwarded_for.clone());
-    headers.insert(FORWARDED_PROTO, HeaderValue::from_static("http"));
-    headers.insert(FORWARDED_HOST, authority.clone());
-    headers.insert(header::HOST, authority);
-}
 
 /// Continues the client's trace or begins one, and tells the target its place in it.
 pub(super) fn enter_trace(headers: &mut HeaderMap) -> TraceContext {
@@ -70,44 +43,6 @@ pub(super) fn request_id(headers: &mut HeaderMap) -> HeaderValue {
     id
 }
 
-/// The host that was asked for, with its port, as a value for `host`.
-///
-/// # Errors
-/// Says what makes it ambiguous: two programs must not see two hosts in one request.
-pub(super) fn authority<B>(request: &Request<B>) -> Result<HeaderValue, &'static str> {
-    let mut hosts = request.headers().get_all(header::HOST).iter();
-    let value = match (request.uri().authority(), hosts.next(), hosts.next()) {
-        (_, _, Some(_)) => return Err("the request has more than one host"),
-        (Some(named), Some(host), None) if request.version() == Version::HTTP_2 && host != named.as_str() => {
-            return Err("the request's authority and host differ");
-        }
-        // RFC 9112 section 3.2.2: the absolute form counts, whatever `host` says
-        (Some(named), _, _) => HeaderValue::from_str(named.as_str()).map_err(|_| "the request's host is not valid")?,
-        (None, Some(host), None) => host.clone(),
-        (None, None, None) if request.version() < Version::HTTP_11 => HeaderValue::from_static("localhost"),
-        (None, None, None) => return Err("the request has no host"),
-    };
-    hostname(&value).map(|_| ()).ok_or("the request's host is not valid")?;
-    Ok(value)
-}
-
-/// The host without its port; `None` when it is not one.
-pub(super) fn hostname(authority: &HeaderValue) -> Option<&str> {
-    let text = authority.to_str().ok()?;
-    let (host, after) = match text.find(']') {
-        Some(end) if text.starts_with('[') => text.split_at_checked(end + 1)?,
-        _ => text.split_at_checked(text.find(':').unwrap_or(text.len()))?,
-    };
-    let port_is_fine =
-        after.strip_prefix(':').map_or(after.is_empty(), |port| port.bytes().all(|b| b.is_ascii_digit()));
-    let inner = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
-    let host_is_fine = match inner {
-        Some(address) => address.bytes().all(|byte| byte.is_ascii_hexdigit() || matches!(byte, b':' | b'.')),
-        None => host.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_')),
-    };
-    (port_is_fine && host_is_fine && !host.is_empty()).then_some(host)
-}
-
 /// A header's value for a log line.
 pub(super) fn text(value: &HeaderValue) -> Cow<'_, str> {
     String::from_utf8_lossy(value.as_bytes())
@@ -120,28 +55,6 @@ mod tests {
     fn headers(list: &[(&'static str, &'static str)]) -> HeaderMap {
         let pairs = list.iter().map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)));
         pairs.collect()
-    }
-
-    #[test]
-    fn a_client_cannot_say_where_it_comes_from() {
-        let mut seen = headers(&[
-            ("x-forwarded-for", "1.1.1.1"),
-            ("x-forwarded-proto", "https"),
-            ("forwarded", "for=1.1.1.1"),
-            ("x-real-ip", "1.1.1.1"),
-            ("x-holm-caller", "orders"),
-        ]);
-        let peer = Peer::new("[::ffff:192.0.2.7]:4000".parse().unwrap());
-        set_forwarded(&mut seen, &peer, HeaderValue::from_static("shop.test:8080"));
-        assert_eq!(
-            seen,
-            headers(&[
-                ("x-forwarded-for", "192.0.2.7"),
-                ("x-forwarded-proto", "http"),
-                ("x-forwarded-host", "shop.test:8080"),
-                ("host", "shop.test:8080"),
-            ])
-        );
     }
 
     #[test]
@@ -172,34 +85,5 @@ mod tests {
         for bad in ["", "a b", "a\tb", &"x".repeat(129)] {
             assert_eq!(id(bad).len(), 32, "{bad}");
         }
-    }
-
-    #[test]
-    fn one_request_has_one_host() {
-        let ask = |uri: &str, version: Version, hosts: &[&'static str]| {
-            let mut request = Request::builder().uri(uri).version(version);
-            for host in hosts {
-                request = request.header("host", *host);
-            }
-            authority(&request.body(()).unwrap()).map(|value| value.to_str().unwrap().to_owned())
-        };
-        assert_eq!(ask("/a", Version::HTTP_11, &["a.test:80"]).unwrap(), "a.test:80");
-        assert_eq!(ask("http://b.test/a", Version::HTTP_11, &["a.test"]).unwrap(), "b.test");
-        assert_eq!(ask("http://b.test/a", Version::HTTP_2, &[]).unwrap(), "b.test");
-        assert_eq!(ask("/a", Version::HTTP_10, &[]).unwrap(), "localhost");
-        for (uri, version, hosts) in [
-            ("/a", Version::HTTP_11, &[][..]),
-            ("/a", Version::HTTP_11, &["a", "b"]),
-            ("/a", Version::HTTP_11, &["a/b"]),
-            ("/a", Version::HTTP_11, &["user@a"]),
-            ("/a", Version::HTTP_11, &["a:b"]),
-            ("/a", Version::HTTP_11, &[""]),
-            ("http://u@b.test/a", Version::HTTP_11, &["a"]),
-            ("http://b.test/a", Version::HTTP_2, &["a.test"]),
-        ] {
-            assert!(ask(uri, version, hosts).is_err(), "{uri} {hosts:?}");
-        }
-        assert_eq!(hostname(&HeaderValue::from_static("[::1]:80")), Some("[::1]"));
-        assert_eq!(hostname(&HeaderValue::from_static("[::1")), None);
     }
 }

@@ -7,6 +7,8 @@ use http::header::{self, HeaderValue};
 use http::{Method, Response, StatusCode};
 use serde::Serialize;
 
+use super::auth::Refusal;
+use super::rate::{TooMany, whole_seconds};
 use crate::body::{self, Body};
 use crate::fault::{Blame, Fault, FaultKind, KeyFault};
 use crate::telemetry::trace::TraceContext;
@@ -20,9 +22,18 @@ pub(super) enum Problem {
     MethodNotAllowed(Vec<Method>),
     /// The head cannot be understood; the text is for the client.
     BadHead(&'static str),
+    /// Nobody knows who asks; these credentials would tell.
+    Unauthenticated(Vec<HeaderValue>),
+    /// The credentials are not accepted.
+    Refused(Refusal),
+    /// Somebody asks too often.
+    TooMany(TooMany),
     /// The target failed.
     Fault(Fault),
 }
+
+/// How long an issuer may take to be back, in seconds: as often as it is asked.
+const ISSUER_AWAY: u64 = 10;
 
 #[derive(Serialize)]
 struct Document<'a> {
@@ -41,6 +52,10 @@ impl Problem {
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
             Self::BadHead(_) => FaultKind::BadRequest.status(),
+            Self::Unauthenticated(_) => StatusCode::UNAUTHORIZED,
+            Self::Refused(Refusal::NoKeys(_)) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Refused(_) => StatusCode::FORBIDDEN,
+            Self::TooMany(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::Fault(fault) => fault.kind.status(),
         }
     }
@@ -51,6 +66,10 @@ impl Problem {
             Self::NotFound => "not-found",
             Self::MethodNotAllowed(_) => "method-not-allowed",
             Self::BadHead(_) => FaultKind::BadRequest.name(),
+            Self::Unauthenticated(_) => "unauthenticated",
+            Self::Refused(Refusal::NoKeys(_)) => "no-keys",
+            Self::Refused(_) => "forbidden",
+            Self::TooMany(_) => "too-many-requests",
             Self::Fault(fault) => fault.kind.name(),
         }
     }
@@ -60,6 +79,9 @@ impl Problem {
             Self::NotFound => "No route leads from this host and path to a service.",
             Self::MethodNotAllowed(_) => "This path does not take this method.",
             Self::BadHead(_) => FaultKind::BadRequest.title(),
+            Self::Unauthenticated(_) => "This path asks for credentials.",
+            Self::Refused(refusal) => refusal.told(),
+            Self::TooMany(_) => "There were more requests than are allowed in this time.",
             Self::Fault(fault) => fault.kind.title(),
         }
     }
@@ -80,8 +102,12 @@ impl Problem {
 
     /// Writes the fault's detail where the operator finds it.
     pub(super) fn log(&self, request_id: &str, trace: TraceContext) {
-        let Self::Fault(Fault { kind, detail, .. }) = self else { return };
-        let (kind, trace_id) = (kind.name(), trace.trace_id_hex());
+        let (kind, trace_id) = (self.name(), trace.trace_id_hex());
+        let detail = match self {
+            Self::Fault(fault) => &fault.detail,
+            Self::Refused(refusal) => &refusal.to_string(),
+            _ => return,
+        };
         match self.blame() {
             Blame::Host => tracing::error!(kind, request_id, %trace_id, detail, "request failed"),
             Blame::Guest => tracing::warn!(kind, request_id, %trace_id, detail, "request failed"),
@@ -93,6 +119,7 @@ impl Problem {
     fn blame(&self) -> Blame {
         match self {
             Self::Fault(fault) => fault.kind.blame(),
+            Self::Refused(Refusal::NoKeys(_)) => Blame::Host,
             _ => Blame::Caller,
         }
     }
@@ -121,6 +148,11 @@ impl Problem {
         if let Some(seconds) = self.retry_after() {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
+        if let Self::Unauthenticated(challenges) = self {
+            for challenge in challenges {
+                headers.append(header::WWW_AUTHENTICATE, challenge.clone());
+            }
+        }
         response
     }
 
@@ -131,8 +163,12 @@ impl Problem {
     }
 
     fn retry_after(&self) -> Option<u64> {
-        let Self::Fault(fault) = self else { return None };
-        fault.retry_after_seconds()
+        match self {
+            Self::Fault(fault) => fault.retry_after_seconds(),
+            Self::Refused(Refusal::NoKeys(_)) => Some(ISSUER_AWAY),
+            Self::TooMany(too_many) => Some(whole_seconds(too_many.wait)),
+            _ => None,
+        }
     }
 }
 

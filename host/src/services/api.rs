@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use holm_registry::discovery::external::External;
+use holm_registry::gateway::GatewaySettings;
 use holm_registry::route::RouteSpec;
 use holm_registry::settings::{Isolation, Settings};
 use holm_registry::signature::Signature;
@@ -63,7 +64,7 @@ pub struct DeploySet {
 }
 
 /// What a manifest says beside its services.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct AppSet {
     /// The app's name.
     pub name: String,
@@ -71,6 +72,8 @@ pub struct AppSet {
     pub routes: Vec<RouteSpec>,
     /// All its services that are not Wasm.
     pub externals: Vec<External>,
+    /// What its rules refer to by name.
+    pub gateway: GatewaySettings,
 }
 
 /// Which revision answered, as an extension of its response.

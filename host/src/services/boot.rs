@@ -7,9 +7,8 @@ use holm_registry::catalog::{RevisionRecord, ServiceRecord};
 use holm_registry::route::RouteSpec;
 use holm_registry::{Digest, ServiceName};
 
-use super::externals::externals;
 use super::link::Offers;
-use super::publish::{Records, records};
+use super::publish::{AppTables, Records, records};
 use super::{Services, lock};
 use crate::runtime::Loaded;
 
@@ -37,7 +36,7 @@ impl Services {
             }
         }
         // nobody waits for a start: requests do, in the doors
-        let _settled = self.swap(records, fresh, &[], routes, externals(&catalog));
+        let _settled = self.swap(records, fresh, &[], AppTables::new(&catalog, routes));
     }
 
     /// The components of the services that are to come back, for what they offer. One that cannot offers nothing, and those

@@ -48,6 +48,8 @@ pub(super) fn check_externals(
 
 #[cfg(test)]
 mod tests {
+    use holm_registry::gateway::GatewaySettings;
+
     use super::*;
 
     fn app(name: &str, externals: &[&str]) -> AppRecord {
@@ -57,7 +59,13 @@ mod tests {
             health: None,
         };
         let externals = externals.iter().map(external).collect();
-        AppRecord { origin: Origin::Manifest(name.to_owned()), routes: Vec::new(), services: Vec::new(), externals }
+        AppRecord {
+            origin: Origin::Manifest(name.to_owned()),
+            routes: Vec::new(),
+            services: Vec::new(),
+            externals,
+            gateway: GatewaySettings::default(),
+        }
     }
 
     fn refusal(apps: &[AppRecord], services: &[&str]) -> Option<String> {

@@ -2,7 +2,8 @@
 
 use holm_registry::ServiceName;
 use holm_registry::catalog::{AppRecord, Step};
-use holm_registry::route::{Origin, RouteSpec, Target, check_ties};
+use holm_registry::gateway::GatewaySettings;
+use holm_registry::route::{Origin, RouteSpec, check_ties};
 
 use super::api::{AppSet, DeployError};
 use super::externals::check_externals;
@@ -61,17 +62,16 @@ pub fn remove_routes(apps: &[AppRecord], service: &ServiceName) -> RouteChange {
 
 /// Whether a rule leads to a service.
 pub fn leads_to(rule: &RouteSpec, service: &ServiceName) -> bool {
-    let Target::Service(target) = &rule.target;
-    target == service
+    rule.services().any(|target| target == service)
 }
 
 fn replace_app(after: &mut Vec<AppRecord>, steps: &mut Vec<Step>, services: &[ServiceName], app: AppSet) {
-    let AppSet { name, mut routes, externals } = app;
+    let AppSet { name, mut routes, externals, gateway } = app;
     let origin = Origin::Manifest(name);
     for rule in &mut routes {
         rule.origin = origin.clone();
     }
-    let record = AppRecord { origin, routes, services: services.to_vec(), externals };
+    let record = AppRecord { origin, routes, services: services.to_vec(), externals, gateway };
     // the same rules again change nothing, not even the history
     if !after.contains(&record) {
         steps.push(Step::Routes(record.clone()));
@@ -99,6 +99,7 @@ fn add_defaults(after: &mut Vec<AppRecord>, steps: &mut Vec<Step>, services: &[S
             routes: vec![RouteSpec::default_for(service.clone())],
             services: vec![service.clone()],
             externals: Vec::new(),
+            gateway: GatewaySettings::default(),
         };
         steps.push(Step::Routes(record.clone()));
         after.push(record);
@@ -110,16 +111,12 @@ fn names_of_externals(apps: &[AppRecord]) -> impl Iterator<Item = &ServiceName> 
 }
 
 fn check_targets(routes: &[RouteSpec], exists: impl Fn(&ServiceName) -> bool) -> Result<(), DeployError> {
-    for rule in routes {
-        let Target::Service(target) = &rule.target;
-        if !exists(target) {
-            return Err(DeployError::Rejected(format!(
-                "the route {} leads to {target}, which is not deployed; deploy it first or in the same manifest",
-                rule.path
-            )));
-        }
-    }
-    Ok(())
+    let missing = routes.iter().find_map(|rule| Some((rule, rule.services().find(|target| !exists(target))?)));
+    let Some((rule, target)) = missing else { return Ok(()) };
+    Err(DeployError::Rejected(format!(
+        "the route {} leads to {target}, which is not deployed; deploy it first or in the same manifest",
+        rule.path
+    )))
 }
 
 #[cfg(test)]
@@ -137,7 +134,7 @@ mod tests {
     }
 
     fn app(name: &str, routes: Vec<RouteSpec>) -> Option<AppSet> {
-        Some(AppSet { name: name.to_owned(), routes, externals: Vec::new() })
+        Some(AppSet { name: name.to_owned(), routes, externals: Vec::new(), gateway: GatewaySettings::default() })
     }
 
     fn all(_: &ServiceName) -> bool {
@@ -151,7 +148,8 @@ mod tests {
     fn shop(mut routes: Vec<RouteSpec>) -> AppRecord {
         let origin = Origin::Manifest("shop".into());
         routes.iter_mut().for_each(|rule| rule.origin = origin.clone());
-        AppRecord { origin, routes, services: vec![name("users"), name("orders")], externals: Vec::new() }
+        let services = vec![name("users"), name("orders")];
+        AppRecord { origin, routes, services, externals: Vec::new(), gateway: GatewaySettings::default() }
     }
 
     #[test]
@@ -210,7 +208,8 @@ mod tests {
     #[test]
     fn a_route_to_a_service_that_is_not_wasm_is_refused() {
         let billing = External { name: name("billing"), url: "http://127.0.0.1:3000".parse().unwrap(), health: None };
-        let rules = Some(AppSet { name: "shop".into(), routes: vec![rule("/x", "billing")], externals: vec![billing] });
+        let routes = vec![rule("/x", "billing")];
+        let rules = Some(AppSet { name: "shop".into(), routes, externals: vec![billing], ..AppSet::default() });
         assert_eq!(paths(&deploy_routes(&[], &[], rules, |_| false).unwrap()), ["/x"]);
     }
 

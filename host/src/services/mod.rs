@@ -8,6 +8,7 @@
 //! | `examine` | would the services of a manifest be taken, and whom does a component need |
 //! | `kept` | which settings a component has that comes without any (pure) |
 //! | `externals` | which names lead to services that are not Wasm (pure) |
+//! | `gateway` | does what a manifest says for the gateway make sense |
 //! | `lifecycle` | what a deployment, a rollback or a removal changes (pure) |
 //! | `link` | which service answers an import, and whom a change would break |
 //! | `prepare` | is a new revision fit to serve: compiled, linked, warm, well |
@@ -35,6 +36,7 @@ mod call;
 mod callers;
 mod examine;
 mod externals;
+mod gateway;
 mod health;
 mod kept;
 mod lifecycle;
@@ -54,6 +56,7 @@ pub use api::{
 pub use call::{CallError, Called, TypedCall};
 pub use callers::CallLine;
 pub use examine::{Candidate, examine};
+pub use gateway::CheckGateway;
 pub use lookup::OfferedFunction;
 pub use vouch::Required;
 
@@ -67,7 +70,8 @@ use futures::future::BoxFuture;
 use holm_registry::artifact::Artifacts;
 use holm_registry::catalog::{Catalog, RevisionState, ServiceRecord};
 use holm_registry::event::Event;
-use holm_registry::route::RouteSpec;
+use holm_registry::gateway::GatewaySettings;
+use holm_registry::route::{Origin, RouteSpec};
 use holm_registry::table::TableCell;
 use holm_registry::{Digest, ServiceName};
 use http::{Request, Response};
@@ -119,6 +123,8 @@ pub struct Parts {
     pub required: Required,
     /// How long a replaced revision may finish what it has begun.
     pub drain: Duration,
+    /// Whether the gateway can build what its rules share.
+    pub check_gateway: CheckGateway,
 }
 
 /// The handle. Cheap to clone.
@@ -133,6 +139,7 @@ struct Shared {
     component_limit: u64,
     required: Required,
     drain: Duration,
+    check_gateway: CheckGateway,
     table: Arc<TableCell<Revision>>,
     policies: Arc<Policies>,
     on_swap: OnSwap,
@@ -156,6 +163,7 @@ impl Services {
             component_limit: parts.component_limit,
             required: parts.required,
             drain: parts.drain,
+            check_gateway: parts.check_gateway,
             table: parts.table,
             policies: parts.policies,
             on_swap,
@@ -256,6 +264,15 @@ impl Services {
     /// All gateway rules.
     pub fn routes(&self) -> Arc<Vec<RouteSpec>> {
         self.table().routes.clone()
+    }
+
+    /// What they refer to by name, by app.
+    pub fn gateway_settings(&self) -> BTreeMap<String, GatewaySettings> {
+        let of_app = |(origin, settings): (&Origin, &GatewaySettings)| match origin {
+            Origin::Manifest(app) => Some((app.clone(), settings.clone())),
+            Origin::Service(_) => None,
+        };
+        self.table().gateway.iter().filter_map(of_app).collect()
     }
 
     /// Whether the artifact store has these bytes.

@@ -11,10 +11,12 @@ use std::time::Duration;
 use holm_registry::ServiceName;
 use holm_registry::catalog::{AppRecord, Catalog, CatalogError, Change, ServiceRecord, Step};
 use holm_registry::discovery::external::External;
-use holm_registry::route::{RouteSpec, sort_by_specificity};
+use holm_registry::gateway::GatewaySettings;
+use holm_registry::route::{Origin, RouteSpec, sort_by_specificity};
 use holm_registry::store::CommitError;
 
 use super::externals::externals;
+use super::gateway;
 use super::lifecycle::{deploy_routes, leads_to, remove_routes};
 use super::link::{Offers, broken_callers};
 use super::prepare::{Outcome, Prepared};
@@ -26,6 +28,22 @@ use crate::telemetry::now_ms;
 
 /// The catalog's services by name.
 pub(super) type Records = BTreeMap<ServiceName, ServiceRecord>;
+
+/// What the apps say beside their services.
+pub(super) struct AppTables {
+    routes: Vec<RouteSpec>,
+    gateway: BTreeMap<Origin, GatewaySettings>,
+    externals: Vec<(String, External)>,
+}
+
+impl AppTables {
+    /// Of all apps of the catalog, with the rules as they are to be.
+    pub(super) fn new(catalog: &Catalog, routes: Vec<RouteSpec>) -> Self {
+        let settings = catalog.apps().filter(|app| !app.gateway.is_empty());
+        let gateway = settings.map(|app| (app.origin.clone(), app.gateway.clone())).collect();
+        Self { routes, gateway, externals: externals(catalog) }
+    }
+}
 
 impl Services {
     /// Deploys a set: all of it or nothing.
@@ -67,6 +85,7 @@ impl Services {
     async fn deploy_now(&self, set: DeploySet) -> Result<Vec<Deployed>, DeployError> {
         let names: Vec<ServiceName> = set.services.iter().map(|one| one.name.clone()).collect();
         no_duplicates(&names)?;
+        set.app.as_ref().map_or(Ok(()), |app| gateway::check(app, &self.0.check_gateway))?;
         let _turns = self.take_turns(&names.iter().collect::<Vec<_>>()).await;
         let offers = self.offers(&set).await?;
         let mut outcomes = Vec::with_capacity(names.len());
@@ -175,7 +194,7 @@ impl Services {
         }
         catalog.apply(Change { at: now_ms(), steps }).await.map_err(catalog_error)?;
         let (before, after) = (self.0.records.load_full(), records(catalog));
-        let settled = self.swap(after.clone(), fresh, gone, routes, externals(catalog));
+        let settled = self.swap(after.clone(), fresh, gone, AppTables::new(catalog, routes));
         self.forget_pruned(&before, &after);
         Ok(settled)
     }
@@ -186,8 +205,7 @@ impl Services {
         records: Records,
         fresh: Vec<Arc<Revision>>,
         gone: &[ServiceName],
-        routes: Vec<RouteSpec>,
-        externals: Vec<(String, External)>,
+        tables: AppTables,
     ) -> Settled {
         let before = self.table();
         let mut services = before.services.clone();
@@ -200,7 +218,9 @@ impl Services {
         for name in gone {
             lock(&self.0.failed).remove(name);
         }
-        let table = Table { services, routes: Arc::new(in_order(routes)), externals: Arc::new(externals) };
+        let AppTables { routes, gateway, externals } = tables;
+        let (routes, gateway, externals) = (Arc::new(in_order(routes)), Arc::new(gateway), Arc::new(externals));
+        let table = Table { services, routes, gateway, externals };
         self.0.records.store(Arc::new(records));
         self.0.table.store(table);
         let table = self.table();

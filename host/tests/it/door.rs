@@ -1,15 +1,22 @@
 //! A gateway with a target made of a closure, and a client that sees every byte.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::StreamExt;
 use holm::body::{self, Body};
-use holm::fault::Fault;
-use holm::gateway::{Access, Door, Drained, Gateway, Limits, Observer, bind};
+use holm::fault::{Fault, FaultKind};
+use holm::gateway::{Access, Answer as Answered, Behind, Door, Drained, Gateway, Limits, Observer, Tls, bind};
+use holm::mesh::policy::Policies;
 use holm::services::HttpEntry;
 use holm::shutdown::{Shutdown, Tasks};
+use holm::telemetry::metrics::Metrics;
+use holm_registry::discovery::url::HttpUrl;
+use holm_registry::gateway::GatewaySettings;
+use holm_registry::manifest::Manifest;
 use holm_registry::route::{Origin, RouteSpec, Target};
 use http::{Request, Response};
 use http_body::Frame;
@@ -17,7 +24,10 @@ use http_body_util::{BodyExt, StreamBody};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
-use tokio::task::JoinHandle;
+use tokio::task::{AbortHandle, JoinHandle};
+
+/// How often gateways of manifests may ask an issuer for keys.
+pub(crate) const KEY_INTERVAL: Duration = Duration::from_millis(200);
 
 /// No test waits longer for anything.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
@@ -32,19 +42,45 @@ pub(crate) struct Host {
     pub(crate) reached: Arc<Mutex<Vec<String>>>,
     /// How each request ended.
     pub(crate) ended: Arc<Mutex<Vec<String>>>,
+    publish: Publish,
     serving: JoinHandle<Drained>,
+    background: AbortHandle,
+}
+
+/// Behind the gateway: one service that echoes, whatever its name or its URL.
+#[derive(Clone)]
+struct Echo {
+    held: Arc<Semaphore>,
+    reached: Arc<Mutex<Vec<String>>>,
+}
+
+impl Behind for Echo {
+    fn service(&self, _: HttpEntry, request: Request<Body>) -> Answered {
+        Box::pin(answer(request, Arc::clone(&self.held), Arc::clone(&self.reached)))
+    }
+
+    fn upstream(&self, _: &HttpUrl, _: Instant, request: Request<Body>) -> Answered {
+        Box::pin(answer(request, Arc::clone(&self.held), Arc::clone(&self.reached)))
+    }
+}
+
+type Rules = (Vec<RouteSpec>, BTreeMap<Origin, GatewaySettings>);
+type Publish = Box<dyn Fn(&[RouteSpec], &BTreeMap<Origin, GatewaySettings>) + Send + Sync>;
+
+/// The rules of a manifest whose one service is `echo`.
+fn read(text: &str) -> Rules {
+    let service = "[service.echo]\ncomponent = \"echo.wasm\"\nversion = \"1.0.0\"\n";
+    let manifest = Manifest::parse("holm.toml", &format!("{service}{text}"), Path::new(""), &|_| None);
+    let manifest = manifest.unwrap_or_else(|error| panic!("{error}"));
+    (manifest.routes, [(Origin::Manifest(manifest.app), manifest.gateway)].into())
 }
 
 pub(crate) fn route(path: &str, methods: &str, rewrite: &str) -> RouteSpec {
+    let (target, origin) = (Target::Service("echo".parse().unwrap()), Origin::Manifest("test".to_owned()));
     RouteSpec {
-        host: None,
-        path: path.parse().unwrap(),
         methods: methods.split_whitespace().map(|method| method.parse().unwrap()).collect(),
         rewrite: (!rewrite.is_empty()).then(|| rewrite.parse().unwrap()),
-        target: Target::Service("echo".parse().unwrap()),
-        timeout: None,
-        body_limit: None,
-        origin: Origin::Manifest("test".to_owned()),
+        ..RouteSpec::new(path.parse().unwrap(), target, origin)
     }
 }
 
@@ -55,28 +91,70 @@ impl Host {
     }
 
     pub(crate) fn with_routes(limits: Limits, routes: &[RouteSpec]) -> Self {
+        Self::with_gateway(limits, routes, &BTreeMap::new(), None)
+    }
+
+    /// A gateway whose rules are those of a manifest: its services are all the one that echoes.
+    pub(crate) fn of_manifest(text: &str) -> Self {
+        let limits = Limits { key_interval: KEY_INTERVAL, ..Limits::default() };
+        let (routes, settings) = read(text);
+        Self::with_gateway(limits, &routes, &settings, None)
+    }
+
+    /// A gateway that takes every path, over TLS.
+    pub(crate) fn over_tls(limits: Limits, tls: Arc<Tls>) -> Self {
+        Self::with_gateway(limits, &[route("/{*rest}", "", "")], &BTreeMap::new(), Some(tls))
+    }
+
+    /// The same with other rules, from now on.
+    pub(crate) fn deploy(&self, text: &str) {
+        let (routes, settings) = read(text);
+        (self.publish)(&routes, &settings);
+    }
+
+    fn with_gateway(
+        limits: Limits,
+        routes: &[RouteSpec],
+        settings: &BTreeMap<Origin, GatewaySettings>,
+        tls: Option<Arc<Tls>>,
+    ) -> Self {
         let (shutdown, tasks) = (Shutdown::new(), Tasks::new());
         let held = Arc::new(Semaphore::new(0));
         let (reached, ended) = (Arc::<Mutex<Vec<String>>>::default(), Arc::<Mutex<Vec<String>>>::default());
-        let target = {
-            let (held, reached) = (Arc::clone(&held), Arc::clone(&reached));
-            move |(): (), _: HttpEntry, request| answer(request, Arc::clone(&held), Arc::clone(&reached))
-        };
+        let echo = Echo { held: Arc::clone(&held), reached: Arc::clone(&reached) };
         let observer: Observer = {
             let ended = Arc::clone(&ended);
             Arc::new(move |access: &Access| ended.lock().unwrap().push(describe(access)))
         };
-        let gateway = Arc::new(Gateway::new(limits.clone(), target, (), Arc::default(), Some(observer)));
-        gateway.publish(routes, ()).unwrap();
+        let metrics = Arc::<Metrics>::default();
+        let policies = Arc::new(Policies::new(Arc::clone(&metrics)));
+        let gateway = Arc::new(Gateway::new(limits.clone(), echo.clone(), metrics, policies, Some(observer)));
+        gateway.publish(routes, settings, echo.clone()).unwrap();
         let listener = bind("127.0.0.1:0".parse().unwrap(), "--listen").unwrap();
         let address = listener.local_addr().unwrap();
-        let door = Door::new(listener, limits, "gateway", &tasks, shutdown.clone());
+        let mut door = Door::new(listener, limits, "gateway", &tasks, shutdown.clone());
+        if let Some(tls) = tls.clone() {
+            door = door.with_tls(tls);
+        }
+        let published = Arc::clone(&gateway);
+        let publish: Publish =
+            Box::new(move |routes, settings| published.publish(routes, settings, echo.clone()).unwrap());
+        let keeping = Arc::clone(&gateway);
+        let background = tasks.spawn("keys and certificates", async move {
+            let following = async {
+                match tls {
+                    Some(tls) => tls.follow().await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::join!(keeping.keep_keys(), following);
+        });
         let handler = move |request, peer| {
             let gateway = Arc::clone(&gateway);
             async move { gateway.handle(request, peer).await }
         };
         let serving = tasks.spawn("door", door.serve(handler));
-        Self { address, shutdown, tasks, held, reached, ended, serving }
+        Self { address, shutdown, tasks, held, reached, ended, publish, serving, background: background.abort_handle() }
     }
 
     pub(crate) async fn connect(&self) -> Client {
@@ -91,6 +169,7 @@ impl Host {
     }
 
     pub(crate) async fn drained(self) -> Drained {
+        self.background.abort();
         within(self.serving).await.unwrap()
     }
 }
@@ -101,7 +180,8 @@ fn describe(access: &Access) -> String {
     format!("{} {route} {status} {} {:?}", access.method, access.bytes_out, access.ending)
 }
 
-/// Says what it saw; waits on `/held/…`; does not read the body on `/deaf/…`; streams five bytes on `/measured/…`.
+/// Says what it saw; waits on `/held/…`; does not read the body on `/deaf/…`; streams five bytes on `/measured/…`; fails
+/// on `/broken/…`; says much on `/large/…`.
 async fn answer(
     request: Request<Body>,
     held: Arc<Semaphore>,
@@ -111,6 +191,13 @@ async fn answer(
     reached.lock().unwrap().push(format!("{} {}", parts.method, parts.uri));
     if parts.uri.path().starts_with("/held") {
         held.acquire().await.unwrap().forget();
+    }
+    if parts.uri.path().starts_with("/broken") {
+        return Err(Fault::new(FaultKind::Trap, "it always does"));
+    }
+    if parts.uri.path().starts_with("/large") {
+        let response = Response::builder().header("content-type", "text/plain").header("etag", "\"1\"");
+        return Ok(response.body(body::full("much ".repeat(2000))).unwrap());
     }
     let mut text = format!("{} {}\n", parts.method, parts.uri);
     for (name, value) in &parts.headers {
@@ -146,6 +233,10 @@ pub(crate) struct Answer {
 }
 
 impl Client {
+    pub(crate) fn over(stream: TcpStream) -> Self {
+        Self(BufReader::new(stream))
+    }
+
     pub(crate) async fn send(&mut self, text: &str) {
         within(self.0.get_mut().write_all(text.as_bytes())).await.unwrap();
     }
@@ -162,6 +253,18 @@ impl Client {
 
     pub(crate) async fn answer_without_body(&mut self) -> Option<Answer> {
         within(self.read_answer(false)).await.unwrap()
+    }
+
+    /// The next bytes, this many.
+    pub(crate) async fn bytes(&mut self, count: usize) -> String {
+        let mut bytes = vec![0; count];
+        self.0.read_exact(&mut bytes).await.unwrap();
+        String::from_utf8(bytes).unwrap()
+    }
+
+    /// Whether a good answer comes.
+    pub(crate) async fn rest_of_one(&mut self) -> bool {
+        matches!(within(self.read_answer(true)).await, Ok(Some(answer)) if answer.status == 200)
     }
 
     /// Whatever comes until the host closes; an error is a reset.

@@ -35,9 +35,25 @@ mod fuzz;
 #[cfg(test)]
 mod gateway;
 #[cfg(test)]
+mod gateway_auth;
+#[cfg(test)]
+mod gateway_clients;
+#[cfg(test)]
 mod gateway_drain;
 #[cfg(test)]
 mod gateway_hostile;
+#[cfg(test)]
+mod gateway_http2;
+#[cfg(test)]
+mod gateway_rate;
+#[cfg(test)]
+mod gateway_stages;
+#[cfg(test)]
+mod gateway_targets;
+#[cfg(test)]
+mod gateway_tls;
+#[cfg(test)]
+mod gateway_upstream;
 #[cfg(test)]
 mod guests;
 #[cfg(test)]

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
 use crate::discovery::external::External;
+use crate::gateway::GatewaySettings;
 use crate::name::ServiceName;
 use crate::route::{Origin, RouteSpec};
 use crate::settings::Settings;
@@ -79,6 +80,9 @@ pub struct AppRecord {
     /// Its services that are not Wasm.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub externals: Vec<External>,
+    /// What its rules refer to by name.
+    #[serde(default, skip_serializing_if = "GatewaySettings::is_empty")]
+    pub gateway: GatewaySettings,
 }
 
 /// What was done.

@@ -3,17 +3,14 @@
 
 use std::ops::Range;
 use std::path::Path;
-use std::time::Duration;
 
-use toml::Spanned;
 use toml::de::{DeArray, DeTable, DeValue};
 
-use super::raw::{RawDefaults, RawInstances, RawLimits, RawManifest, RawRoute, RawService};
+use super::gateway::Gateway;
+use super::raw::{RawDefaults, RawInstances, RawLimits, RawManifest, RawService};
 use super::section::Reader;
 use super::{ComponentSource, DEFAULT_APP, Manifest, ServiceSpec, outside};
 use crate::name::ServiceName;
-use crate::nearest::nearest;
-use crate::route::{Origin, PathPattern, Rewrite, RouteSpec, Target, check_timeout};
 use crate::settings::{Instances, Limits, Settings};
 
 /// Everything that the checks look at besides what they check.
@@ -35,11 +32,26 @@ impl Checker<'_> {
         let externals = outside::externals(self.reader, raw.externals, &names);
         let outside = externals.iter().map(|external| external.name.to_string());
         let targets: Vec<String> = names.into_iter().chain(outside).collect();
-        let routes = self.routes(raw.routes, &targets, &app);
+        let gateway = self.gateway(raw.gateway, &targets, &app);
         let services = raw.services.into_iter().filter_map(|service| self.service(service, &raw.defaults)).collect();
+        let Gateway { body_limit, settings: gateway, routes, tls, limits } = gateway;
         let nats = raw.nats.map(|nats| nats.below(self.base));
-        let RawManifest { listen, admin, body_limit, require_signature, discovery, .. } = raw;
-        Manifest { app, listen, admin, body_limit, require_signature, nats, services, discovery, externals, routes }
+        let RawManifest { listen, admin, require_signature, discovery, .. } = raw;
+        Manifest {
+            app,
+            listen,
+            admin,
+            body_limit,
+            require_signature,
+            nats,
+            services,
+            discovery,
+            externals,
+            gateway,
+            routes,
+            tls,
+            limits,
+        }
     }
 
     /// A bad default is wrong also while no service takes it over.
@@ -73,86 +85,10 @@ impl Checker<'_> {
             self.reader.report(span, problem.message, problem.help);
         }
     }
-
-    fn routes(&self, raw: Vec<RawRoute>, names: &[String], app: &str) -> Vec<RouteSpec> {
-        let routes = raw.into_iter().filter_map(|route| self.route(route, names, app));
-        let mut kept: Vec<Spanned<RouteSpec>> = Vec::new();
-        for route in routes {
-            match kept.iter().find(|other| other.get_ref().conflicts_with(route.get_ref())) {
-                Some(other) => self.report_tie(&route, other),
-                None => kept.push(route),
-            }
-        }
-        kept.into_iter().map(Spanned::into_inner).collect()
-    }
-
-    fn report_tie(&self, route: &Spanned<RouteSpec>, other: &Spanned<RouteSpec>) {
-        let (line, path) = (self.reader.line(&other.span()), &other.get_ref().path);
-        let message = format!(
-            "this route and `{path}` on line {line} match the same requests: same host, same path but for its names, a method in common"
-        );
-        self.reader.report(route.span(), message, "remove one of them, or give them different methods".to_owned());
-    }
-
-    /// The span of a route is that of its path.
-    fn route(&self, raw: RawRoute, names: &[String], app: &str) -> Option<Spanned<RouteSpec>> {
-        if let (Some(path), Some(rewrite)) = (&raw.path, &raw.rewrite) {
-            self.check_rewrite(path.get_ref(), rewrite);
-        }
-        if let Some(timeout) = &raw.timeout {
-            self.check_timeout(timeout);
-        }
-        if let Some(service) = &raw.service {
-            self.check_target(service, names);
-        }
-        let (path, methods, service) = (raw.path?, raw.methods?, raw.service?);
-        let span = path.span();
-        let route = RouteSpec {
-            host: raw.host,
-            path: path.into_inner(),
-            methods,
-            rewrite: raw.rewrite.map(Spanned::into_inner),
-            target: Target::Service(service.into_inner()),
-            timeout: raw.timeout.map(Spanned::into_inner),
-            body_limit: raw.body_limit,
-            origin: Origin::Manifest(app.to_owned()),
-        };
-        Some(Spanned::new(span, route))
-    }
-
-    fn check_rewrite(&self, path: &PathPattern, rewrite: &Spanned<Rewrite>) {
-        if let Err(error) = rewrite.get_ref().check(path) {
-            let help = "a rewrite puts in what the path captured, as `/{rest}` for `/users/{*rest}`";
-            self.reader.report(rewrite.span(), error.to_string(), help.to_owned());
-        }
-    }
-
-    fn check_timeout(&self, timeout: &Spanned<Duration>) {
-        if let Err(error) = check_timeout(*timeout.get_ref()) {
-            let help = "leave it away for the service's own timeout";
-            self.reader.report(timeout.span(), error.to_string(), help.to_owned());
-        }
-    }
-
-    /// A manifest is deployed as one set, so its rules may only lead to its own services, those
-    /// outside included.
-    fn check_target(&self, service: &Spanned<ServiceName>, names: &[String]) {
-        let wanted = service.get_ref().as_str();
-        if names.iter().any(|name| name == wanted) {
-            return;
-        }
-        let help = match nearest(wanted, names.iter().map(String::as_str)) {
-            Some(name) => format!("did you mean `{name}`?"),
-            None => {
-                format!("add `[service.{wanted}]` or an `[[external]]` of this name, or name a service that is there")
-            }
-        };
-        self.reader.report(service.span(), format!("this manifest has no service `{wanted}`"), help);
-    }
 }
 
 /// Where the value of a dotted path stands.
-fn find(table: &DeTable<'_>, path: &str) -> Option<Range<usize>> {
+pub(super) fn find(table: &DeTable<'_>, path: &str) -> Option<Range<usize>> {
     let (key, rest) = first_key(path);
     let value = table.get(key)?;
     match (rest, value.get_ref()) {

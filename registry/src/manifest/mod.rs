@@ -5,7 +5,7 @@
 //! | module | step |
 //! | --- | --- |
 //! | `section`, `env` | text to tables, key by key, with `${NAME}` filled in |
-//! | `raw`, `calls`, `events`, `outside` | tables to what the user wrote, every value parsed |
+//! | `raw`, `calls`, `events`, `gateway`, `outside` | tables to what the user wrote, every value parsed |
 //! | `check` | what the user wrote to a [`Manifest`], defaults filled in |
 //! | `diagnostic` | what is wrong, where, and what to do |
 //!
@@ -22,6 +22,7 @@ use crate::digest::Digest;
 use crate::discovery::external::External;
 use crate::discovery::settings::DiscoverySettings;
 use crate::event::nats::NatsSettings;
+use crate::gateway::{DoorLimits, GatewaySettings, TlsSettings};
 use crate::name::ServiceName;
 use crate::route::RouteSpec;
 use crate::settings::Settings;
@@ -33,6 +34,7 @@ mod check;
 mod diagnostic;
 mod env;
 mod events;
+mod gateway;
 mod outside;
 mod raw;
 mod section;
@@ -68,8 +70,14 @@ pub struct Manifest {
     pub discovery: DiscoverySettings,
     /// Services that are not Wasm, none with the name of another or of a service.
     pub externals: Vec<External>,
+    /// What the routes refer to by name.
+    pub gateway: GatewaySettings,
     /// All routes, in the order of the file, without ties, each to one of the services.
     pub routes: Vec<RouteSpec>,
+    /// How the gateway of a host that is started with this manifest speaks TLS; `None`: not at all.
+    pub tls: Option<TlsSettings>,
+    /// What one client may take of the gateway of such a host.
+    pub limits: DoorLimits,
 }
 
 /// A service in a manifest.

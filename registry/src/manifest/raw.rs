@@ -7,42 +7,34 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use http::Method;
 use semver::Version;
 use toml::Spanned;
 
 use super::ComponentSource;
 use super::calls::{RawAllCalls, RawCall, call};
 use super::events;
+use super::gateway::RawGateway;
 use super::outside::{self, RawExternal};
 use super::section::Section;
 use crate::discovery::settings::DiscoverySettings;
 use crate::event::nats::NatsSettings;
-use crate::host::HostPattern;
 use crate::name::{NameError, ServiceName};
-use crate::route::{PathPattern, Rewrite, parse_method};
 use crate::settings::{Grants, Health, Isolation, Secret, Subscribe};
 use crate::signature::PublicKey;
-use crate::units::{ByteSize, parse_duration};
-
-/// A rule's targets besides `service`.
-const LATER_TARGETS: [&str; 5] = ["function", "compose", "upstream", "redirect", "respond"];
-/// The other keys of a rule that are still to come.
-const LATER_IN_ROUTE: [&str; 2] = ["auth", "rate"];
+use crate::units::ByteSize;
 
 /// The whole file.
 pub(super) struct RawManifest {
     pub(super) app: Option<ServiceName>,
     pub(super) listen: Option<SocketAddr>,
     pub(super) admin: Option<SocketAddr>,
-    pub(super) body_limit: Option<ByteSize>,
     pub(super) require_signature: Vec<PublicKey>,
     pub(super) nats: Option<NatsSettings>,
     pub(super) defaults: RawDefaults,
     pub(super) services: Vec<RawService>,
     pub(super) discovery: DiscoverySettings,
     pub(super) externals: Vec<RawExternal>,
-    pub(super) routes: Vec<RawRoute>,
+    pub(super) gateway: RawGateway,
 }
 
 /// `[defaults]`
@@ -107,25 +99,13 @@ pub(super) struct RawLimits {
     pub(super) outgoing_body: Option<ByteSize>,
 }
 
-/// `[[gateway.route]]`
-pub(super) struct RawRoute {
-    pub(super) host: Option<HostPattern>,
-    /// `None` after an error that is already reported, as for the methods and the service.
-    pub(super) path: Option<Spanned<PathPattern>>,
-    pub(super) methods: Option<Vec<Method>>,
-    pub(super) rewrite: Option<Spanned<Rewrite>>,
-    pub(super) service: Option<Spanned<ServiceName>>,
-    pub(super) timeout: Option<Spanned<Duration>>,
-    pub(super) body_limit: Option<ByteSize>,
-}
-
 /// Reads the whole file.
 pub(super) fn manifest(mut root: Section<'_>) -> RawManifest {
     let app = root.section("app", "{ name = \"shop\" }").and_then(app);
     let (listen, admin) = root.section("host", "{ listen = \"127.0.0.1:8080\" }").map(host).unwrap_or_default();
     let defaults = root.section("defaults", "{ timeout = \"3s\" }").map(defaults).unwrap_or_default();
     let services = root.named_sections("service", "{ component = \"users.wasm\", version = \"1.0.0\" }");
-    let (body_limit, routes) = root.section("gateway", "{ body_limit = \"1MiB\" }").map(gateway).unwrap_or_default();
+    let gateway = root.section("gateway", "{ body_limit = \"1MiB\" }").map(RawGateway::read).unwrap_or_default();
     let require_signature =
         root.section("deploy", "{ require_signature = [\"ed25519:…\"] }").map(deploy).unwrap_or_default();
     let discovery = root.section("discovery", "{ listen = \"127.0.0.1:8500\" }").map(outside::discovery);
@@ -135,19 +115,7 @@ pub(super) fn manifest(mut root: Section<'_>) -> RawManifest {
     let services = services.into_iter().map(|(name, section)| service(name, section)).collect();
     let externals = externals.into_iter().map(outside::external).collect();
     let discovery = discovery.unwrap_or_default();
-    RawManifest {
-        app,
-        listen,
-        admin,
-        body_limit,
-        require_signature,
-        nats,
-        defaults,
-        services,
-        discovery,
-        externals,
-        routes,
-    }
+    RawManifest { app, listen, admin, require_signature, nats, defaults, services, discovery, externals, gateway }
 }
 
 /// Whose signature components need. An empty list would silently mean nobody's.
@@ -316,30 +284,4 @@ fn grants(mut section: Section<'_>) -> Grants {
     section.finish(&[]);
     let secrets = secrets.into_iter().map(|(name, value)| (name, Secret::new(value))).collect();
     Grants { http, services, publish, secrets }
-}
-
-fn gateway(mut section: Section<'_>) -> (Option<ByteSize>, Vec<RawRoute>) {
-    let body_limit = section.size("body_limit");
-    let routes = section.sections("route", "[{ path = \"/users/{*rest}\", service = \"users\" }]");
-    section.finish(&["tls", "auth", "rate"]);
-    (body_limit, routes.into_iter().map(route).collect())
-}
-
-fn route(mut section: Section<'_>) -> RawRoute {
-    section.require("path", "\"/users/{*rest}\"");
-    if !section.has_any(&LATER_TARGETS) {
-        section.require("service", "\"users\"");
-    }
-    let found = RawRoute {
-        host: section.parsed("host", "\"api.example.com\"", str::parse).map(Spanned::into_inner),
-        path: section.parsed("path", "\"/users/{*rest}\"", str::parse),
-        methods: section.list("methods", "[\"GET\", \"POST\"]", parse_method),
-        rewrite: section.parsed("rewrite", "\"/{rest}\"", str::parse),
-        service: section.parsed("service", "\"users\"", str::parse),
-        timeout: section.parsed("timeout", "\"3s\"", parse_duration),
-        body_limit: section.size("body_limit"),
-    };
-    let later: Vec<&str> = LATER_TARGETS.into_iter().chain(LATER_IN_ROUTE).collect();
-    section.finish(&later);
-    found
 }

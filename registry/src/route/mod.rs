@@ -3,13 +3,17 @@
 //! | module | holds |
 //! | --- | --- |
 //! | [`pattern`] | path patterns and what matching means |
+//! | [`conditions`] | what else a rule asks of a request |
+//! | [`policy`] | what stands between a rule and a target that fails |
 //! | [`rewrite`] | the path that the target sees |
 //! | [`specificity`] | which of two matching rules wins, and which two are refused together |
+//! | [`targets`] | who answers |
 //! | [`ties`] | what is said of two that are refused together |
+//! | [`authority`], [`canonical`] | the one host and the one path of a request |
+//! | [`router`] | which rule a request belongs to |
+//! | [`explain`] | why, for people |
 //!
-//! Everything here is pure. The gateway builds its matcher from [`RouteSpec`]s; it may look for
-//! the first match in the order of [`sort_by_specificity`], or do something faster that answers
-//! the same.
+//! Everything here is pure.
 
 use std::time::Duration;
 
@@ -17,20 +21,34 @@ use http::Method;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::gateway::Chain;
 use crate::host::HostPattern;
 use crate::name::ServiceName;
 use crate::nearest::nearest;
 use crate::settings::bounds::TIME;
 use crate::units::{ByteSize, duration_text, format_duration};
 
+pub mod authority;
+pub mod canonical;
+pub mod conditions;
+pub mod explain;
 pub mod pattern;
+pub mod policy;
 pub mod rewrite;
+pub mod router;
 pub mod specificity;
+pub mod targets;
 pub mod ties;
 
+pub use canonical::CanonicalPath;
+pub use conditions::{Conditions, Wanted};
+pub use explain::{Step, explain};
 pub use pattern::{PathPattern, Segment};
+pub use policy::RoutePolicy;
 pub use rewrite::Rewrite;
+pub use router::{Found, Head, Router};
 pub use specificity::{Specificity, sort_by_specificity};
+pub use targets::{FixedAnswer, Redirect, Target};
 pub use ties::check_ties;
 
 /// The methods that a rule can name. `CONNECT` and `TRACE` never reach a service; a rule without
@@ -39,7 +57,7 @@ pub const METHODS: [Method; 7] =
     [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE, Method::OPTIONS];
 
 /// One rule. In JSON its rewrite is checked against its path.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "Unchecked")]
 pub struct RouteSpec {
     /// The hosts it is for; `None`: all.
@@ -49,6 +67,9 @@ pub struct RouteSpec {
     /// The methods it is for; empty: all.
     #[serde(with = "methods_text")]
     pub methods: Vec<Method>,
+    /// What else a request must have.
+    #[serde(skip_serializing_if = "Conditions::is_empty")]
+    pub when: Conditions,
     /// The path that the target sees; `None`: the one that was asked for.
     pub rewrite: Option<Rewrite>,
     /// Who answers.
@@ -58,6 +79,12 @@ pub struct RouteSpec {
     pub timeout: Option<Duration>,
     /// Largest request body; `None`: the gateway's limit.
     pub body_limit: Option<ByteSize>,
+    /// What a request goes through before it is handed over.
+    #[serde(skip_serializing_if = "Chain::is_empty")]
+    pub chain: Chain,
+    /// What happens when the target is slow, full or down.
+    #[serde(skip_serializing_if = "RoutePolicy::is_empty")]
+    pub policy: RoutePolicy,
     /// Who owns the rule, and takes it away by leaving.
     pub origin: Origin,
 }
@@ -72,25 +99,29 @@ struct Unchecked {
     #[serde(default, with = "methods_text")]
     methods: Vec<Method>,
     #[serde(default)]
+    when: Conditions,
+    #[serde(default)]
     rewrite: Option<Rewrite>,
     target: Target,
     #[serde(default, with = "duration_text::option")]
     timeout: Option<Duration>,
     #[serde(default)]
     body_limit: Option<ByteSize>,
+    #[serde(default)]
+    chain: Chain,
+    #[serde(default)]
+    policy: RoutePolicy,
     origin: Origin,
 }
 
-/// Who answers a request.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Target {
-    /// The live revision of a service.
-    Service(ServiceName),
+impl AsRef<Self> for RouteSpec {
+    fn as_ref(&self) -> &Self {
+        self
+    }
 }
 
 /// Who owns a rule: deploying again replaces all rules of one owner.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Origin {
     /// The manifest of this app.
@@ -142,6 +173,12 @@ pub enum RouteError {
         /// The timeout.
         timeout: Duration,
     },
+    /// A target that cannot be.
+    #[error("{message}")]
+    Target {
+        /// What is wrong with it.
+        message: String,
+    },
     /// A method that no rule can name.
     #[error("`{text}` is not a method that a rule can name: {hint}")]
     Method {
@@ -156,25 +193,42 @@ impl RouteSpec {
     /// The rule of a service deployed without a manifest: `/S/{*rest}` rewritten to `/{rest}`.
     /// Since a tail may be empty it serves `/S` and `/S/` too, both as `/`.
     pub fn default_for(service: ServiceName) -> Self {
+        let path = PathPattern::below(service.as_str(), "rest");
+        let rewrite = Some(Rewrite::root("rest"));
+        Self { rewrite, ..Self::new(path, Target::Service(service.clone()), Origin::Service(service)) }
+    }
+
+    /// A rule for all hosts and methods, with nothing between it and its target.
+    pub fn new(path: PathPattern, target: Target, origin: Origin) -> Self {
         Self {
             host: None,
-            path: PathPattern::below(service.as_str(), "rest"),
+            path,
             methods: Vec::new(),
-            rewrite: Some(Rewrite::root("rest")),
-            target: Target::Service(service.clone()),
+            when: Conditions::default(),
+            rewrite: None,
+            target,
             timeout: None,
             body_limit: None,
-            origin: Origin::Service(service),
+            chain: Chain::default(),
+            policy: RoutePolicy::default(),
+            origin,
         }
+    }
+
+    /// The services that it needs: those of its target, and those of what stands in for it.
+    pub fn services(&self) -> impl Iterator<Item = &ServiceName> {
+        self.target.services().chain(self.policy.fallback.iter().flat_map(|fallback| fallback.services()))
     }
 
     /// Checks what the types of the parts leave open.
     ///
     /// # Errors
     /// [`RouteError::UnknownName`] when the rewrite uses a name that the path does not have,
-    /// [`RouteError::Timeout`] as [`check_timeout`].
+    /// [`RouteError::Timeout`] as [`check_timeout`], [`RouteError::Target`] when the target cannot be.
     pub fn check(&self) -> Result<(), RouteError> {
         self.rewrite.as_ref().map_or(Ok(()), |rewrite| rewrite.check(&self.path))?;
+        self.target.check(&self.path)?;
+        self.policy.check(&self.path)?;
         self.timeout.map_or(Ok(()), check_timeout)
     }
 }
@@ -191,8 +245,8 @@ impl TryFrom<Unchecked> for RouteSpec {
     type Error = RouteError;
 
     fn try_from(raw: Unchecked) -> Result<Self, RouteError> {
-        let Unchecked { host, path, methods, rewrite, target, timeout, body_limit, origin } = raw;
-        let route = Self { host, path, methods, rewrite, target, timeout, body_limit, origin };
+        let Unchecked { host, path, methods, when, rewrite, target, timeout, body_limit, chain, policy, origin } = raw;
+        let route = Self { host, path, methods, when, rewrite, target, timeout, body_limit, chain, policy, origin };
         route.check().map(|()| route)
     }
 }

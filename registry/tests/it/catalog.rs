@@ -3,6 +3,7 @@
 use holm_registry::catalog::{
     Action, AppRecord, Catalog, Change, KEPT_HISTORY, Plan, RevisionRecord, RevisionState, Step, Wanted,
 };
+use holm_registry::gateway::GatewaySettings;
 use holm_registry::route::Origin;
 use holm_registry::settings::{Secret, Settings};
 use holm_registry::store::{CommitError, Effects, Key, Record, Sequence, Store};
@@ -94,7 +95,13 @@ fn a_removed_service_is_gone_and_the_history_says_so() {
 fn an_app_and_a_service_of_the_same_name_keep_their_own_routes() {
     let store = Home::memory().open();
     let mut catalog = Catalog::load(store.clone()).unwrap();
-    let app = |origin| AppRecord { origin, routes: Vec::new(), services: vec![orders()], externals: Vec::new() };
+    let app = |origin| AppRecord {
+        origin,
+        routes: Vec::new(),
+        services: vec![orders()],
+        externals: Vec::new(),
+        gateway: GatewaySettings::default(),
+    };
     let (manifest, alone) = (Origin::Manifest("orders".to_owned()), Origin::Service(orders()));
     let steps = vec![Step::Routes(app(manifest.clone())), Step::Routes(app(alone.clone()))];
     apply(&mut catalog, steps).unwrap();

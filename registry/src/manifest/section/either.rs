@@ -1,5 +1,7 @@
 //! Keys whose value may have one of several types.
 
+use std::fmt::Display;
+
 use serde_json::{Map, Number, Value as Json};
 use toml::Spanned;
 use toml::de::{DeArray, DeFloat, DeInteger, DeTable, DeValue};
@@ -19,6 +21,54 @@ impl<'a> Section<'a> {
             self.reader.wrong_type(key, "a number from 0 to 1", "0.2", value);
         }
         number
+    }
+
+    /// An array of strings that `parse` understands, or one such string alone. `None` when absent,
+    /// or if one of them is bad.
+    pub(in super::super) fn list_or_one<T, E: Display>(
+        &mut self,
+        key: &'static str,
+        example: &str,
+        parse: impl Fn(&str) -> Result<T, E>,
+    ) -> Option<Vec<Spanned<T>>> {
+        let value = self.value(key)?;
+        let items = match value.get_ref() {
+            DeValue::Array(items) => items.iter().collect(),
+            _ => vec![value],
+        };
+        let read: Vec<_> = items.iter().map(|item| self.reader.parse(key, example, item, &parse)).collect();
+        read.into_iter().collect()
+    }
+
+    /// Whether the user wrote a text there.
+    pub(in super::super) fn is_text(&self, key: &str) -> bool {
+        self.table.get(key).is_some_and(|value| value.get_ref().is_str())
+    }
+
+    /// Whether the user wrote `true` or `false` there.
+    pub(in super::super) fn is_switch(&self, key: &str) -> bool {
+        self.table.get(key).is_some_and(|value| value.get_ref().as_bool().is_some())
+    }
+
+    /// `true` or `false`.
+    pub(in super::super) fn switch(&mut self, key: &'static str) -> Option<bool> {
+        let value = self.value(key)?;
+        let switch = value.get_ref().as_bool();
+        if switch.is_none() {
+            self.reader.wrong_type(key, "`true` or `false`", "true", value);
+        }
+        switch
+    }
+
+    /// A status of HTTP, as far as it is a number for one.
+    pub(in super::super) fn status(&mut self, key: &'static str) -> Option<u16> {
+        let number = self.count(key)?;
+        let status = u16::try_from(number).ok().filter(|status| (100..1000).contains(status));
+        if status.is_none() {
+            let message = format!("`{key}` is {number}, and a status of HTTP has three digits");
+            self.report(self.key_span(key), message, format!("for example `{key} = 200`"));
+        }
+        status
     }
 
     /// One section, or an array of them.

@@ -5,7 +5,9 @@ use super::*;
 mod accepted;
 mod calls;
 mod events;
+mod gateway;
 mod refused;
+mod rules;
 
 const SHOP: &str = r#"
 [app]
