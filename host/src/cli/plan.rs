@@ -9,7 +9,6 @@ use std::path::{Path, PathBuf};
 use bytes::Bytes;
 use holm_registry::gateway::{AuthSettings, GatewaySettings, KeySource};
 use holm_registry::manifest::{ComponentSource, Manifest, ServiceSpec};
-use holm_registry::route::Target;
 use holm_registry::settings::Isolation;
 use holm_registry::signature::Signature;
 use holm_registry::{Digest, ServiceName};

@@ -238,7 +238,10 @@ impl Pool {
     pub async fn warm(&self) -> Result<(), Fault> {
         let settings = &self.island.settings;
         if settings.instances.warm > 0 && self.idle().is_empty() {
-            let place = self.lease.take(Instant::now() + settings.timeout).await?;
+            let place = match self.lease.take_now() {
+                Some(place) => place,
+                None => self.lease.take(Instant::now() + settings.timeout).await?,
+            };
             self.keep(place).await?;
         }
         self.fill().await
