@@ -5,6 +5,8 @@
 //! directory and its lock, the listeners, the store, the engine, the services. Requests wait
 //! in the listeners' backlogs until [`App::run`].
 
+mod bus;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -25,11 +27,8 @@ use crate::audit::{Action, AuditLog, Entry};
 use crate::body::Body;
 use crate::config::{self, HostConfig};
 use crate::discovery::Discovery;
-use crate::events::bus::Bus;
-use crate::events::deliver::Enter;
+use crate::events::Events;
 use crate::events::embedded::{EmbeddedBus, Retention};
-use crate::events::nats::{NatsBus, NatsParts};
-use crate::events::{self, Events};
 use crate::gateway::{Answer, Behind, Door, Gateway, Limits, Tls, bind, check_settings};
 use crate::mesh::policy::Policies;
 use crate::mesh::{Mesh, OutsideServices, system_lookup};
@@ -121,8 +120,8 @@ impl App {
         let outside = mesh.outside().clone();
         let runtime = runtime(&data, &config, opened.store.clone(), mesh, &telemetry, &tasks)?;
         let gateway = gateway(&config, &telemetry, outside.clone(), Arc::clone(&policies));
-        let bus = bus(&config, &opened, &table, &telemetry).await?;
-        let (events, discovery) = (events(bus, &opened, &table, &telemetry, &tasks), opened.discovery.clone());
+        let chosen = bus::chosen(&config, &opened, &table, &telemetry).await?;
+        let (events, discovery) = (bus::events(chosen, &opened, &table, &telemetry, &tasks), opened.discovery.clone());
         let doors =
             Doors { gateway: Arc::clone(&gateway), events: events.clone(), discovery, outside, table, policies };
         let services = services(&config, opened.artifacts, opened.catalog, runtime, &telemetry, &tasks, doors);
@@ -337,56 +336,6 @@ fn gateway(
 ) -> Arc<ServiceGateway> {
     let empty = AllServices { table: Arc::new(Table::empty()), outside };
     Arc::new(Gateway::new(limits(config), empty, telemetry.metrics.clone(), policies, None))
-}
-
-/// What events go over.
-async fn bus(
-    config: &HostConfig,
-    opened: &Opened,
-    table: &Arc<TableCell<Revision>>,
-    telemetry: &Telemetry,
-) -> anyhow::Result<Arc<dyn Bus>> {
-    let Some(settings) = &config.nats else {
-        NatsBus::leave(&opened.store).await?;
-        return Ok(Arc::new(opened.embedded.clone()));
-    };
-    if !NatsBus::was_on(&opened.store)? {
-        opened.embedded.leave().await?;
-    }
-    let table = Arc::clone(table);
-    let granted = move || {
-        let table = table.load();
-        let services = table.services.values();
-        services.flat_map(|revision| revision.settings().grants.publish.iter().cloned()).collect()
-    };
-    let parts = NatsParts {
-        store: opened.store.clone(),
-        retention: Retention::default(),
-        publishes: Box::new(granted),
-        metrics: telemetry.metrics.nats().clone(),
-    };
-    Ok(Arc::new(NatsBus::open(settings, parts).await?))
-}
-
-fn events(
-    bus: Arc<dyn Bus>,
-    opened: &Opened,
-    table: &Arc<TableCell<Revision>>,
-    telemetry: &Telemetry,
-    tasks: &Tasks,
-) -> Events {
-    let table = Arc::clone(table);
-    let enter: Enter = Arc::new(move |service, entry, event| {
-        let table = table.load();
-        Box::pin(async move { Services::event(&table, &service, &entry, &event).await })
-    });
-    Events::new(events::Parts {
-        bus,
-        store: opened.store.clone(),
-        enter,
-        metrics: telemetry.metrics.clone(),
-        tasks: tasks.clone(),
-    })
 }
 
 /// What services share with the other parts: who is told of every new table, and what calls go by.

@@ -49,8 +49,8 @@ mod vouch;
 mod warnings;
 
 pub use api::{
-    AppSet, DeployComponent, DeployError, DeployOne, DeploySet, DeploySettings, Deployed, EventEntry, Handled, HttpEntry, ImportLine,
-    Inspection, LimitLine, Lineage, RevisionStatus, ServedBy, ServiceInspection, ServiceStatus,
+    AppSet, DeployComponent, DeployError, DeployOne, DeploySet, DeploySettings, Deployed, EventEntry, Handled,
+    HttpEntry, ImportLine, Inspection, LimitLine, Lineage, RevisionStatus, ServedBy, ServiceInspection, ServiceStatus,
 };
 
 pub use call::{CallError, Called, TypedCall};

@@ -111,7 +111,7 @@ impl Pump {
             // it delivers the event once more, and by that has counted the attempt
             self.link.send(&reply, None, "-NAK".into()).await?;
         }
-        let count = self.durable.with(|window| window.to_ask(Instant::now()));
+        let count = self.durable.with(|window| window.claim(Instant::now()));
         if count == 0 {
             return Ok(());
         }

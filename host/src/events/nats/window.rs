@@ -130,7 +130,7 @@ impl Window {
 
     /// How many messages to ask the server for. They count as asked for. Nothing is asked for without a place
     /// where it can go.
-    pub fn to_ask(&mut self, now: Instant) -> usize {
+    pub fn claim(&mut self, now: Instant) -> usize {
         let asked = self.pull.asked();
         let most = self.subscription.settings.concurrency as usize;
         let more = match self.gate.room(asked, now) {

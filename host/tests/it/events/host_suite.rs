@@ -36,9 +36,10 @@ pub(crate) async fn effects_happen_twice_or_not_at_all(under: &mut impl BusUnder
     let wanted = subscription("stock", "orders.*");
     publish_numbers(under.store(), "orders.created", None, 0..40).await;
     // every fourth handler commits and is not heard of at first
-    let does =
-        |event: &Event, attempt| if number(event) % 4 == 0 && attempt == 1 { Does::AckUnseen } else { Does::Ack };
-    let host = Host::start(under, &[wanted.clone()], does).await;
+    let does = |event: &Event, attempt| {
+        if number(event).is_multiple_of(4) && attempt == 1 { Does::AckUnseen } else { Does::Ack }
+    };
+    let host = Host::start(under, std::slice::from_ref(&wanted), does).await;
     host.until("the end", |seen| seen.len() == 50).await;
     host.stop().await;
     assert_eq!(host.effects("stock"), (0..40).map(|number| (number, 1)).collect());
@@ -78,7 +79,7 @@ pub(crate) async fn a_dead_letter_does_not_say_what_it_was_and_why(under: &mut i
     let before = now_ms();
     let ids = publish(under.store(), &[event.clone(), numbered("orders.created", None, 2)]).await;
     let does = |event: &Event, _| if number(event) == 1 { Does::Reject } else { Does::Fail(FaultKind::Trap) };
-    let host = Host::start(under, &[wanted.clone()], does).await;
+    let host = Host::start(under, std::slice::from_ref(&wanted), does).await;
     host.until_dead(2).await;
     host.stop().await;
     let mut letters: Vec<_> = host.events.letters().list(None, 10).unwrap().into_iter().map(|(_, dead)| dead).collect();
@@ -134,7 +135,7 @@ pub(crate) async fn an_overloaded_service_uses_up_the_attempts(under: &mut impl 
 
 pub(crate) async fn a_service_that_never_takes_anything_keeps_the_host_from_stopping(under: &mut impl BusUnderTest) {
     let wanted = subscription("stock", "orders.*");
-    let host = Host::start(under, &[wanted.clone()], |_, _| Does::Fail(FaultKind::Overload)).await;
+    let host = Host::start(under, std::slice::from_ref(&wanted), |_, _| Does::Fail(FaultKind::Overload)).await;
     publish_numbers(under.store(), "orders.created", None, 0..3).await;
     host.until("a try", |seen| seen.len() > 10).await;
     let asked = Instant::now();
@@ -179,7 +180,7 @@ pub(crate) async fn what_is_under_way_when_the_host_stops_is_lost(under: &mut im
     let mut wanted = subscription("stock", "orders.*");
     wanted.settings.concurrency = 3;
     publish_numbers(under.store(), "orders.created", None, 0..10).await;
-    let host = Host::start(under, &[wanted.clone()], |_, _| Does::Work(Duration::from_millis(400))).await;
+    let host = Host::start(under, std::slice::from_ref(&wanted), |_, _| Does::Work(Duration::from_millis(400))).await;
     host.until("work", |seen| seen.len() == 3).await;
     host.stop().await;
     assert_eq!(host.effects("stock").len(), 3, "what was begun is finished, and nothing else is begun");
@@ -205,11 +206,11 @@ pub(crate) async fn more_is_under_way_than_may_be(under: &mut impl BusUnderTest)
 
 pub(crate) async fn a_swap_loses_an_event_or_repeats_its_effects(under: &mut impl BusUnderTest) {
     let mut wanted = subscription("stock", "orders.*");
-    let host = Host::start(under, &[wanted.clone()], |_, _| Does::Work(Duration::from_millis(3))).await;
+    let host = Host::start(under, std::slice::from_ref(&wanted), |_, _| Does::Work(Duration::from_millis(3))).await;
     for round in 0..10 {
         publish_numbers(under.store(), "orders.created", Some("k"), round * 10..round * 10 + 10).await;
         wanted.settings.concurrency = 1 + round % 3;
-        host.want(&[wanted.clone()]);
+        host.want(std::slice::from_ref(&wanted));
         host.events.confirmed().await;
     }
     host.until("the end", |_| host.effects("stock").len() == 100).await;

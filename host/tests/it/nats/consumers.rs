@@ -7,6 +7,7 @@ use holm::events::bus::Bus;
 use holm_registry::event::MAX_EVENT;
 use holm_registry::settings::Start;
 use serde_json::{Value, json};
+use tokio::task::JoinSet;
 
 use super::rig::{Rig, Stranger, content, next, nothing, number, subscription, until};
 use super::server::{NatsServer, Release};
@@ -71,7 +72,8 @@ async fn a_consumer_that_nobody_needs_stays_on_the_server() {
         let mut consumer = one.subscribe(&subscription("orders.*")).await;
         let mut shared = other.subscribe(&subscription("orders.*")).await;
         let (service, subject) = ("stock".parse().unwrap(), "orders.*".parse().unwrap());
-        let asking = tokio::spawn(async move { drop(shared.next().await) });
+        let mut asking = JoinSet::new();
+        asking.spawn(async move { drop(shared.next().await) });
         until("the other host asks", || async {
             let stranger = Stranger::at(&server.url()).await;
             stranger.ask("CONSUMER.LIST.HOLM_EVENTS", json!({})).await["consumers"][0]["num_waiting"] != json!(0)
@@ -81,7 +83,7 @@ async fn a_consumer_that_nobody_needs_stays_on_the_server() {
         assert_eq!(other.bus.consumers().await.unwrap().len(), 1, "taken away from another host");
         assert!(consumer.next().await.is_err());
         assert_eq!((one.bus.kept().await.unwrap().len(), other.bus.kept().await.unwrap().len()), (0, 1));
-        asking.abort();
+        asking.abort_all();
         other.bus.unsubscribe(&service, &subject).await.unwrap();
         assert_eq!(other.bus.consumers().await.unwrap(), []);
         other.bus.unsubscribe(&service, &subject).await.unwrap();

@@ -91,7 +91,7 @@ async fn an_event_overtakes_an_earlier_one_of_its_key() {
         let mut failed = 0;
         while seen.values().map(Vec::len).sum::<usize>() < 60 {
             let delivery = next(&mut consumer).await;
-            if number(&delivery) % 7 == 0 && delivery.attempt < 3 {
+            if number(&delivery).is_multiple_of(7) && delivery.attempt < 3 {
                 failed += 1;
                 delivery.retry(Duration::from_millis(20)).await.unwrap();
                 continue;

@@ -35,17 +35,17 @@ fn more_is_asked_for_than_there_is_a_place_for() {
     let now = Instant::now();
     let mut window = window(Order::Key, 0, 0);
     window.asks(false);
-    assert_eq!(window.to_ask(now), 0, "asked for although nobody waits");
+    assert_eq!(window.claim(now), 0, "asked for although nobody waits");
     window.asks(true);
-    assert_eq!((window.to_ask(now), window.to_ask(now)), (4, 0));
+    assert_eq!((window.claim(now), window.claim(now)), (4, 0));
     (1..=4).for_each(|n| assert_eq!(arrive(&mut window, n, "k", 1), Arrival::Kept));
     let (_, first) = next(&mut window).unwrap();
-    assert_eq!((next(&mut window).is_none(), window.to_ask(now)), (true, 3), "what waits for its key takes a place");
+    assert_eq!((next(&mut window).is_none(), window.claim(now)), (true, 3), "what waits for its key takes a place");
     assert_eq!((window.len(), window.fresh()), (4, 3));
     window.asks(false);
     window.settle(first);
     window.release(first);
-    assert_eq!((window.to_ask(now), window.alive().len()), (0, 0), "kept from others although nobody asks");
+    assert_eq!((window.claim(now), window.alive().len()), (0, 0), "kept from others although nobody asks");
 }
 
 #[test]
@@ -101,7 +101,7 @@ fn attempts_begin_anew_on_another_host() {
 #[test]
 fn a_later_event_of_a_key_overtakes_what_a_host_held_when_it_died() {
     let mut window = window(Order::Key, 5, 2);
-    assert_eq!(window.to_ask(Instant::now()), 2);
+    assert_eq!(window.claim(Instant::now()), 2);
     arrive(&mut window, 6, "k", 1);
     arrive(&mut window, 4, "k", 2);
     assert!(next(&mut window).is_none());
