@@ -132,7 +132,7 @@ const OWNERS: &[(&[&str], &[&str], &str)] = &[
     ),
     (
         &["anyhow::"],
-        &["host/src/cli/", "host/src/app.rs", "host/src/runtime/mod.rs"],
+        &["host/src/cli/", "host/src/app.rs", "host/src/app/", "host/src/runtime/mod.rs"],
         "errors that somebody decides upon have a type; `anyhow` is for who only prints them",
     ),
     (
