@@ -25,7 +25,9 @@ mod compile_limits;
 mod compile_worker;
 mod completions;
 mod deploy;
+mod dev;
 mod events;
+mod export;
 mod failure;
 mod host;
 mod inspect;
@@ -65,6 +67,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Up(up::Args),
+    Dev(Box<dev::Args>),
     New(new::Args),
     Build(build::Args),
     Deploy(deploy::Args),
@@ -77,6 +80,7 @@ enum Command {
     Call(call::Args),
     Calls(calls::Args),
     Events(events::Args),
+    Export(export::Args),
     State(state::Args),
     Logs(logs::Args),
     Audit(audit::Args),
@@ -121,10 +125,12 @@ fn parse_and_run(context: &Context) -> anyhow::Result<()> {
 fn run(command: Command, context: &Context) -> anyhow::Result<()> {
     match command {
         Command::Up(args) => workers()?.block_on(args.run(context)),
+        Command::Dev(args) => workers()?.block_on(args.run(context)),
         Command::New(args) => args.run(context),
         Command::Build(args) => args.run(context),
         Command::Check(args) => client()?.block_on(args.run(context)),
         Command::Keys(args) => args.run(context),
+        Command::Export(args) => args.run(context),
         Command::Completions(args) => args.run(context),
         Command::Deploy(args) => client()?.block_on(args.run(context)),
         Command::Services(args) => client()?.block_on(args.run(context)),
