@@ -6,10 +6,11 @@ use std::process::Command;
 
 use crate::process::{holm, run, stderr, stdout};
 
-const COMMANDS: [&str; 19] = [
+const COMMANDS: [&str; 20] = [
     "up",
     "new",
     "dev",
+    "test",
     "export",
     "build",
     "deploy",

@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
@@ -15,6 +15,11 @@ const BUILD: Duration = Duration::from_secs(180);
 /// Where all crates of these tests are built, so that dependencies are built once.
 fn target() -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join("new")
+}
+
+fn share_target(service: &Path) {
+    std::fs::create_dir_all(target()).unwrap();
+    std::os::unix::fs::symlink(target(), service.join("target")).unwrap();
 }
 
 fn new(dir: &Path, template: &str, name: &str) -> PathBuf {
@@ -82,8 +87,7 @@ async fn until_answered(client: &Client, path: &str, expected: &str) {
 async fn what_was_saved_is_not_served() {
     let dir = tempfile::tempdir().unwrap();
     let service = new(dir.path(), "http", "hello");
-    std::fs::create_dir_all(target()).unwrap();
-    std::os::unix::fs::symlink(target(), service.join("target")).unwrap();
+    share_target(&service);
     let mut dev = Dev::start(&service);
     let ready = dev.until("ready gateway=");
     let gateway = ready.split_once("gateway=http://").unwrap().1.split(' ').next().unwrap();
@@ -131,18 +135,13 @@ fn deploy(host: &Host, service: &Path, component: &Path) {
     host.deploy_manifest(&manifest.lines().map(line).collect::<String>());
 }
 
-fn native_tests(service: &Path) {
-    let mut command = Command::new("cargo");
-    let output = command.args(["test", "--quiet"]).current_dir(service).env("CARGO_TARGET_DIR", target()).output();
-    let output = output.unwrap();
-    assert!(output.status.success(), "{}{}", stdout(&output), stderr(&output));
-}
-
 #[test]
 fn a_new_service_with_functions_does_not_work() {
     let dir = tempfile::tempdir().unwrap();
     let service = new(dir.path(), "typed", "my-greeter");
-    native_tests(&service);
+    share_target(&service);
+    let tested = holm(&service).args(["test", "--", "--quiet"]).env_remove("CARGO_TARGET_DIR").output().unwrap();
+    assert!(tested.status.success() && stdout(&tested).contains("1 passed"), "{}{}", stdout(&tested), stderr(&tested));
     let host = Host::start();
     deploy(&host, &service, &build(&service));
     let call = |name: &str| host.done(&["call", "my-greeter", "app:my-greeter/greeter", "greet", name]);
@@ -154,7 +153,6 @@ fn a_new_service_with_functions_does_not_work() {
 fn a_new_service_with_events_does_not_work() {
     let dir = tempfile::tempdir().unwrap();
     let service = new(dir.path(), "events", "my-host");
-    native_tests(&service);
     let host = Host::start();
     deploy(&host, &service, &build(&service));
     host.done(&["events", "publish", "guests.arrived", "Ada"]);

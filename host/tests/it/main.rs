@@ -18,6 +18,7 @@ mod client;
 mod concurrency;
 #[cfg(test)]
 mod crash;
+#[cfg(test)]
 mod dev;
 #[cfg(test)]
 mod discovery;

@@ -2,14 +2,12 @@
 //!
 //! | file | question it answers |
 //! | --- | --- |
-//! | `sources` | where does a component of the manifest come from, and how is it built? |
 //! | `watch` | what was saved? |
 //! | this one | a host, and the loop beside it |
 //!
 //! The loop is a client like any other: it deploys over the admin API, so that what works here works with
 //! `holm deploy`, too.
 
-mod sources;
 mod watch;
 
 use std::collections::BTreeSet;
@@ -19,10 +17,10 @@ use std::time::Instant;
 use anyhow::Context as _;
 use semver::BuildMetadata;
 
-use self::sources::Project;
 use self::watch::Watch;
 use super::ago::took;
 use super::plan::{self, Plan};
+use super::sources::{self, Project};
 use super::{Context, deploy, up};
 use crate::admin::client::{Client, Target};
 use crate::app::{Addresses, App};

@@ -8,6 +8,7 @@
 //! | any other | somebody else: it is swapped in when it changes |
 
 use std::collections::BTreeSet;
+use std::ffi::OsString;
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 use std::process::Command;
@@ -15,8 +16,9 @@ use std::process::Command;
 use holm_registry::manifest::{ComponentSource, Manifest};
 use serde_json::Value;
 
-use crate::cli::build::Builder;
-use crate::cli::failure::Failure;
+use super::build::Builder;
+use super::failure::Failure;
+use crate::config::this_program;
 
 /// Folders that hold what is made and not what is written.
 const MADE: [&str; 4] = ["target", "node_modules", "dist", "__pycache__"];
@@ -94,6 +96,19 @@ impl Project {
         }
     }
 
+    /// Runs its tests, with further arguments for the tool. Nothing, where no tool is known.
+    pub(super) fn test(&self, arguments: &[OsString]) -> anyhow::Result<()> {
+        let mut command = match self.how {
+            How::Cargo(_) => Command::new("cargo"),
+            How::Npm => Command::new("npm"),
+            How::Nothing => return Ok(()),
+        };
+        let what = format!("`{} test`", command.get_program().to_string_lossy());
+        // a host in the process of a test has this program compile its components
+        command.arg("test").args(arguments).env("HOLM", this_program());
+        run(command, &self.dir, &what)
+    }
+
     /// Whether one of these files goes into what is built. What the build itself writes does not.
     pub(super) fn is_touched(&self, saved: &BTreeSet<PathBuf>) -> bool {
         saved.iter().any(|path| path.starts_with(&self.dir) && !self.is_written_by_the_build(path))
@@ -126,12 +141,18 @@ fn add_folders(dir: &Path, found: &mut BTreeSet<PathBuf>) {
 }
 
 fn npm(dir: &Path) -> anyhow::Result<()> {
-    let status = Command::new("npm").args(["run", "--silent", "build"]).current_dir(dir).status().map_err(|error| {
-        Failure::new("npm does not start").because(error).so("install Node.js from https://nodejs.org")
+    let mut command = Command::new("npm");
+    command.args(["run", "--silent", "build"]);
+    run(command, dir, "`npm run build`")
+}
+
+fn run(mut command: Command, dir: &Path, what: &str) -> anyhow::Result<()> {
+    let program = command.get_program().to_string_lossy().into_owned();
+    let status = command.current_dir(dir).status().map_err(|error| {
+        Failure::new(format!("{program} does not start")).because(error).so("install it, or add it to the PATH")
     })?;
     if !status.success() {
-        let failure = Failure::new(format!("`npm run build` failed in {}", dir.display())).because("see above");
-        return Err(failure.so("mend it and save; until then the last build serves").into());
+        return Err(Failure::new(format!("{what} failed in {}", dir.display())).because("see above").into());
     }
     Ok(())
 }
