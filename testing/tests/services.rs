@@ -52,7 +52,8 @@ fn a_function_and_an_event_reach_nobody() -> Result<()> {
     let answer = host.call("inventory", "shop:inventory/stock", "check-availability", items)?;
     assert_eq!(answer["ok"]["available"], json!(true), "{answer}");
 
-    let order = json!({ "order_id": "o1", "user_id": "ada", "total_cents": 2, "items": [{ "sku": "tea", "quantity": 2 }] });
+    let order =
+        json!({ "order_id": "o1", "user_id": "ada", "total_cents": 2, "items": [{ "sku": "tea", "quantity": 2 }] });
     host.publish("orders.created", Some("o1"), &order)?;
     host.settle()?;
     let stock: Value = serde_json::from_str(host.get("/inventory/stock/tea")?.body())?;
