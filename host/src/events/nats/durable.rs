@@ -6,7 +6,7 @@ use holm_registry::ServiceName;
 use holm_registry::event::Event;
 use holm_registry::subject::SubjectPattern;
 use tokio::sync::futures::Notified;
-use tokio::sync::{Mutex as AsyncMutex, Notify};
+use tokio::sync::{Mutex as AsyncMutex, Notify, RwLock};
 use tokio::time::Instant;
 
 use super::link::Inbox;
@@ -26,6 +26,9 @@ pub struct Durable {
     pub name: String,
     /// Where its events come in. It stays when whoever listens there is stopped: something may be in it.
     pub inbox: AsyncMutex<Option<Inbox>>,
+    /// Read by each settlement for as long as it is not known whether the server has heard of it, and written by
+    /// whoever counts what is not settled.
+    pub settling: RwLock<()>,
     state: Mutex<State>,
     /// Something may go out that could not before.
     changed: Notify,
@@ -61,8 +64,9 @@ impl Durable {
     /// A consumer that the server has confirmed.
     pub fn new(subscription: &Subscription, stream: String, name: String, window: Window) -> Self {
         let (service, subject) = (subscription.service.clone(), subscription.settings.subject.clone());
-        let (inbox, changed, work) = Default::default();
-        Self { service, subject, stream, name, inbox, state: Mutex::new(State { window, ended: None }), changed, work }
+        let (inbox, settling, changed, work) = Default::default();
+        let state = Mutex::new(State { window, ended: None });
+        Self { service, subject, stream, name, inbox, settling, state, changed, work }
     }
 
     /// What there is to do now.

@@ -35,8 +35,7 @@ impl Ticket {
     }
 
     /// Says it, and again while there is no answer. A bare `+ACK` would be sent and forgotten.
-    async fn confirm(&self, what: Bytes) -> Result<(), BusError> {
-        let until = Instant::now() + CONFIRM;
+    async fn confirm(&self, what: Bytes, until: Instant) -> Result<(), BusError> {
         loop {
             // a redelivery may have given it another subject meanwhile
             let reply = self.durable.with(|window| window.reply(self.taken)).ok_or(BusError::Gone)?;
@@ -52,10 +51,21 @@ impl Ticket {
     }
 
     async fn settle(self: Box<Self>, what: &'static str) -> Result<(), BusError> {
-        let confirmed = self.confirm(what.into()).await;
-        // not confirmed, it may come again, and is settled here all the same: what it did is marked
-        self.durable.change(|window| window.settle(self.taken));
-        confirmed
+        let until = Instant::now() + CONFIRM;
+        // as long as what is unsettled is counted, the server hears of nothing
+        let _not_counted = timeout_at(until, self.durable.settling.read()).await;
+        let _settled = Settled(&self);
+        self.confirm(what.into(), until).await
+    }
+}
+
+/// At its end a delivery is settled, whether or not the server has confirmed that, and also if nobody waits for it any
+/// more: it may come again, and what it did is marked.
+struct Settled<'a>(&'a Ticket);
+
+impl Drop for Settled<'_> {
+    fn drop(&mut self) {
+        self.0.durable.change(|window| window.settle(self.0.taken));
     }
 }
 

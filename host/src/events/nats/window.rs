@@ -72,7 +72,8 @@ impl Window {
             Order::None => Gate::open(now),
         };
         let queue = Queue::new(settings.order, settings.ack_wait);
-        let (held, asking, out, pull, behind, settled, noted) = Default::default();
+        let pull = Pull::new(now);
+        let (held, asking, out, behind, settled, noted) = Default::default();
         let subscription = subscription.clone();
         Self { subscription, queue, held, asking, out, pull, gate, behind, settled, uncounted, noted }
     }
@@ -83,23 +84,20 @@ impl Window {
         self.subscription = subscription.clone();
     }
 
-    /// What was on its way over the last connection is lost: nothing goes out before it is known what that was. How
-    /// many unsettled events are here, if there is anything to find out.
-    pub fn shut(&mut self, now: Instant) -> Option<usize> {
-        if self.subscription.settings.order == Order::None {
-            return None;
+    /// What was on its way over the last connection is lost: nothing goes out before it is known what that was.
+    /// Whether there is anything to find out.
+    pub fn shut(&mut self, now: Instant) -> bool {
+        let ordered = self.subscription.settings.order == Order::Key;
+        if ordered {
+            self.gate = Gate::shut(now);
         }
-        self.gate = Gate::shut(now);
-        Some(self.unsettled())
+        ordered
     }
 
-    /// How many events are here and not settled.
-    pub fn unsettled(&self) -> usize {
-        self.queue.open().count()
-    }
-
-    /// The server has delivered everything up to `last`, and of that so many are neither here nor settled.
-    pub fn misses(&mut self, last: u64, missing: usize, now: Instant) {
+    /// The server has delivered everything up to `last`, and `unsettled` of that are not settled: what is not here
+    /// is missing. Nothing may be about to be settled, or it would stand for something that is missing.
+    pub fn counted(&mut self, last: u64, unsettled: usize, now: Instant) {
+        let missing = unsettled.saturating_sub(self.queue.open().count());
         self.gate = Gate::new(last, missing, server_ack_wait(&self.subscription), now);
     }
 

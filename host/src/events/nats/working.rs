@@ -115,7 +115,7 @@ impl Working {
         // what the server has sent before it answers this has come
         self.link.flush(api::WITHIN).await?;
         for durable in &all {
-            pump::take_rest(durable);
+            pump::take_rest(durable).await;
         }
         self.note().await?;
         for durable in &all {

@@ -10,8 +10,8 @@ fn window(order: Order, last: u64, unsettled: usize) -> Window {
     (settings.order, settings.concurrency) = (order, 4);
     let subscription = Subscription { service: "s".parse().unwrap(), settings };
     let mut window = Window::new(&subscription, Uncounted::default(), Instant::now());
-    if window.shut(Instant::now()).is_some() {
-        window.misses(last, unsettled, Instant::now());
+    if window.shut(Instant::now()) {
+        window.counted(last, unsettled, Instant::now());
     }
     window.asks(true);
     window
