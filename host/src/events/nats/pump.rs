@@ -13,7 +13,7 @@ use super::durable::{Durable, Ended};
 use super::link::{Inbox, Link, LinkError, Message};
 use super::message::{self, Place};
 use super::pull::{EXPIRES, HEARTBEAT};
-use super::window::{Arrival, Window};
+use super::window::Arrival;
 use crate::events::bus::WINDOW;
 use crate::telemetry::metrics::NatsMetrics;
 
@@ -62,7 +62,7 @@ impl Pump {
         let mut check = ticks(CHECK);
         let mut last = Instant::now();
         while self.durable.ended().is_none() {
-            self.tell(inbox).await?;
+            self.ask_for_more(inbox).await?;
             let now = Instant::now();
             let (forgotten, ask) = self.durable.with(|window| (window.pull.forgotten_at(), window.ask_at(now)));
             tokio::select! {
@@ -121,12 +121,8 @@ impl Pump {
         }
     }
 
-    /// Tells the server what it does not know.
-    async fn tell(&self, inbox: &Inbox) -> Result<(), LinkError> {
-        for reply in self.durable.with(Window::behind) {
-            // it delivers the event once more, and by that has counted the attempt
-            self.link.send(&reply, None, "-NAK".into()).await?;
-        }
+    /// Asks the server for events, if there are places for some.
+    async fn ask_for_more(&self, inbox: &Inbox) -> Result<(), LinkError> {
         let count = self.durable.with(|window| window.claim(Instant::now()));
         if count == 0 {
             return Ok(());

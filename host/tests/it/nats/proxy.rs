@@ -72,7 +72,8 @@ async fn pass(client: TcpStream, server: String, fault: watch::Receiver<Fault>) 
     let Ok(server) = TcpStream::connect(server).await else { return };
     client.set_nodelay(true).unwrap();
     server.set_nodelay(true).unwrap();
-    let ((mut from_client, mut to_client), (mut from_server, mut to_server)) = (client.into_split(), server.into_split());
+    let ((mut from_client, mut to_client), (mut from_server, mut to_server)) =
+        (client.into_split(), server.into_split());
     tokio::select! {
         () = one_way(&mut from_client, &mut to_server, fault.clone(), true) => return,
         () = one_way(&mut from_server, &mut to_client, fault.clone(), false) => return,
