@@ -231,6 +231,13 @@ impl Inbox {
     pub async fn next(&mut self) -> Option<Message> {
         self.subscriber.next().await.map(Message::from)
     }
+
+    /// Ends it before anything is sent that is said after this; what had come in and was not taken out.
+    pub async fn close(mut self) -> Vec<Message> {
+        // an error: the client has ended, and nothing comes in any more
+        let _told = self.subscriber.unsubscribe().await;
+        self.subscriber.map(Message::from).collect().await
+    }
 }
 
 fn failed(error: &async_nats::RequestError, within: Duration) -> LinkError {

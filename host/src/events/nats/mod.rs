@@ -9,7 +9,7 @@
 //! | `streams`, `choose`, `cover` | which stream takes a subject? |
 //! | `consumer`, `record` | how is a durable consumer made, and which did this host make? |
 //! | `durable`, `window`, `gate`, `pull` | what does this host hold of one, and when does it go out? |
-//! | `uncounted` | how often was it tried before a restart? |
+//! | `attempts` | how often was it tried before? |
 //! | `pump` | how do messages come in, and what if they do not? |
 //! | `settle` | how does the server hear what became of one? |
 //! | `message` | how is an event a message (pure)? |
@@ -29,6 +29,7 @@
 //! answered; an order by key does not survive redelivery, so the host keeps it.
 
 mod api;
+mod attempts;
 mod begin;
 mod choose;
 mod config;
@@ -50,7 +51,6 @@ mod settle;
 mod state;
 mod streams;
 mod tier;
-mod uncounted;
 mod window;
 mod working;
 

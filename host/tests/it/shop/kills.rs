@@ -13,6 +13,7 @@ use tokio::task::JoinSet;
 use super::books::{Books, export};
 use super::buyers::{Known, Random, Wish, buy, note};
 use super::{SHOP, Shop, pause};
+use crate::nats::server::{NatsServer, Release};
 use crate::process::{Host, fixture, signal};
 
 const ROUNDS: u64 = 30;
@@ -160,4 +161,27 @@ async fn check(shop: &Shop, known: &Known) {
 async fn a_kill_loses_an_order_or_does_something_twice() {
     let (shop, known) = rounds(&[], |_| ()).await;
     check(&shop, &known).await;
+}
+
+/// In every third round the server is killed, and is away until the next: services go on, and so does what they tell.
+async fn rounds_on_nats(release: Release) {
+    let mut server = NatsServer::start(release);
+    let url = server.url();
+    let disturb = |round| match round % 3 {
+        1 => server.kill(),
+        2 => server.start_again(),
+        _ => {}
+    };
+    let (shop, known) = rounds(&["--nats", &url], disturb).await;
+    check(&shop, &known).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_kill_of_a_host_or_of_its_nats_server_loses_an_order_or_does_something_twice() {
+    rounds_on_nats(Release::Current).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_kill_of_a_host_or_of_its_old_nats_server_loses_an_order_or_does_something_twice() {
+    rounds_on_nats(Release::Old).await;
 }
