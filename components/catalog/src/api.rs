@@ -10,10 +10,11 @@ pub const ROUTES: &[Route] = &[
     Route::get("/products", list),
     Route::post("/products", create),
     Route::get("/products/{id}", show),
+    Route::put("/products/{id}", put),
 ];
 
 /// As many as fit a URL of 4 kB.
-const IDS_LIMIT: usize = 100;
+pub const IDS_LIMIT: usize = 100;
 
 /// Healthy means that the bucket can be read: without it no other route works.
 fn health(_: &Request) -> Result<Response, Problem> {
@@ -47,4 +48,16 @@ fn create(request: &Request) -> Result<Response, Problem> {
     store::insert(&kv::open()?, &product)?;
     // relative, so that it also holds where a gateway shows this service at /api/products
     Ok(Response::json(201, &product).with_header("location", format!("products/{}", product.id)))
+}
+
+/// Done twice it is done once, so the one who fills the shelves may simply do it again.
+fn put(request: &Request) -> Result<Response, Problem> {
+    let (bucket, id) = (kv::open()?, request.param("id"));
+    let earlier = store::look_up(&bucket, id)?;
+    let status = if earlier.is_some() { 200 } else { 201 };
+    let (currency, now) = (config::get("currency", "EUR".to_string())?, clock::now().to_string());
+    let created_at = earlier.map_or(now, |earlier| earlier.created_at);
+    let product = Product::create(id.to_string(), request.json()?, currency, created_at).map_err(Problem::invalid)?;
+    store::insert(&bucket, &product)?;
+    Ok(Response::json(status, &product))
 }

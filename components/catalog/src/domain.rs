@@ -3,6 +3,8 @@
 use holm_guest::problem::FieldError;
 use serde::{Deserialize, Serialize};
 
+/// Numbers of articles are short words, as in the inventory; they stand in paths and on labels.
+const ID_LIMIT: usize = 64;
 /// Fits a line of a list.
 const NAME_LIMIT: usize = 200;
 /// A few paragraphs; a product stays far below what the store takes as one value.
@@ -37,7 +39,10 @@ pub struct NewProduct {
 impl Product {
     /// A new product in the shop's currency.
     pub fn create(id: String, new: NewProduct, currency: String, now: String) -> Result<Self, Vec<FieldError>> {
-        let errors = new.errors();
+        let mut errors = new.errors();
+        if id.is_empty() || id.len() > ID_LIMIT {
+            errors.push(FieldError::new("id", format!("must have 1 to {ID_LIMIT} bytes")));
+        }
         if !errors.is_empty() {
             return Err(errors);
         }

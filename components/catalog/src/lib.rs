@@ -3,10 +3,26 @@
 //! - `domain`: what a product is, which values are acceptable, what a search finds (pure)
 //! - `store`: where products are kept
 //! - `api`: the routes
+//! - `calls`: the functions that other services call
 
 mod api;
+mod calls;
 mod domain;
 mod store;
+
+mod bindings {
+    wit_bindgen::generate!({
+        path: "../../wit/shop-catalog-1.0.0",
+        inline: "
+            package shop:provider;
+
+            world catalog {
+                export shop:catalog/prices@1.0.0;
+            }
+        ",
+        generate_all,
+    });
+}
 
 use wasip2::exports::http::incoming_handler::Guest;
 use wasip2::http::types::{IncomingRequest, ResponseOutparam};
@@ -20,3 +36,4 @@ impl Guest for Catalog {
 }
 
 wasip2::http::proxy::export!(Catalog);
+bindings::export!(Catalog with_types_in bindings);

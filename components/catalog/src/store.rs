@@ -6,7 +6,11 @@ use holm_guest::page::{self, Page, Wanted};
 use holm_guest::{Problem, Request};
 
 pub fn find(bucket: &Bucket, id: &str) -> Result<Product, Problem> {
-    kv::get(bucket, &key(id))?.ok_or_else(|| Problem::not_found("Product not found"))
+    look_up(bucket, id)?.ok_or_else(|| Problem::not_found("Product not found"))
+}
+
+pub fn look_up(bucket: &Bucket, id: &str) -> Result<Option<Product>, kv::Error> {
+    kv::get(bucket, &key(id))
 }
 
 /// Those of `ids` that exist, in the order of `ids`.

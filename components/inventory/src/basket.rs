@@ -59,8 +59,22 @@ impl Basket {
 
     /// The stocks when the promise is taken back: as much of it as nobody has taken back by hand.
     pub fn release(&self, stocks: Vec<Stock>) -> Vec<Stock> {
-        let promised = |stock: &Stock| self.0.get(&stock.sku).copied().unwrap_or_default().min(stock.reserved);
-        stocks.into_iter().map(|stock| Stock { reserved: stock.reserved - promised(&stock), ..stock }).collect()
+        let released = |stock: Stock| Stock { reserved: stock.reserved - self.promised(&stock), ..stock };
+        stocks.into_iter().map(released).collect()
+    }
+
+    /// The stocks when the promise is kept: what was promised has left the shelf.
+    pub fn take(&self, stocks: Vec<Stock>) -> Vec<Stock> {
+        let taken = |stock: Stock| {
+            let promised = self.promised(&stock);
+            Stock { reserved: stock.reserved - promised, on_hand: stock.on_hand.saturating_sub(promised), ..stock }
+        };
+        stocks.into_iter().map(taken).collect()
+    }
+
+    /// How much of a stock this promise still holds.
+    fn promised(&self, stock: &Stock) -> u32 {
+        self.0.get(&stock.sku).copied().unwrap_or_default().min(stock.reserved)
     }
 }
 
@@ -96,6 +110,13 @@ mod tests {
         let order = basket(&[("tea", 2), ("milk", 2)]).unwrap();
         let shelf = vec![stock("tea", 5, 5), stock("milk", 5, 1)];
         assert_eq!(order.release(shelf), [stock("tea", 5, 3), stock("milk", 5, 0)]);
+    }
+
+    #[test]
+    fn what_has_left_the_house_is_sold_again() {
+        let order = basket(&[("tea", 2), ("milk", 2)]).unwrap();
+        let shelf = vec![stock("tea", 5, 3), stock("milk", 5, 1)];
+        assert_eq!(order.take(shelf), [stock("tea", 3, 1), stock("milk", 4, 0)]);
     }
 
     #[test]

@@ -1,11 +1,12 @@
-//! What happens to orders, and what is told of it. The key of all these events is the order's id.
+//! What happens to orders and their parcels, and what is told of it. The key of all these events is the order's id.
 //!
 //! | event | what follows |
 //! | --- | --- |
 //! | `orders.created` | its items are reserved, `inventory.reserved`, or not, `inventory.refused` |
 //! | `orders.cancelled` | what was reserved for it is released |
+//! | `shipping.dispatched` | what was reserved for it has left the shelf |
 //!
-//! Both come through one subscription, so an order is cancelled after it is created, unless what tells of its creation
+//! The first two come through one subscription, so an order is cancelled after it is created, unless what tells of its creation
 //! was a dead letter meanwhile: nothing is reserved for an order that is given up.
 
 use crate::basket::Basket;
@@ -14,8 +15,12 @@ use holm_guest::events::{self, Event, On};
 use holm_guest::{Problem, kv};
 use serde::{Deserialize, Serialize};
 
-pub const HANDLERS: &[On] =
-    &[On::new("orders.created", reserve), On::new("orders.cancelled", release), On::new("orders.*", nothing)];
+pub const HANDLERS: &[On] = &[
+    On::new("orders.created", reserve),
+    On::new("orders.cancelled", release),
+    On::new("orders.*", nothing),
+    On::new("shipping.dispatched", take),
+];
 
 #[derive(Deserialize)]
 struct Created {
@@ -31,8 +36,9 @@ struct Item {
     quantity: u32,
 }
 
+/// What happened to an order of which no more is needed.
 #[derive(Deserialize)]
-struct Cancelled {
+struct Settled {
     order_id: String,
 }
 
@@ -74,8 +80,14 @@ fn reserve(event: &Event) -> Result<(), Problem> {
 }
 
 fn release(event: &Event) -> Result<(), Problem> {
-    let Cancelled { order_id } = events::json(event)?;
+    let Settled { order_id } = events::json(event)?;
     Ok(store::give_up(&kv::open()?, &order_id)?)
+}
+
+/// Of an order that was given up while its parcel left, the promise is gone: what comes back is counted.
+fn take(event: &Event) -> Result<(), Problem> {
+    let Settled { order_id } = events::json(event)?;
+    Ok(store::take(&kv::open()?, &order_id)?)
 }
 
 /// What else is told of orders is not the inventory's concern.

@@ -46,9 +46,19 @@ pub fn save_reservation(bucket: &Bucket, name: &str, basket: &Basket) -> Result<
 
 /// Takes the promise of a reservation back. One that does not exist, or no longer, is released already.
 pub fn release(bucket: &Bucket, name: &str) -> Result<(), kv::Error> {
+    settle(bucket, name, Basket::release)
+}
+
+/// Keeps the promise of a reservation: its items have left the shelf. One that does not exist, or no longer, holds
+/// nothing that could leave.
+pub fn take(bucket: &Bucket, name: &str) -> Result<(), kv::Error> {
+    settle(bucket, name, Basket::take)
+}
+
+fn settle(bucket: &Bucket, name: &str, end: fn(&Basket, Vec<Stock>) -> Vec<Stock>) -> Result<(), kv::Error> {
     let Some(basket) = reservation(bucket, name)? else { return Ok(()) };
     let stocks = find_many(bucket, basket.skus())?;
-    save_many(bucket, &basket.release(stocks))?;
+    save_many(bucket, &end(&basket, stocks))?;
     Ok(bucket.delete(&reservation_key(name))?)
 }
 

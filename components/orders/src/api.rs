@@ -1,7 +1,7 @@
 //! The routes of the service.
 
-use crate::domain::{NewOrder, Order};
-use crate::{events, inventory, store};
+use crate::domain::Order;
+use crate::{events, service, store};
 use holm_guest::{Problem, Request, Response, Route, clock, id, kv};
 use serde::Serialize;
 use serde_json::json;
@@ -36,22 +36,20 @@ fn show(request: &Request) -> Result<Response, Problem> {
     Ok(Response::json(200, &shown(store::find(&kv::open()?, request.param("id"))?)))
 }
 
-/// Saved and told of in one commit: what follows, happens to an order that exists.
 fn create(request: &Request) -> Result<Response, Problem> {
-    let new: NewOrder = request.json()?;
-    let order = Order::create(id::new(), new, clock::now().to_string()).map_err(Problem::invalid)?;
-    inventory::check(&order)?;
-    store::save(&kv::open()?, &order)?;
-    events::created(&order)?;
+    let order = service::create_order(id::new(), request.json()?)?;
     // relative, so that it also holds where a gateway shows this service at /api/orders
     let location = format!("orders/{}", order.id);
     Ok(Response::json(201, &shown(order)).with_header("location", location))
 }
 
-/// Cancelling twice is cancelling once.
+/// Cancelling twice is cancelling once. What has left the house is not cancelled any more.
 fn cancel(request: &Request) -> Result<Response, Problem> {
     let bucket = kv::open()?;
     let order = store::find(&bucket, request.param("id"))?;
+    if order.has_left() {
+        return Err(Problem::new(409, "The order is on its way already"));
+    }
     let cancelled = order.clone().cancelled("Cancelled by the buyer".into(), clock::now().to_string());
     if let Some(cancelled) = &cancelled {
         store::save(&bucket, cancelled)?;

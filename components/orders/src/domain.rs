@@ -2,6 +2,7 @@
 
 use holm_guest::problem::FieldError;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// Ids of users are UUIDs; others give theirs other forms.
 const USER_ID_LIMIT: usize = 64;
@@ -39,6 +40,10 @@ pub enum Status {
     Created,
     /// They are.
     Confirmed,
+    /// The parcel has left the house.
+    Shipped,
+    /// The parcel has arrived.
+    Delivered,
     /// It was given up: nothing of it is reserved or paid, or will not be for long.
     Cancelled,
 }
@@ -80,10 +85,34 @@ impl Order {
         (self.status == Status::Created).then_some(Self { status: Status::Confirmed, updated_at: now, ..self })
     }
 
-    /// The same order, given up. `None`: it is already.
+    /// The same order, on its way. `None`: it waits for that no longer, or not yet.
+    pub fn shipped(self, now: String) -> Option<Self> {
+        (self.status == Status::Confirmed).then_some(Self { status: Status::Shipped, updated_at: now, ..self })
+    }
+
+    /// The same order, arrived. `None`: it is there, or was given up.
+    pub fn delivered(self, now: String) -> Option<Self> {
+        let on_its_way = matches!(self.status, Status::Confirmed | Status::Shipped);
+        on_its_way.then_some(Self { status: Status::Delivered, updated_at: now, ..self })
+    }
+
+    /// The same order, given up. `None`: it is already, or it has arrived.
     pub fn cancelled(self, reason: String, now: String) -> Option<Self> {
-        let given_up = self.status == Status::Cancelled;
-        (!given_up).then_some(Self { status: Status::Cancelled, reason: Some(reason), updated_at: now, ..self })
+        let settled = matches!(self.status, Status::Cancelled | Status::Delivered);
+        (!settled).then_some(Self { status: Status::Cancelled, reason: Some(reason), updated_at: now, ..self })
+    }
+
+    /// Whether its parcel has left the house: its buyer cannot give it up any more.
+    pub fn has_left(&self) -> bool {
+        matches!(self.status, Status::Shipped | Status::Delivered)
+    }
+
+    /// Whether it is what somebody asks for. What the items cost is left out: whoever asks again may have been told
+    /// another price meanwhile.
+    pub fn is_for(&self, request: &NewOrder) -> bool {
+        let wanted =
+            |items: &[Item]| items.iter().map(|item| (item.sku.clone(), item.quantity)).collect::<BTreeMap<_, _>>();
+        self.user_id == request.user_id && wanted(&self.items) == wanted(&request.items)
     }
 
     /// The articles, as a catalog is asked for them.
@@ -156,6 +185,31 @@ mod tests {
         let cancelled = order.cancelled("declined".into(), String::new()).unwrap();
         assert_eq!(cancelled.clone().confirmed(String::new()), None);
         assert_eq!(cancelled.cancelled("again".into(), String::new()), None);
+    }
+
+    #[test]
+    fn a_parcel_that_has_left_is_forgotten_or_leaves_twice() {
+        let confirmed = create("ada", &[("tea-100", 2)]).unwrap().confirmed(String::new()).unwrap();
+        assert_eq!(create("ada", &[("tea-100", 2)]).unwrap().shipped(String::new()), None);
+        let shipped = confirmed.clone().shipped(String::new()).unwrap();
+        assert!(shipped.has_left() && !confirmed.has_left());
+        assert_eq!(shipped.clone().shipped(String::new()), None);
+        let delivered = shipped.clone().delivered(String::new()).unwrap();
+        assert_eq!(delivered.clone().delivered(String::new()), None);
+        assert_eq!(delivered.cancelled("lost".into(), String::new()), None);
+        assert!(shipped.cancelled("lost".into(), String::new()).is_some());
+    }
+
+    #[test]
+    fn an_order_that_is_sent_again_becomes_another_one() {
+        let new = |items: &[(&str, u32)], price_cents| {
+            let item = |(sku, quantity): &(&str, u32)| Item { sku: sku.to_string(), quantity: *quantity, price_cents };
+            NewOrder { user_id: "ada".into(), items: items.iter().map(item).collect() }
+        };
+        let order = create("ada", &[("tea", 2), ("cup", 1)]).unwrap();
+        assert!(order.is_for(&new(&[("cup", 1), ("tea", 2)], 300)));
+        assert!(!order.is_for(&new(&[("tea", 2)], 250)));
+        assert!(!order.is_for(&NewOrder { user_id: "bob".into(), ..new(&[("tea", 2), ("cup", 1)], 250) }));
     }
 
     #[test]

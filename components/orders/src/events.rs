@@ -3,7 +3,8 @@
 //! | event | what follows |
 //! | --- | --- |
 //! | `payments.charged` | the order is confirmed, `orders.confirmed` |
-//! | `inventory.refused`, `payments.declined` | it is given up, `orders.cancelled`, which undoes the rest |
+//! | `inventory.refused`, `payments.declined`, `shipping.failed` | it is given up, `orders.cancelled`, which undoes the rest |
+//! | `shipping.dispatched`, `shipping.delivered` | it is shipped, it is delivered |
 //!
 //! An order that its buyer has given up meanwhile stays as it is.
 
@@ -18,6 +19,9 @@ pub const HANDLERS: &[On] = &[
     On::new("payments.declined", give_up),
     On::new("inventory.refused", give_up),
     On::new("payments.*", nothing),
+    On::new("shipping.dispatched", ship),
+    On::new("shipping.delivered", deliver),
+    On::new("shipping.failed", give_up),
 ];
 
 #[derive(Serialize)]
@@ -31,6 +35,7 @@ struct Created<'a> {
 #[derive(Serialize)]
 struct Settled<'a> {
     order_id: &'a str,
+    user_id: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'a str>,
 }
@@ -51,8 +56,12 @@ pub fn created(order: &Order) -> Result<(), Problem> {
 
 /// Tells of an order that was given up.
 pub fn cancelled(order: &Order) -> Result<(), Problem> {
-    let settled = Settled { order_id: &order.id, reason: order.reason.as_deref() };
-    Ok(events::publish("orders.cancelled", &order.id, &settled)?)
+    settled("orders.cancelled", order)
+}
+
+fn settled(subject: &str, order: &Order) -> Result<(), Problem> {
+    let Order { id, user_id, reason, .. } = order;
+    Ok(events::publish(subject, id, &Settled { order_id: id, user_id, reason: reason.as_deref() })?)
 }
 
 fn confirm(event: &Event) -> Result<(), Problem> {
@@ -60,7 +69,23 @@ fn confirm(event: &Event) -> Result<(), Problem> {
     let bucket = kv::open()?;
     let Some(order) = store::find(&bucket, &order_id)?.confirmed(clock::now().to_string()) else { return Ok(()) };
     store::save(&bucket, &order)?;
-    Ok(events::publish("orders.confirmed", &order.id, &Settled { order_id: &order.id, reason: None })?)
+    settled("orders.confirmed", &order)
+}
+
+fn ship(event: &Event) -> Result<(), Problem> {
+    moved(event, Order::shipped)
+}
+
+fn deliver(event: &Event) -> Result<(), Problem> {
+    moved(event, Order::delivered)
+}
+
+/// Nothing follows from where the parcel is, so nothing is told.
+fn moved(event: &Event, change: fn(Order, String) -> Option<Order>) -> Result<(), Problem> {
+    let Told { order_id, .. } = events::json(event)?;
+    let bucket = kv::open()?;
+    let Some(order) = change(store::find(&bucket, &order_id)?, clock::now().to_string()) else { return Ok(()) };
+    Ok(store::save(&bucket, &order)?)
 }
 
 fn give_up(event: &Event) -> Result<(), Problem> {

@@ -3,10 +3,10 @@
 //! How long, how often and what then is said in the manifest, not here. The answer promises nothing: the items are
 //! reserved by the event that tells of the order.
 
-use crate::bindings::shop::inventory::stock::{self, Availability, Refusal, Shortage};
+use crate::bindings::shop::inventory::stock::{self, Availability, Refusal};
 use crate::domain::{Item, Order};
-use holm_guest::Problem;
-use holm_guest::problem::FieldError;
+
+pub use crate::bindings::shop::inventory::stock::Shortage;
 
 /// Why the inventory promises nothing.
 #[derive(Debug)]
@@ -45,37 +45,15 @@ impl From<Refusal> for InventoryError {
     }
 }
 
-impl From<InventoryError> for Problem {
-    fn from(error: InventoryError) -> Self {
-        match error {
-            InventoryError::Insufficient(short) => {
-                let errors = short.iter().map(missing).collect();
-                Self { errors, ..Self::new(409, "There are too few of some of the items") }
-            }
-            InventoryError::Invalid(why) => Self::new(422, why),
-            InventoryError::Unavailable(why) => Self {
-                cause: Some(format!("inventory: {why}")),
-                ..Self::new(503, "It is not known at the moment what is in stock, try again later")
-            },
-        }
-    }
-}
-
-fn missing(shortage: &Shortage) -> FieldError {
-    let Shortage { sku, wanted, available } = shortage;
-    FieldError::new("items", format!("Only {available} of {sku} are available, {wanted} are wanted"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn a_buyer_is_told_that_the_shelf_is_empty_when_nobody_has_looked() {
-        let too_few = vec![Shortage { sku: "tea".into(), wanted: 3, available: 2 }];
-        let problem = Problem::from(InventoryError::from(Refusal::Insufficient(too_few)));
-        assert_eq!(problem.status, 409);
-        assert_eq!(problem.errors, [FieldError::new("items", "Only 2 of tea are available, 3 are wanted")]);
-        assert_eq!(Problem::from(InventoryError::from(Refusal::Failed("disk".into()))).status, 503);
+    fn a_shelf_that_nobody_can_look_at_counts_as_empty() {
+        let failed = InventoryError::from(Refusal::Failed("disk".into()));
+        assert!(matches!(failed, InventoryError::Unavailable(why) if why == "disk"));
+        let short = InventoryError::from(Refusal::Insufficient(Vec::new()));
+        assert!(matches!(short, InventoryError::Insufficient(_)));
     }
 }

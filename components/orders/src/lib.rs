@@ -3,23 +3,28 @@
 //! - `domain`: what an order is and which values are acceptable (pure)
 //! - `inventory`: what is asked of the service that has the stock
 //! - `store`: where orders are kept
+//! - `service`: what the shop does when somebody orders
 //! - `api`: the routes
+//! - `calls`: the functions that other services call
 //! - `events`: what is told of orders, and what follows from what others tell
 
 mod api;
+mod calls;
 mod domain;
 mod events;
 mod inventory;
+mod service;
 mod store;
 
 mod bindings {
     wit_bindgen::generate!({
-        path: "../../wit/shop-inventory-1.0.0",
+        path: ["../../wit/shop-inventory-1.0.0", "../../wit/shop-orders-1.0.0"],
         inline: "
-            package shop:caller;
+            package shop:member;
 
             world orders {
                 import shop:inventory/stock@1.0.0;
+                export shop:orders/ordering@1.0.0;
             }
         ",
         generate_all,
@@ -46,3 +51,4 @@ impl holm_guest::events::Guest for Orders {
 
 wasip2::http::proxy::export!(Orders);
 holm_guest::events::export!(Orders);
+bindings::export!(Orders with_types_in bindings);

@@ -6,7 +6,11 @@ use holm_guest::page::{self, Page, Wanted};
 use holm_guest::{Problem, Request};
 
 pub fn find(bucket: &Bucket, id: &str) -> Result<Order, Problem> {
-    kv::get(bucket, &key(id))?.ok_or_else(|| Problem::not_found("Order not found"))
+    look_up(bucket, id)?.ok_or_else(|| Problem::not_found("Order not found"))
+}
+
+pub fn look_up(bucket: &Bucket, id: &str) -> Result<Option<Order>, kv::Error> {
+    kv::get(bucket, &key(id))
 }
 
 pub fn save(bucket: &Bucket, order: &Order) -> Result<(), kv::Error> {

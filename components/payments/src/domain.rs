@@ -1,5 +1,6 @@
 //! What may become of a payment: every order has one, and every cent of it is in its transactions.
 
+use holm_guest::problem::FieldError;
 use serde::{Deserialize, Serialize};
 
 /// The payment of one order, as it is stored.
@@ -43,6 +44,15 @@ pub enum Kind {
     Refund,
 }
 
+/// Why nothing is given back.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// There is no charge that anything could be given back of.
+    NotCharged(Status),
+    /// So much cannot be given back.
+    Amount(FieldError),
+}
+
 /// An order that is to be paid.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Due {
@@ -67,13 +77,39 @@ impl Payment {
         Self { order_id, user_id: String::new(), status: Status::Void, amount_cents: 0, transactions: Vec::new() }
     }
 
-    /// Gives back what was charged. `None`: nothing is to be given back.
-    pub fn refunded(mut self, now: String) -> Option<Self> {
+    /// Gives back what is left of the charge. `None`: nothing is to be given back.
+    pub fn refunded(self, now: String) -> Option<Self> {
         if self.status != Status::Charged {
             return None;
         }
-        self.transactions.push(Transaction { kind: Kind::Refund, amount_cents: self.amount_cents, at: now });
-        Some(Self { status: Status::Refunded, ..self })
+        let left = self.left_cents();
+        Some(self.give_back(left, now))
+    }
+
+    /// Gives back a part of the charge, or, without an amount, all that is left of it.
+    pub fn refund(self, amount_cents: Option<u64>, now: String) -> Result<Self, Refusal> {
+        if self.status != Status::Charged {
+            return Err(Refusal::NotCharged(self.status));
+        }
+        let left = self.left_cents();
+        let amount = amount_cents.unwrap_or(left);
+        if amount == 0 || amount > left {
+            let detail = format!("must be 1 to {left}: so much is left of the charge");
+            return Err(Refusal::Amount(FieldError::new("amount_cents", detail)));
+        }
+        Ok(self.give_back(amount, now))
+    }
+
+    /// What was charged and not given back.
+    pub fn left_cents(&self) -> u64 {
+        let of = |kind| self.transactions.iter().filter(move |one| one.kind == kind).map(|one| one.amount_cents);
+        of(Kind::Charge).sum::<u64>().saturating_sub(of(Kind::Refund).sum())
+    }
+
+    fn give_back(mut self, amount_cents: u64, now: String) -> Self {
+        self.transactions.push(Transaction { kind: Kind::Refund, amount_cents, at: now });
+        let status = if self.left_cents() == 0 { Status::Refunded } else { Status::Charged };
+        Self { status, ..self }
     }
 }
 
@@ -98,6 +134,19 @@ mod tests {
     fn somebody_is_charged_more_than_he_may_spend() {
         assert_eq!((paid(1001).status, balance(&paid(1001))), (Status::Declined, 0));
         assert_eq!((paid(1000).status, balance(&paid(1000))), (Status::Charged, 1000));
+    }
+
+    #[test]
+    fn more_is_given_back_than_was_taken() {
+        let part = paid(900).refund(Some(400), "2026-11-22T10:00:00Z".into()).unwrap();
+        assert_eq!((part.status, balance(&part), part.left_cents()), (Status::Charged, 500, 500));
+        assert!(matches!(part.clone().refund(Some(501), String::new()), Err(Refusal::Amount(_))));
+        assert!(matches!(part.clone().refund(Some(0), String::new()), Err(Refusal::Amount(_))));
+        // its order is given up: what is left comes back, and no more
+        assert_eq!(balance(&part.clone().refunded(String::new()).unwrap()), 0);
+        let rest = part.refund(None, String::new()).unwrap();
+        assert_eq!((rest.status, balance(&rest)), (Status::Refunded, 0));
+        assert_eq!(rest.refund(None, String::new()), Err(Refusal::NotCharged(Status::Refunded)));
     }
 
     #[test]

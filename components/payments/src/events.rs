@@ -3,7 +3,7 @@
 //! | event | what follows |
 //! | --- | --- |
 //! | `inventory.reserved` | the order is charged, `payments.charged`, or not, `payments.declined` |
-//! | `orders.cancelled` | what was charged is given back, `payments.refunded` |
+//! | `orders.cancelled` | what is left of the charge is given back, `payments.refunded` |
 //!
 //! The two come from different services, so either may come first: an order that was given up before it could
 //! be charged leaves a void payment behind, and is not charged any more.
@@ -28,6 +28,8 @@ struct Cancelled {
 #[derive(Serialize)]
 struct Told<'a> {
     order_id: &'a str,
+    user_id: &'a str,
+    /// Of a refund, what was given back this time.
     amount_cents: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'static str>,
@@ -56,10 +58,16 @@ fn give_back(event: &Event) -> Result<(), Problem> {
     };
     let Some(refunded) = payment.refunded(clock::now().to_string()) else { return Ok(()) };
     store::save(&bucket, &refunded)?;
-    tell("payments.refunded", &refunded, None)
+    self::refunded(&refunded)
+}
+
+/// Tells of what was given back last.
+pub fn refunded(payment: &Payment) -> Result<(), Problem> {
+    tell("payments.refunded", payment, None)
 }
 
 fn tell(subject: &str, payment: &Payment, reason: Option<&'static str>) -> Result<(), Problem> {
-    let Payment { order_id, amount_cents, .. } = payment;
-    Ok(events::publish(subject, order_id, &Told { order_id, amount_cents: *amount_cents, reason })?)
+    let Payment { order_id, user_id, amount_cents, transactions, .. } = payment;
+    let amount_cents = transactions.last().map_or(*amount_cents, |booked| booked.amount_cents);
+    Ok(events::publish(subject, order_id, &Told { order_id, user_id, amount_cents, reason })?)
 }

@@ -42,6 +42,12 @@ impl Request {
         self.query.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str())
     }
 
+    /// The value of a header, by its name in lower case. None too where it is not text.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let (_, value) = self.headers.iter().find(|(n, _)| n == name)?;
+        std::str::from_utf8(value).ok()
+    }
+
     /// The body as JSON.
     ///
     /// # Errors

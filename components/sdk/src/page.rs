@@ -51,6 +51,11 @@ impl<T> Page<T> {
     pub fn map<U>(self, change: impl FnMut(T) -> U) -> Page<U> {
         Page { items: self.items.into_iter().map(change).collect(), next: self.next }
     }
+
+    /// The same page with several entries, or none, in the place of each.
+    pub fn flat_map<U, I: IntoIterator<Item = U>>(self, change: impl FnMut(T) -> I) -> Page<U> {
+        Page { items: self.items.into_iter().flat_map(change).collect(), next: self.next }
+    }
 }
 
 impl<T: Serialize> Page<T> {

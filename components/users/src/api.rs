@@ -1,7 +1,7 @@
 //! The routes of the service.
 
 use crate::domain::{Change, Profile, User};
-use crate::store;
+use crate::{accounts, store};
 use holm_guest::{Problem, Request, Response, Route, clock, config, id, kv};
 use serde_json::json;
 
@@ -15,6 +15,8 @@ pub const ROUTES: &[Route] = &[
     Route::get("/users/{id}", show),
     Route::put("/users/{id}", replace),
     Route::patch("/users/{id}", change),
+    Route::post("/accounts", accounts::sign_up),
+    Route::post("/sessions", accounts::sign_in),
 ];
 
 /// Healthy means that the bucket can be read: without it no other route works.
@@ -37,11 +39,16 @@ fn show(request: &Request) -> Result<Response, Problem> {
 
 fn create(request: &Request) -> Result<Response, Problem> {
     let profile: Profile = request.json()?;
-    let currency = config::get("currency", "EUR".to_string())?;
-    let user = User::create(id::new(), profile, currency, &clock::now().to_string()).map_err(Problem::invalid)?;
+    let user = new_user(profile)?;
     store::insert(&kv::open()?, &user)?;
     // relative, so that it also holds where a gateway shows this service at /api/users
     Ok(Response::json(201, &user).with_header("location", format!("users/{}", user.id)))
+}
+
+/// A user under a new id, not kept yet.
+pub fn new_user(profile: Profile) -> Result<User, Problem> {
+    let currency = config::get("currency", "EUR".to_string())?;
+    User::create(id::new(), profile, currency, &clock::now().to_string()).map_err(Problem::invalid)
 }
 
 fn replace(request: &Request) -> Result<Response, Problem> {

@@ -21,6 +21,14 @@ pub struct User {
     pub updated_at: String,
 }
 
+/// How somebody signs in, as it is stored under the address that they have signed up with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Login {
+    pub user_id: String,
+    /// What can be compared with a password, and from which nobody gets it back.
+    pub password: String,
+}
+
 /// A whole profile, as a client sends it to create or to replace one.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -65,9 +73,14 @@ impl User {
         user.checked()
     }
 
+    /// An address as it is compared: people type blanks around it, and capitals.
+    pub fn plain_email(email: &str) -> String {
+        email.trim().to_lowercase()
+    }
+
     /// Trims what people type, then looks at all fields, so that one answer names everything that is wrong.
     fn checked(mut self) -> Result<Self, Vec<FieldError>> {
-        self.email = self.email.trim().to_lowercase();
+        self.email = Self::plain_email(&self.email);
         self.name = self.name.trim().to_string();
         let wrong = [
             check_email(&self.email).map(|detail| FieldError::new("email", detail)),

@@ -1,12 +1,18 @@
 //! The users of the shop: their profiles, by id.
 //!
 //! - `domain`: what a user is and which values are acceptable (pure)
+//! - `password`: how a password is kept (pure)
+//! - `token`: how a token is made that says who somebody is (pure)
 //! - `store`: where users are kept
-//! - `api`: the routes
+//! - `api`: the routes of profiles
+//! - `accounts`: the routes by which somebody signs up and in
 
+mod accounts;
 mod api;
 mod domain;
+mod password;
 mod store;
+mod token;
 
 use wasip2::exports::http::incoming_handler::Guest;
 use wasip2::http::types::{IncomingRequest, ResponseOutparam};

@@ -1,6 +1,6 @@
-//! Where users are kept: one JSON value a user, under `user/{id}`.
+//! Where users are kept: one JSON value a user, under `user/{id}`, and one an account, under `login/{email}`.
 
-use crate::domain::User;
+use crate::domain::{Login, User};
 use holm_guest::kv::{self, Bucket};
 use holm_guest::page::{self, Page, Wanted};
 use holm_guest::{Problem, Request};
@@ -23,10 +23,23 @@ pub fn list(bucket: &Bucket, request: &Request) -> Result<Page<User>, Problem> {
     Ok(page::read(bucket, "user/", &Wanted::of(request)?, |_| true)?)
 }
 
+/// What signing in with an address needs, if anybody has signed up with it.
+pub fn login(bucket: &Bucket, email: &str) -> Result<Option<Login>, kv::Error> {
+    kv::get(bucket, &login_key(email))
+}
+
+pub fn insert_login(bucket: &Bucket, email: &str, login: &Login) -> Result<(), kv::Error> {
+    kv::set(bucket, &login_key(email), login)
+}
+
 fn not_found() -> Problem {
     Problem::not_found("User not found")
 }
 
 fn key(id: &str) -> String {
     format!("user/{id}")
+}
+
+fn login_key(email: &str) -> String {
+    format!("login/{email}")
 }

@@ -2,6 +2,9 @@
 //!
 //! | file | question it answers |
 //! | --- | --- |
+//! | `walk` | does an order get from the cart to its buyer's door? |
+//! | `unhappy` | and if something is missing, fails, is sent twice or crashes? |
+//! | `buyer` | somebody who has signed up, and buys by the cart |
 //! | `orders` | what becomes of an order, and what does its buyer see? |
 //! | `swaps` | do orders notice that the services behind them are exchanged? |
 //! | `kills` | do they notice that the host is killed, again and again? |
@@ -10,10 +13,13 @@
 //! | this one | a host with the shop, and its buyers |
 
 mod books;
+mod buyer;
 mod buyers;
 mod kills;
 mod orders;
 mod swaps;
+mod unhappy;
+mod walk;
 
 use std::time::{Duration, Instant};
 
@@ -51,6 +57,18 @@ impl Shop {
         shop
     }
 
+    /// The same with so many of these articles, each of them for sale at this price in cents.
+    async fn stocked(articles: &[(&str, u64, u32)]) -> Self {
+        let stock: Vec<_> = articles.iter().map(|(sku, _, on_hand)| (*sku, *on_hand)).collect();
+        let shop = Self::open(&stock).await;
+        for (sku, price_cents, _) in articles {
+            let product = json!({"name": format!("The {sku}"), "price_cents": price_cents}).to_string();
+            let put = shop.client.send(Method::PUT, &format!("/api/products/{sku}"), &product).await;
+            assert_eq!(put.status, 201, "{put:?}");
+        }
+        shop
+    }
+
     /// The shop on a host that has it.
     fn on(host: Host) -> Self {
         let client = Client::new(&host.gateway);
@@ -72,7 +90,34 @@ impl Shop {
     }
 
     async fn reserved(&self, sku: &str) -> u64 {
-        self.client.get(&format!("/api/stock/{sku}")).await.json()["reserved"].as_u64().unwrap()
+        self.stock(sku).await.1
+    }
+
+    /// How much of an article is on hand, and how much of it is reserved.
+    async fn stock(&self, sku: &str) -> (u64, u64) {
+        let stock = self.client.get(&format!("/api/stock/{sku}")).await.json();
+        (stock["on_hand"].as_u64().unwrap(), stock["reserved"].as_u64().unwrap())
+    }
+
+    /// Says what becomes of an order's parcel: the parcel then.
+    async fn parcel(&self, id: &Value, what: &str, body: &str) -> Value {
+        let path = format!("/api/parcels/{}/{what}", id.as_str().unwrap());
+        let moved = self.client.send(Method::POST, &path, body).await;
+        assert_eq!(moved.status, 200, "{moved:?}");
+        moved.json()
+    }
+
+    /// Polls until the parcel of an order has this status.
+    async fn until_parcel(&self, id: &Value, status: &str) {
+        let (path, end) = (format!("/api/parcels/{}", id.as_str().unwrap()), Instant::now() + PATIENCE);
+        loop {
+            let parcel = self.client.get(&path).await;
+            if parcel.status == 200 && parcel.json()["status"] == status {
+                return;
+            }
+            assert!(Instant::now() < end, "it never was {status}: {parcel:?}");
+            pause().await;
+        }
     }
 
     /// Polls until an order has this status: the order.

@@ -140,9 +140,11 @@ async fn an_event_that_nobody_understands_stops_the_orders_behind_it() {
     assert_eq!((books.confirmed(), books.takings()), (5, 5 * 250));
     let mut reasons: Vec<Value> = shop.dead_letters().iter().map(|letter| letter["reason"].clone()).collect();
     reasons.sort_by_key(|reason| reason.as_str().map(str::to_owned));
-    assert_eq!(reasons.len(), 6, "{reasons:?}");
+    // two services cannot do without what orders.created says: that which reserves, and that which writes to the buyer
+    assert_eq!(reasons.len(), 7, "{reasons:?}");
     assert!(reasons[..5].iter().all(|reason| reason == "Order not found"), "{reasons:?}");
-    assert!(reasons[5].as_str().unwrap().contains("not what orders.created should have"), "{reasons:?}");
+    let unread = |reason: &Value| reason.as_str().unwrap().contains("not what orders.created should have");
+    assert!(reasons[5..].iter().all(unread), "{reasons:?}");
 }
 
 /// The payment of an order, as the gateway shows it.
