@@ -5,6 +5,7 @@
 //! | `http` | how fast is a hello component, against bare hyper and `wasmtime serve`? |
 //! | `density` | what does an idle service cost, and how quickly is one deployed? |
 //! | `hostile` | does a neighbour notice a component that misbehaves? |
+//! | `state` | what does a durable commit cost, and what does sharing one flush save? |
 //! | `holm`, `peers` | how are the sides started? |
 //! | `process` | what does a process cost (processor, memory), and who ends it? |
 //! | `wrk`, `pace` | who asks: as fast as possible, or at a fixed rate? |
@@ -18,6 +19,7 @@ mod pace;
 mod peers;
 mod process;
 mod report;
+mod state;
 mod wrk;
 
 use std::net::SocketAddr;
@@ -40,6 +42,8 @@ enum Bench {
     Density(Tools),
     /// Each hostile fixture beside a neighbour at a fixed rate
     Hostile(Tools),
+    /// Durable commits per second of 1, 8 and 64 writers: a shared flush against one for each
+    State,
     /// The peer "bare hyper" (started by `http`)
     #[command(hide = true)]
     HyperServer { address: SocketAddr },
@@ -67,6 +71,7 @@ fn main() -> anyhow::Result<()> {
         Bench::Http(tools) => http::run(&tools),
         Bench::Density(tools) => density::run(&tools),
         Bench::Hostile(tools) => tokio::runtime::Runtime::new()?.block_on(hostile::run(&tools)),
+        Bench::State => state::run(),
         Bench::HyperServer { address } => tokio::runtime::Runtime::new()?.block_on(peers::serve_hyper(address)),
     }
 }

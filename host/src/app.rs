@@ -12,9 +12,10 @@ use anyhow::Context;
 use holm_registry::artifact::Artifacts;
 use holm_registry::catalog::Catalog;
 use holm_registry::data_dir::DataDir;
+use holm_registry::discovery::url::HttpUrl;
 use holm_registry::store::{Store, StoreOptions};
 use holm_registry::table::TableCell;
-use http::{Request, Response};
+use http::Request;
 use tokio::net::TcpListener;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -27,8 +28,7 @@ use crate::discovery::Discovery;
 use crate::events::deliver::Enter;
 use crate::events::embedded::{EmbeddedBus, Retention};
 use crate::events::{self, Events};
-use crate::fault::Fault;
-use crate::gateway::{Door, Gateway, Limits, bind, check_settings};
+use crate::gateway::{Answer, Behind, Door, Gateway, Limits, bind, check_settings};
 use crate::mesh::policy::Policies;
 use crate::mesh::{Mesh, OutsideServices, system_lookup};
 use crate::runtime::{CacheKey, Compiling, Revision, Runtime};
@@ -64,22 +64,28 @@ pub struct Addresses {
     pub discovery: Option<SocketAddr>,
 }
 
-type Answer = std::pin::Pin<Box<dyn Future<Output = Result<Response<Body>, Fault>> + Send>>;
-type ServiceGateway = Gateway<fn(Behind, HttpEntry, Request<Body>) -> Answer, Behind>;
+type ServiceGateway = Gateway<AllServices>;
 
 /// What the rules of the gateway lead to: services of this host, and those that are not Wasm.
 #[derive(Clone)]
-struct Behind {
+struct AllServices {
     table: Arc<Table>,
     outside: OutsideServices,
 }
 
-fn call_service(behind: Behind, entry: HttpEntry, request: Request<Body>) -> Answer {
-    Box::pin(async move {
-        let Behind { table, outside } = behind;
-        let is_outside = !table.services.contains_key(&entry.service) && outside.knows(&entry.service);
-        if is_outside { outside.http(&entry, request).await } else { Services::http(&table, &entry, request).await }
-    })
+impl Behind for AllServices {
+    fn service(&self, entry: HttpEntry, request: Request<Body>) -> Answer {
+        let Self { table, outside } = self.clone();
+        Box::pin(async move {
+            let is_outside = !table.services.contains_key(&entry.service) && outside.knows(&entry.service);
+            if is_outside { outside.http(&entry, request).await } else { Services::http(&table, &entry, request).await }
+        })
+    }
+
+    fn upstream(&self, url: &HttpUrl, deadline: std::time::Instant, request: Request<Body>) -> Answer {
+        let (outside, url) = (self.outside.clone(), url.clone());
+        Box::pin(async move { outside.http_to(&url, deadline, request).await })
+    }
 }
 
 impl App {
@@ -289,8 +295,8 @@ fn limits(config: &HostConfig) -> Limits {
 }
 
 fn gateway(config: &HostConfig, telemetry: &Telemetry, outside: OutsideServices) -> Arc<ServiceGateway> {
-    let empty = Behind { table: Arc::new(Table::empty()), outside };
-    Arc::new(Gateway::new(limits(config), call_service, empty, telemetry.metrics.clone(), None))
+    let empty = AllServices { table: Arc::new(Table::empty()), outside };
+    Arc::new(Gateway::new(limits(config), empty, telemetry.metrics.clone(), None))
 }
 
 fn events(opened: &Opened, table: &Arc<TableCell<Revision>>, telemetry: &Telemetry, tasks: &Tasks) -> Events {
@@ -345,7 +351,7 @@ fn services(
         Box::new(move |table| {
             doors.discovery.set_externals(&table.externals);
             // all that can be wrong is refused before a table is made: this is a mistake of ours
-            let behind = Behind { table: Arc::clone(table), outside: doors.outside.clone() };
+            let behind = AllServices { table: Arc::clone(table), outside: doors.outside.clone() };
             if let Err(reasons) = doors.gateway.publish(&table.routes, &table.gateway, behind) {
                 tracing::error!(?reasons, "the gateway keeps its old rules");
             }

@@ -44,11 +44,7 @@ pub fn save_reservation(bucket: &Bucket, name: &str, basket: &Basket) -> Result<
     kv::set(bucket, &reservation_key(name), basket)
 }
 
-/// Takes the promise of a reservation back. One that does not exist, or no longer, is released already.
-pub fn release(bucket: &Bucket, name: &str) -> Result<(), kv::Error> {
-    let Some(basket) = reservation(bucket, name)? else { return Ok(()) };
-    let stocks = find_many(bucket, basket.skus())?;
-    save_many(bucket, &basket.release(stocks))?;
+pub fn remove_reservation(bucket: &Bucket, name: &str) -> Result<(), kv::Error> {
     Ok(bucket.delete(&reservation_key(name))?)
 }
 

@@ -4,11 +4,9 @@
 //! - `inventory`: what is asked of the service that has the stock
 //! - `store`: where orders are kept
 //! - `api`: the routes
-//! - `events`: what is told of orders, and what follows from what others tell
 
 mod api;
 mod domain;
-mod events;
 mod inventory;
 mod store;
 
@@ -26,7 +24,6 @@ mod bindings {
     });
 }
 
-use holm_guest::events::{Event, Outcome};
 use wasip2::exports::http::incoming_handler::Guest;
 use wasip2::http::types::{IncomingRequest, ResponseOutparam};
 
@@ -38,11 +35,4 @@ impl Guest for Orders {
     }
 }
 
-impl holm_guest::events::Guest for Orders {
-    fn handle(event: Event) -> Outcome {
-        holm_guest::events::handle(events::HANDLERS, &event)
-    }
-}
-
 wasip2::http::proxy::export!(Orders);
-holm_guest::events::export!(Orders);

@@ -20,8 +20,9 @@ use crate::runtime;
 
 /// Show what a component imports and exports, and what of that is missing here
 ///
-/// Of a service it also shows every limit: its value, whether that is the default, set by the
-/// manifest or the host's, how often it was met since the host started, and why there is one.
+/// Of a service it also shows what it was granted, what it subscribes to, and every limit: its
+/// value, whether that is the default, set by the manifest or the host's, how often it was met
+/// since the host started, and why there is one.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// A .wasm file, or the name of a service

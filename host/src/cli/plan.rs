@@ -9,7 +9,6 @@ use std::path::{Path, PathBuf};
 use bytes::Bytes;
 use holm_registry::gateway::{AuthSettings, GatewaySettings, KeySource};
 use holm_registry::manifest::{ComponentSource, Manifest, ServiceSpec};
-use holm_registry::route::Target;
 use holm_registry::settings::Settings;
 use holm_registry::signature::Signature;
 use holm_registry::{Digest, ServiceName};
@@ -81,10 +80,7 @@ pub(super) fn only(mut manifest: Manifest, service: &ServiceName, live: &[Servic
         Failure::new(format!("the manifest has no service `{service}`"))
             .because(format!("its services are {}", names.join(", ")))
     })?;
-    manifest.routes.retain(|route| {
-        let Target::Service(target) = &route.target;
-        target == service || live.contains(target)
-    });
+    manifest.routes.retain(|route| route.target.services().all(|target| target == service || live.contains(target)));
     Ok(Manifest { services: BTreeMap::from([(service.clone(), spec)]), ..manifest })
 }
 

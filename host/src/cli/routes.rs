@@ -1,6 +1,6 @@
 //! `holm routes`.
 
-use holm_registry::route::{Origin, RouteSpec, Target, sort_by_specificity};
+use holm_registry::route::{Origin, RouteSpec, sort_by_specificity};
 
 use super::Context;
 use super::host::HostArgs;
@@ -23,12 +23,11 @@ impl Args {
             return context.output.json(&routes);
         }
         let rows = routes.iter().map(row).collect();
-        Ok(context.output.table(&["HOST", "METHODS", "PATH", "SERVICE", "REWRITE", "FROM"], rows)?)
+        Ok(context.output.table(&["HOST", "METHODS", "PATH", "TARGET", "REWRITE", "FROM"], rows)?)
     }
 }
 
 fn row(route: &RouteSpec) -> Vec<String> {
-    let Target::Service(service) = &route.target;
     let methods: Vec<_> = route.methods.iter().map(|method| method.as_str()).collect();
     let from = match &route.origin {
         Origin::Manifest(app) => format!("app {app}"),
@@ -38,7 +37,7 @@ fn row(route: &RouteSpec) -> Vec<String> {
         route.host.as_ref().map_or_else(|| "any".to_owned(), ToString::to_string),
         if methods.is_empty() { "any".to_owned() } else { methods.join(",") },
         route.path.to_string(),
-        service.to_string(),
+        route.target.to_string(),
         route.rewrite.as_ref().map_or_else(String::new, ToString::to_string),
         from,
     ]

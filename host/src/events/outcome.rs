@@ -5,7 +5,7 @@
 //! | ack, or it was handled before | acknowledged | yes |
 //! | retry, a trap, a deadline or another fault | comes again: when the guest said, else by `backoff` | yes |
 //! | the same on the last attempt, reject | dead letter | yes |
-//! | overload, no live revision, a conflict, a full disk | waits here and tries again | no |
+//! | overload, no live revision, a conflict, a full disk or log | waits here and tries again | no |
 
 use std::time::Duration;
 
@@ -52,7 +52,9 @@ pub fn decide(outcome: Result<Handled, Fault>, attempt: u32, settings: &Subscrib
         Ok(Handled::Acked(sequence)) => return Ok(Verdict::Ack(sequence)),
         Ok(Handled::Duplicate) => return Ok(Verdict::Duplicate),
         Ok(Handled::Reject(why)) => return Ok(Verdict::Dead(why)),
-        Ok(Handled::Retry(after)) => (after, "the handler asked for another attempt".to_owned()),
+        Ok(Handled::Retry(after, why)) => {
+            (after, why.unwrap_or_else(|| "the handler asked for another attempt".to_owned()))
+        }
         Err(fault) => match pause(&fault) {
             Some(after) => return Err(Wait { after, why: fault.to_string() }),
             None => (None, fault.to_string()),
@@ -74,7 +76,9 @@ pub fn beyond(attempt: u32, settings: &Subscribe) -> Option<Verdict> {
 /// How long to wait after a fault that says nothing about the event.
 fn pause(fault: &Fault) -> Option<Duration> {
     match fault.kind {
-        FaultKind::Overload | FaultKind::NoService | FaultKind::DiskFull => Some(fault.retry_after.unwrap_or(PAUSE)),
+        FaultKind::Overload | FaultKind::NoService | FaultKind::DiskFull | FaultKind::Backlog => {
+            Some(fault.retry_after.unwrap_or(PAUSE))
+        }
         FaultKind::Conflict => Some(AFTER_CONFLICT),
         _ => None,
     }
@@ -105,15 +109,16 @@ mod tests {
             assert!(matches!(&last, Verdict::Dead(why) if why.starts_with("attempt 3 was")), "{last:?}");
         }
         let soon = Duration::from_millis(5);
-        let asked = decide(Ok(Handled::Retry(Some(soon))), 1, &settings).unwrap();
-        assert!(matches!(asked, Verdict::Retry(after, _) if after == soon), "{asked:?}");
+        let asked = decide(Ok(Handled::Retry(Some(soon), Some("no room".into()))), 1, &settings).unwrap();
+        assert_eq!(asked, Verdict::Retry(soon, "no room".into()));
         assert_eq!(decide(Ok(Handled::Reject("no".into())), 1, &settings), Ok(Verdict::Dead("no".into())));
         assert_eq!(decide(Ok(Handled::Duplicate), 3, &settings), Ok(Verdict::Duplicate));
     }
 
     #[test]
     fn an_overloaded_service_uses_up_the_attempts_of_its_events() {
-        for kind in [FaultKind::Overload, FaultKind::NoService, FaultKind::Conflict, FaultKind::DiskFull] {
+        let waits = [FaultKind::Overload, FaultKind::NoService, FaultKind::Conflict, FaultKind::DiskFull];
+        for kind in waits.into_iter().chain([FaultKind::Backlog]) {
             assert!(decide(fault(kind), 3, &settings()).is_err(), "{}", kind.name());
         }
     }

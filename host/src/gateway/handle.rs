@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
-use holm_registry::route::{RouteSpec, Target};
+use holm_registry::route::RouteSpec;
 use http::uri::PathAndQuery;
 use http::{HeaderMap, Request, Response, Uri};
 use http_body::Body as HttpBody;
@@ -14,6 +14,7 @@ use http_body_util::BodyExt;
 
 use super::access::{Access, AccessBody, Ending, Tracked};
 use super::auth::{self, Accepted, Denied};
+use super::behind::Behind;
 use super::body_limit::{Cut, LimitedBody};
 use super::connection::Peer;
 use super::headers;
@@ -23,22 +24,18 @@ use super::rate::Asking;
 use super::reply::Exchange;
 use super::respond::Problem;
 use super::rule::Rule;
+use super::targets::{self, Asked};
 use crate::body::{self, Body, BodyError};
 use crate::fault::{Fault, FaultKind};
 use crate::hop_by_hop;
-use crate::services::{HttpEntry, Lineage, ServedBy};
+use crate::services::ServedBy;
 
-impl<T, C, F> Gateway<T, C>
-where
-    C: Clone,
-    T: Fn(C, HttpEntry, Request<Body>) -> F,
-    F: Future<Output = Result<Response<Body>, Fault>>,
-{
+impl<B: Behind> Gateway<B> {
     /// Answers one request. Never fails: what goes wrong is the answer.
-    pub async fn handle<B>(&self, mut request: Request<B>, peer: Peer) -> Response<AccessBody>
+    pub async fn handle<I>(&self, mut request: Request<I>, peer: Peer) -> Response<AccessBody>
     where
-        B: HttpBody<Data = Bytes> + Send + Unpin + 'static,
-        B::Error: Into<BodyError>,
+        I: HttpBody<Data = Bytes> + Send + Unpin + 'static,
+        I::Error: Into<BodyError>,
     {
         let version = request.version();
         let mut exchange = Exchange::new(self.begin(&mut request));
@@ -46,7 +43,7 @@ where
         exchange.finish(outcome, version)
     }
 
-    fn begin<B>(&self, request: &mut Request<B>) -> Tracked {
+    fn begin<I>(&self, request: &mut Request<I>) -> Tracked {
         let access = Access {
             begun: Instant::now(),
             method: request.method().clone(),
@@ -64,61 +61,61 @@ where
         Tracked::new(access, self.observer.clone())
     }
 
-    async fn answer<B>(
+    async fn answer<I>(
         &self,
-        mut request: Request<B>,
+        mut request: Request<I>,
         peer: &Peer,
         exchange: &mut Exchange,
     ) -> Result<Response<Body>, Problem>
     where
-        B: HttpBody<Data = Bytes> + Send + Unpin + 'static,
-        B::Error: Into<BodyError>,
+        I: HttpBody<Data = Bytes> + Send + Unpin + 'static,
+        I::Error: Into<BodyError>,
     {
         let Exchange { tracked: Tracked { access, .. }, told } = exchange;
         let authority = headers::authority(&request).map_err(Problem::BadHead)?;
         let matched = self.route(&authority, request.method(), request.uri())?;
         let rule = &matched.rule;
-        let Target::Service(service) = &rule.spec.target;
         access.route = Some(Arc::clone(&rule.label));
         access.metrics = Arc::clone(&rule.metrics);
-        access.service = Some(service.clone());
+        access.service = rule.spec.target.service().cloned();
         let deadline = access.begun + rule.spec.timeout.unwrap_or(self.limits.deadline);
         let origin = Origin::of(peer, request.headers(), &rule.trusted);
         let asking = Asking { address: origin.address, identity: None, headers: request.headers() };
         rule.rate.before(asking, told).map_err(Problem::TooMany)?;
         let accepted = authenticate(rule, request.headers(), deadline).await?;
-        let identity = accepted.as_ref().map(|accepted| &accepted.identity);
-        rule.rate.after(Asking { identity, ..asking }, told).map_err(Problem::TooMany)?;
+        let known = accepted.as_ref().map(|accepted| &accepted.identity);
+        rule.rate.after(Asking { identity: known, ..asking }, told).map_err(Problem::TooMany)?;
         *request.uri_mut() = rewrite(&rule.spec, request.uri())?;
         hop_by_hop::strip(request.headers_mut());
-        origin.tell(request.headers_mut(), authority);
+        origin.tell(request.headers_mut(), authority.clone());
         auth::forget(request.headers_mut(), &matched.told);
-        if let Some(accepted) = accepted {
+        if let Some(accepted) = &accepted {
             accepted.tell(request.headers_mut());
         }
         let (request, cut) = self.limit_body(request, &rule.spec)?;
-        let entry = HttpEntry {
-            service: service.clone(),
-            route: Some(Arc::clone(&rule.label)),
+        let asked = Asked {
+            behind: &matched.behind,
+            rule,
+            uri: &access.uri,
+            authority: &authority,
             deadline,
-            request_id: headers::text(&access.request_id).into_owned(),
+            request_id: &access.request_id,
             trace: access.trace,
-            lineage: Lineage::default(),
         };
-        let result = self.call(matched.context, entry, request).await;
+        let result = in_time(deadline, targets::dispatch(asked, &rule.spec.target, request)).await;
         access.revision =
             result.as_ref().ok().and_then(|response| response.extensions().get()).map(|ServedBy(number)| *number);
         match cut.kind() {
             // whatever the target made of half a body
             Some(kind) => Err(Problem::Fault(Fault::new(kind, "the target read the body to where it was cut off"))),
-            None => result.map_err(Problem::Fault),
+            None => result,
         }
     }
 
-    fn limit_body<B>(&self, request: Request<B>, rule: &RouteSpec) -> Result<(Request<Body>, Cut), Problem>
+    fn limit_body<I>(&self, request: Request<I>, rule: &RouteSpec) -> Result<(Request<Body>, Cut), Problem>
     where
-        B: HttpBody<Data = Bytes> + Send + Unpin + 'static,
-        B::Error: Into<BodyError>,
+        I: HttpBody<Data = Bytes> + Send + Unpin + 'static,
+        I::Error: Into<BodyError>,
     {
         let cut = Cut::default();
         if request.body().is_end_stream() {
@@ -134,14 +131,12 @@ where
         let request = request.map(|body| LimitedBody::new(body, limit, pace, cut.clone()).boxed_unsync());
         Ok((request, cut))
     }
+}
 
-    /// The target holds to the deadline itself; this is for one that fails to.
-    async fn call(&self, context: C, entry: HttpEntry, request: Request<Body>) -> Result<Response<Body>, Fault> {
-        let deadline = tokio::time::Instant::from_std(entry.deadline);
-        let call = (self.target)(context, entry, request);
-        let late = |_| Fault::new(FaultKind::Deadline, "the target gave no head by the route's deadline");
-        tokio::time::timeout_at(deadline, call).await.map_err(late)?
-    }
+/// A target holds to the deadline itself; this is for one that fails to.
+async fn in_time<T>(deadline: Instant, answer: impl Future<Output = Result<T, Problem>>) -> Result<T, Problem> {
+    let late = |_| Problem::Fault(Fault::new(FaultKind::Deadline, "the target gave no head by the route's deadline"));
+    tokio::time::timeout_at(deadline.into(), answer).await.map_err(late)?
 }
 
 /// Who asks, if the rule wants to know.

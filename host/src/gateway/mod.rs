@@ -14,6 +14,7 @@
 //! | `rate` | how often may they |
 //! | `publish` | what do requests find, and how is it replaced |
 //! | `handle`, `reply` | the life of one request, in order, and the end of its answer |
+//! | `targets`, `behind` | who answers, by the kind of target, and what stands behind them all |
 //! | `headers` | what a proxy takes away from a message and adds to it |
 //! | `body_limit` | how large and how slow may a request's body be |
 //! | `respond` | what does a client see of a fault |
@@ -23,6 +24,7 @@ mod accept;
 mod access;
 mod activity;
 mod auth;
+mod behind;
 mod bind;
 mod body_limit;
 mod clock;
@@ -40,9 +42,11 @@ mod route;
 mod rule;
 mod shared;
 mod socket;
+mod targets;
 
 pub use accept::{Door, Drained};
 pub use access::{Access, AccessBody, Ending, Observer};
+pub use behind::{Answer, Behind};
 pub use bind::{BindError, bind};
 pub use connection::Peer;
 pub use limits::{Limits, Pace};

@@ -21,14 +21,11 @@ use super::rule::Rule;
 use super::shared::Shared;
 use crate::telemetry::metrics::{Metrics, RouteMetrics};
 
-/// Answers requests by the rules it was given. `T` calls a service:
-/// `Fn(C, HttpEntry, Request<Body>) -> impl Future<Output = Result<Response<Body>, Fault>>`.
-/// `C` is what was published with the rules, so that a request's rule and its target are of
-/// one snapshot.
-pub struct Gateway<T, C> {
-    published: ArcSwap<Published<C>>,
+/// Answers requests by the rules it was given. `B` is published with the rules, so that a request's
+/// rule and its target are of one snapshot.
+pub struct Gateway<B> {
+    published: ArcSwap<Published<B>>,
     pub(super) limits: Limits,
-    pub(super) target: T,
     metrics: Arc<Metrics>,
     /// Where requests that no rule takes are counted.
     pub(super) unrouted: Arc<RouteMetrics>,
@@ -38,28 +35,28 @@ pub struct Gateway<T, C> {
 }
 
 /// What requests find.
-struct Published<C> {
+struct Published<B> {
     router: Router,
     shared: Shared,
     /// Fields that only we may set.
     told: Arc<[HeaderName]>,
-    context: C,
+    behind: B,
 }
 
 /// What a request takes from what is published.
-pub(super) struct Matched<C> {
+pub(super) struct Matched<B> {
     pub(super) rule: Arc<Rule>,
     /// Fields that only we may set.
     pub(super) told: Arc<[HeaderName]>,
-    pub(super) context: C,
+    pub(super) behind: B,
 }
 
-impl<T, C: Clone> Gateway<T, C> {
+impl<B: Clone> Gateway<B> {
     /// A gateway without any route.
-    pub fn new(limits: Limits, target: T, context: C, metrics: Arc<Metrics>, observer: Option<Observer>) -> Self {
-        let nothing = Published { router: Router::default(), shared: Shared::default(), told: Arc::new([]), context };
+    pub fn new(limits: Limits, behind: B, metrics: Arc<Metrics>, observer: Option<Observer>) -> Self {
+        let nothing = Published { router: Router::default(), shared: Shared::default(), told: Arc::new([]), behind };
         let (published, issuers) = (ArcSwap::from_pointee(nothing), watch::Sender::default());
-        Self { published, limits, target, unrouted: metrics.route("", None), metrics, observer, issuers }
+        Self { published, limits, unrouted: metrics.route("", None), metrics, observer, issuers }
     }
 
     /// Replaces all rules at once, with what they share and what their targets need. Requests under
@@ -71,7 +68,7 @@ impl<T, C: Clone> Gateway<T, C> {
         &self,
         rules: &[RouteSpec],
         settings: &BTreeMap<Origin, GatewaySettings>,
-        context: C,
+        behind: B,
     ) -> Result<(), Vec<String>> {
         check_ties(rules)?;
         let shared = Shared::build(settings, &self.published.load().shared, &self.limits);
@@ -79,7 +76,7 @@ impl<T, C: Clone> Gateway<T, C> {
         let built = rules.iter().map(|spec| Rule::new(spec, &shared, &self.metrics));
         let router = Router::new(built.collect::<Result<_, _>>().map_err(|error| vec![error])?);
         let (issuers, told) = (shared.issuers(), shared.told().into());
-        self.published.store(Arc::new(Published { router, shared, told, context }));
+        self.published.store(Arc::new(Published { router, shared, told, behind }));
         self.issuers.send_replace(issuers);
         Ok(())
     }
@@ -98,7 +95,7 @@ impl<T, C: Clone> Gateway<T, C> {
         }
     }
 
-    pub(super) fn route(&self, authority: &HeaderValue, method: &Method, uri: &Uri) -> Result<Matched<C>, Problem> {
+    pub(super) fn route(&self, authority: &HeaderValue, method: &Method, uri: &Uri) -> Result<Matched<B>, Problem> {
         let path = CanonicalPath::parse(uri.path()).map_err(|error| Problem::BadHead(error.reason()))?;
         let host = headers::hostname(authority).unwrap_or_default();
         let published = self.published.load();
@@ -106,7 +103,7 @@ impl<T, C: Clone> Gateway<T, C> {
             Found::Rule(rule) => Ok(Matched {
                 rule: Arc::clone(rule),
                 told: Arc::clone(&published.told),
-                context: published.context.clone(),
+                behind: published.behind.clone(),
             }),
             Found::NoRule => Err(Problem::NotFound),
             Found::MethodNotAllowed(methods) => Err(Problem::MethodNotAllowed(methods)),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use holm_registry::discovery::ranges::IpRange;
-use holm_registry::route::{RouteSpec, Target};
+use holm_registry::route::RouteSpec;
 
 use super::auth::Auth;
 use super::rate::Limits;
@@ -34,8 +34,7 @@ impl Rule {
     /// Says what of it is not there.
     pub(super) fn new(spec: &RouteSpec, shared: &Shared, metrics: &Metrics) -> Result<Self, String> {
         let label: Arc<str> = spec.path.to_string().into();
-        let Target::Service(service) = &spec.target;
-        let metrics = metrics.route(&label, Some(service));
+        let metrics = metrics.route(&label, spec.target.service());
         let (auth, rate, trusted) = (shared.auth(spec)?, shared.rate(spec)?, shared.trusted(&spec.origin));
         Ok(Self { spec: spec.clone(), label, metrics, auth, rate, trusted })
     }

@@ -108,7 +108,8 @@ pub async fn serve(
     if revision.keeps_something()
         && let Some(key) = idempotency::key(&request)?
     {
-        return idempotency::serve(revision, entry, &key, deadline, request, new_invocation).await;
+        // boxed, so that the requests without a key do not carry the room for this
+        return Box::pin(idempotency::serve(revision, entry, &key, deadline, request, new_invocation)).await;
     }
     if !revision.uses_state() {
         let invocation = new_invocation();

@@ -3,7 +3,7 @@
 use holm_registry::ServiceName;
 use holm_registry::catalog::{AppRecord, Step};
 use holm_registry::gateway::GatewaySettings;
-use holm_registry::route::{Origin, RouteSpec, Target, check_ties};
+use holm_registry::route::{Origin, RouteSpec, check_ties};
 
 use super::api::{AppSet, DeployError};
 use super::externals::check_externals;
@@ -62,8 +62,7 @@ pub fn remove_routes(apps: &[AppRecord], service: &ServiceName) -> RouteChange {
 
 /// Whether a rule leads to a service.
 pub fn leads_to(rule: &RouteSpec, service: &ServiceName) -> bool {
-    let Target::Service(target) = &rule.target;
-    target == service
+    rule.target.services().any(|target| target == service)
 }
 
 fn replace_app(after: &mut Vec<AppRecord>, steps: &mut Vec<Step>, services: &[ServiceName], app: AppSet) {
@@ -112,16 +111,12 @@ fn names_of_externals(apps: &[AppRecord]) -> impl Iterator<Item = &ServiceName> 
 }
 
 fn check_targets(routes: &[RouteSpec], exists: impl Fn(&ServiceName) -> bool) -> Result<(), DeployError> {
-    for rule in routes {
-        let Target::Service(target) = &rule.target;
-        if !exists(target) {
-            return Err(DeployError::Rejected(format!(
-                "the route {} leads to {target}, which is not deployed; deploy it first or in the same manifest",
-                rule.path
-            )));
-        }
-    }
-    Ok(())
+    let missing = routes.iter().find_map(|rule| Some((rule, rule.target.services().find(|target| !exists(target))?)));
+    let Some((rule, target)) = missing else { return Ok(()) };
+    Err(DeployError::Rejected(format!(
+        "the route {} leads to {target}, which is not deployed; deploy it first or in the same manifest",
+        rule.path
+    )))
 }
 
 #[cfg(test)]

@@ -40,7 +40,7 @@ pub struct Staged {
 #[derive(Debug, thiserror::Error)]
 pub enum Refused {
     /// It would hold more than a commit may.
-    #[error("one request may read, write and publish {MAX_COMMIT}, keys, values and events together")]
+    #[error("one request may read and write {MAX_COMMIT}, keys, values and events together")]
     Full,
     /// The service would keep more than it may.
     #[error("{0}")]

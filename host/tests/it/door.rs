@@ -4,14 +4,15 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::StreamExt;
 use holm::body::{self, Body};
 use holm::fault::Fault;
-use holm::gateway::{Access, Door, Drained, Gateway, Limits, Observer, bind};
+use holm::gateway::{Access, Answer as Answered, Behind, Door, Drained, Gateway, Limits, Observer, bind};
 use holm::services::HttpEntry;
 use holm::shutdown::{Shutdown, Tasks};
+use holm_registry::discovery::url::HttpUrl;
 use holm_registry::gateway::GatewaySettings;
 use holm_registry::manifest::Manifest;
 use holm_registry::route::{Origin, RouteSpec, Target};
@@ -42,6 +43,23 @@ pub(crate) struct Host {
     publish: Publish,
     serving: JoinHandle<Drained>,
     background: AbortHandle,
+}
+
+/// Behind the gateway: one service that echoes, whatever its name or its URL.
+#[derive(Clone)]
+struct Echo {
+    held: Arc<Semaphore>,
+    reached: Arc<Mutex<Vec<String>>>,
+}
+
+impl Behind for Echo {
+    fn service(&self, _: HttpEntry, request: Request<Body>) -> Answered {
+        Box::pin(answer(request, Arc::clone(&self.held), Arc::clone(&self.reached)))
+    }
+
+    fn upstream(&self, _: &HttpUrl, _: Instant, request: Request<Body>) -> Answered {
+        Box::pin(answer(request, Arc::clone(&self.held), Arc::clone(&self.reached)))
+    }
 }
 
 type Rules = (Vec<RouteSpec>, BTreeMap<Origin, GatewaySettings>);
@@ -91,21 +109,19 @@ impl Host {
         let (shutdown, tasks) = (Shutdown::new(), Tasks::new());
         let held = Arc::new(Semaphore::new(0));
         let (reached, ended) = (Arc::<Mutex<Vec<String>>>::default(), Arc::<Mutex<Vec<String>>>::default());
-        let target = {
-            let (held, reached) = (Arc::clone(&held), Arc::clone(&reached));
-            move |(): (), _: HttpEntry, request| answer(request, Arc::clone(&held), Arc::clone(&reached))
-        };
+        let echo = Echo { held: Arc::clone(&held), reached: Arc::clone(&reached) };
         let observer: Observer = {
             let ended = Arc::clone(&ended);
             Arc::new(move |access: &Access| ended.lock().unwrap().push(describe(access)))
         };
-        let gateway = Arc::new(Gateway::new(limits.clone(), target, (), Arc::default(), Some(observer)));
-        gateway.publish(routes, settings, ()).unwrap();
+        let gateway = Arc::new(Gateway::new(limits.clone(), echo.clone(), Arc::default(), Some(observer)));
+        gateway.publish(routes, settings, echo.clone()).unwrap();
         let listener = bind("127.0.0.1:0".parse().unwrap(), "--listen").unwrap();
         let address = listener.local_addr().unwrap();
         let door = Door::new(listener, limits, "gateway", &tasks, shutdown.clone());
         let published = Arc::clone(&gateway);
-        let publish: Publish = Box::new(move |routes, settings| published.publish(routes, settings, ()).unwrap());
+        let publish: Publish =
+            Box::new(move |routes, settings| published.publish(routes, settings, echo.clone()).unwrap());
         let keeping = Arc::clone(&gateway);
         let background = tasks.spawn("keys", async move { keeping.keep_keys().await });
         let handler = move |request, peer| {

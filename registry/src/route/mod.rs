@@ -5,6 +5,7 @@
 //! | [`pattern`] | path patterns and what matching means |
 //! | [`rewrite`] | the path that the target sees |
 //! | [`specificity`] | which of two matching rules wins, and which two are refused together |
+//! | [`targets`] | who answers |
 //! | [`ties`] | what is said of two that are refused together |
 //!
 //! Everything here is pure. The gateway builds its matcher from [`RouteSpec`]s; it may look for
@@ -27,11 +28,13 @@ use crate::units::{ByteSize, duration_text, format_duration};
 pub mod pattern;
 pub mod rewrite;
 pub mod specificity;
+pub mod targets;
 pub mod ties;
 
 pub use pattern::{PathPattern, Segment};
 pub use rewrite::Rewrite;
 pub use specificity::{Specificity, sort_by_specificity};
+pub use targets::{FixedAnswer, Redirect, Target};
 pub use ties::check_ties;
 
 /// The methods that a rule can name. `CONNECT` and `TRACE` never reach a service; a rule without
@@ -87,14 +90,6 @@ struct Unchecked {
     origin: Origin,
 }
 
-/// Who answers a request.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Target {
-    /// The live revision of a service.
-    Service(ServiceName),
-}
-
 /// Who owns a rule: deploying again replaces all rules of one owner.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -148,6 +143,12 @@ pub enum RouteError {
         /// The timeout.
         timeout: Duration,
     },
+    /// A target that cannot be.
+    #[error("{message}")]
+    Target {
+        /// What is wrong with it.
+        message: String,
+    },
     /// A method that no rule can name.
     #[error("`{text}` is not a method that a rule can name: {hint}")]
     Method {
@@ -186,9 +187,10 @@ impl RouteSpec {
     ///
     /// # Errors
     /// [`RouteError::UnknownName`] when the rewrite uses a name that the path does not have,
-    /// [`RouteError::Timeout`] as [`check_timeout`].
+    /// [`RouteError::Timeout`] as [`check_timeout`], [`RouteError::Target`] when the target cannot be.
     pub fn check(&self) -> Result<(), RouteError> {
         self.rewrite.as_ref().map_or(Ok(()), |rewrite| rewrite.check(&self.path))?;
+        self.target.check(&self.path)?;
         self.timeout.map_or(Ok(()), check_timeout)
     }
 }

@@ -40,7 +40,7 @@ fn apart(folder: &Path) -> Command {
     };
     let ways: [&[&str]; 2] = [&["--mount"], &["--map-root-user", "--mount"]];
     let way = ways.into_iter().find(|namespaces| works(with(namespaces)));
-    with(way.expect("a small disk takes root or user namespaces, and the programs `unshare` and `mount`"))
+    with(way.unwrap_or_else(|| panic!("a small disk takes root or user namespaces, `unshare` and `mount`")))
 }
 
 #[expect(clippy::disallowed_methods, reason = "how both processes of the test speak")]

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 use holm_registry::discovery::owned::OwnService;
-use holm_registry::route::{RouteSpec, Target};
+use holm_registry::route::RouteSpec;
 
 use super::ConsulState;
 use crate::services::ServiceStatus;
@@ -33,7 +33,7 @@ impl ConsulState {
     }
 
     fn own(&self, status: ServiceStatus, routes: &[RouteSpec]) -> OwnService {
-        let leads_here = |rule: &&RouteSpec| matches!(&rule.target, Target::Service(name) if *name == status.service);
+        let leads_here = |rule: &&RouteSpec| rule.target.services().any(|name| *name == status.service);
         let paths: Vec<String> = routes.iter().filter(leads_here).map(|rule| rule.path.to_string()).collect();
         let mut paths = paths.join(" ");
         paths.truncate(paths.floor_char_boundary(LONGEST));

@@ -2,7 +2,7 @@
 
 use holm_registry::gateway::{AuthSettings, GatewaySettings};
 use holm_registry::manifest::Manifest;
-use holm_registry::route::{RouteSpec, Target};
+use holm_registry::route::RouteSpec;
 use serde_json::{Map, Value, json};
 
 use crate::config::DEFAULT_BODY_LIMIT;
@@ -24,11 +24,9 @@ pub(super) fn gateway(manifest: &Manifest) -> serde_json::Result<Value> {
 /// A rule's JSON has its target, its stages and its owner apart; a manifest has the keys of the
 /// first two, and is the owner.
 fn route(route: &RouteSpec) -> serde_json::Result<Value> {
-    let Target::Service(service) = &route.target;
     let mut table = table(serde_json::to_value(route)?);
-    table.remove("target");
     table.remove("origin");
-    table.insert("service".to_owned(), json!(service));
+    merge(&mut table, "target");
     merge(&mut table, "chain");
     Ok(table.into())
 }

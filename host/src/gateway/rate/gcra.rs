@@ -57,6 +57,7 @@ impl Quota {
     }
 
     /// What a bucket has left.
+    #[cfg(test)]
     pub(super) fn look(self, full: Nanos, now: Nanos) -> Seen {
         self.seen(full.max(now), now, None)
     }

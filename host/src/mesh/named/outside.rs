@@ -4,10 +4,12 @@
 //! manifest, or a client within the allow-list. So the rules for addresses that guests name do not
 //! hold here.
 
+use std::fmt::Display;
 use std::sync::Arc;
 use std::time::Instant;
 
 use holm_registry::ServiceName;
+use holm_registry::discovery::url::HttpUrl;
 use http::{Request, Response};
 
 use super::inside::set_caller;
@@ -61,6 +63,23 @@ impl OutsideServices {
         })
     }
 
+    /// Asks whoever listens at a URL that the operator has named, for a client of the gateway.
+    ///
+    /// # Errors
+    /// When there is no answer.
+    pub async fn http_to(
+        &self,
+        url: &HttpUrl,
+        deadline: Instant,
+        mut request: Request<Body>,
+    ) -> Result<Response<Body>, Fault> {
+        *request.uri_mut() = below(url.to_string().trim_end_matches('/'), request.uri())
+            .map_err(|why| Fault::new(FaultKind::BadRequest, format!("the path of a request to {url} {why}")))?;
+        let pause = deadline.saturating_duration_since(Instant::now());
+        let bounds = Bounds { deadline, pause, body_limit: u64::MAX };
+        self.outgoing.send(request, None, Reach::Appointed, bounds).await.map_err(|error| fault_of(url, &error))
+    }
+
     async fn send(
         &self,
         name: &ServiceName,
@@ -111,7 +130,7 @@ impl From<Unanswered> for Failed {
 }
 
 /// What a client of the gateway is told.
-fn fault_of(name: &ServiceName, error: &OutboundError) -> Fault {
+fn fault_of(name: &impl Display, error: &OutboundError) -> Fault {
     let kind = match error {
         OutboundError::Timeout => FaultKind::Deadline,
         OutboundError::Refused(_) | OutboundError::UnknownName(_) => FaultKind::NoService,

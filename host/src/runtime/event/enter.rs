@@ -23,7 +23,6 @@ use crate::runtime::revision::{Revision, Turn};
 use crate::runtime::run::{Entered, to_the_end};
 use crate::runtime::serve::{RERUNS, classify};
 use crate::state::{Refused, Staged};
-use crate::telemetry::logs::LogLevel;
 use crate::telemetry::now_ms;
 
 /// Runs an event, again if its unit of work met a conflict and nothing has left the island.
@@ -71,12 +70,7 @@ async fn attempt(
     let (staged, _held) = entered.leave(revision, invocation)?;
     match said {
         Said::Ack => Ok(Handled::Acked(make_visible(revision.database(), staged, turn).await?)),
-        Said::Retry(after, why) => {
-            if let Some(why) = why {
-                revision.log(LogLevel::Warn, "event", &why);
-            }
-            Ok(Handled::Retry(after))
-        }
+        Said::Retry(after, why) => Ok(Handled::Retry(after, why)),
         Said::Reject(why) => {
             // for good, so it must not rest upon what was never true: what it has read is validated
             make_visible(revision.database(), only_reads(staged), turn).await?;

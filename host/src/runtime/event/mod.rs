@@ -49,8 +49,9 @@ pub enum Handled {
     Acked(Sequence),
     /// It was handled before, durably: the bus is told so again.
     Duplicate,
-    /// It is to come again: after that time, if the guest said when. Nothing was committed.
-    Retry(Option<Duration>),
+    /// It is to come again: after that time, if the guest said when, and for that reason, if it said why. Nothing
+    /// was committed.
+    Retry(Option<Duration>, Option<String>),
     /// It is never to come again, for this reason. Nothing was committed, the mark neither.
     Reject(String),
 }

@@ -84,9 +84,9 @@ async fn an_event_is_handled_twice_or_its_effects_are_lost() {
 async fn what_a_handler_did_before_it_gave_up_is_kept() {
     let bench = Bench::new();
     let revision = bench.revision("handler", settings());
-    let after = |ms| Handled::Retry(Some(Duration::from_millis(ms)));
+    let after = |ms| Handled::Retry(Some(Duration::from_millis(ms)), None);
     for (payload, expected) in [
-        ("set=a retry", Handled::Retry(None)),
+        ("set=a retry", Handled::Retry(None, None)),
         ("set=a retry=1500", after(1_500)),
         ("set=a retry=18446744073709551615", after(24 * 60 * 60 * 1_000)),
         ("set=a reject=never", Handled::Reject("never".into())),
@@ -174,7 +174,8 @@ async fn a_component_of_wasmcloud_needs_changes() {
     let revision = bench.revision("wasmcloud", settings());
     assert_eq!(revision.isolation(), Isolation::Invocation);
     assert!(matches!(deliver(&revision, "e1", "hello").await, Ok(Handled::Acked(_))));
-    assert_eq!(deliver(&revision, "e2", "fail: no room").await.unwrap(), Handled::Retry(None));
+    let why = Some("fail: no room".to_owned());
+    assert_eq!(deliver(&revision, "e2", "fail: no room").await.unwrap(), Handled::Retry(None, why));
     assert_eq!(kept(&bench.store, "orders.created").as_deref(), Some("1"));
 }
 

@@ -7,6 +7,7 @@ use holm_registry::settings::{Limit, Limits};
 use http::{HeaderMap, Request, Response};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use tokio::sync::oneshot;
+use tokio::time::{Instant, timeout_at};
 use wasmtime_wasi_http::WasiBody;
 
 use super::LARGEST;
@@ -18,7 +19,7 @@ use crate::runtime::exchange::{self, GuestAnswer};
 use crate::runtime::invocation::Invocation;
 use crate::runtime::revision::Revision;
 use crate::runtime::run::{Entered, Held, to_the_end};
-use crate::runtime::serve::classify;
+use crate::runtime::serve::{classify, late};
 use crate::state::Staged;
 
 /// The whole answer, and the unit of work that ended with it.
@@ -57,13 +58,32 @@ async fn drive(
         head = &mut head => (None, head.ok()),
     };
     let rest = async {
-        match ended {
-            Some(ended) => Ok(ended),
-            None => guest.await,
-        }
+        let called = match ended {
+            Some(called) => called,
+            None => guest.await?,
+        };
+        called.map_err(Stop::Guest)
     };
     let limits = &revision.settings().limits;
-    tokio::try_join!(rest, gather(head, &progress, limits))
+    let whole = timeout_at(Instant::from_std(invocation.deadline), gather(head, &progress, limits));
+    let whole = async { Ok(whole.await.map_err(|_| late())??) };
+    match tokio::try_join!(rest, whole) {
+        Ok(((), whole)) => Ok((Ok(()), whole)),
+        Err(Stop::Guest(error)) => Ok((Err(error), None)),
+        Err(Stop::Fault(fault)) => Err(fault),
+    }
+}
+
+/// Why nobody waits for the rest of an answer. A guest that trapped leaves one that never ends.
+enum Stop {
+    Guest(wasmtime::Error),
+    Fault(Fault),
+}
+
+impl From<Fault> for Stop {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
 }
 
 async fn gather(head: Option<GuestAnswer>, progress: &Progress, limits: &Limits) -> Result<Option<Whole>, Fault> {

@@ -156,7 +156,7 @@ fn handler(
             let pause = if let Does::Work(pause) = does { pause } else { Duration::ZERO };
             sleep(pause).await;
             match does {
-                Does::Retry(after) => Ok(Handled::Retry(after)),
+                Does::Retry(after) => Ok(Handled::Retry(after, None)),
                 Does::Reject => Ok(Handled::Reject(format!("{number} is odd"))),
                 Does::Fail(kind) => Err(Fault { retry_after: Some(pause), ..Fault::new(kind, "on purpose") }),
                 Does::Ack | Does::Work(_) | Does::AckUnseen => {

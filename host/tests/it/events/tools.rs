@@ -70,7 +70,7 @@ fn an_event_that_is_none_is_published_from_outside() {
     refused(&["a", "x", "--header", "none"], 2, "name: value");
     refused(&["a", "@nowhere"], 1, "nowhere cannot be read");
     let large = host.file("large", vec![0xff; (960 << 10) + 1]);
-    refused(&["a", &format!("@{large}")], 1, "983040 bytes are allowed");
+    refused(&["a", &format!("@{large}")], 1, "983041 bytes of payload and headers; 960KiB are allowed");
     let most = host.file("most", vec![0xff; 960 << 10]);
     host.done(&["events", "publish", "a", &format!("@{most}")]);
     assert!(host.done(&["events", "streams", "--json"]).contains("\"events\": 1"));
@@ -123,9 +123,7 @@ fn a_large_state_breaks_off_on_its_way() {
 async fn a_token_that_may_look_reads_the_data_of_people() {
     let host = Host::start();
     let client = Client::new(&host.admin);
-    let made: serde_json::Value =
-        serde_json::from_str(&host.done(&["token", "new", "--scope", "read", "--json"])).unwrap();
-    let bearer = format!("Bearer {}", made["token"].as_str().unwrap());
+    let bearer = format!("Bearer {}", host.done(&["token", "new", "--scope", "read"]).trim());
     let ask = async |path: &str| {
         let headers = [("authorization", bearer.as_str())];
         client.try_send_with(http::Method::GET, path, &headers, "").await.unwrap().status.as_u16()

@@ -9,7 +9,6 @@ use super::RawGateway;
 use super::route::{RawChain, RawRoute};
 use crate::gateway::{AuthSettings, Chain, GatewaySettings, Misfit, PartName};
 use crate::manifest::check::{Checker, find};
-use crate::name::ServiceName;
 use crate::nearest::nearest;
 use crate::route::{Origin, PathPattern, Rewrite, RouteSpec, Target, check_timeout};
 use crate::units::ByteSize;
@@ -96,10 +95,10 @@ impl Checker<'_> {
         if let Some(timeout) = &raw.timeout {
             self.check_timeout(timeout);
         }
-        if let Some(service) = &raw.service {
-            self.check_target(service, known.services);
+        if let Some(target) = &raw.target {
+            self.check_target(target, known.services);
         }
-        let (path, methods, service) = (raw.path?, raw.methods?, raw.service?);
+        let (path, methods, target) = (raw.path?, raw.methods?, raw.target?);
         let span = path.span();
         let origin = Origin::Manifest(known.app.to_owned());
         let route = RouteSpec {
@@ -109,8 +108,12 @@ impl Checker<'_> {
             timeout: raw.timeout.map(Spanned::into_inner),
             body_limit: raw.body_limit,
             chain: raw.chain.over(known.defaults),
-            ..RouteSpec::new(path.into_inner(), Target::Service(service.into_inner()), origin)
+            ..RouteSpec::new(path.into_inner(), target.get_ref().clone(), origin)
         };
+        if let Err(error) = route.target.check(&route.path) {
+            let help = "see what the target may be in the manual of `[[gateway.route]]`";
+            self.reader.report(target.span(), error.to_string(), help.to_owned());
+        }
         self.check_chain(&route.chain, &raw.chain, &span, known.settings);
         Some(Spanned::new(span, route))
     }
@@ -156,18 +159,20 @@ impl Checker<'_> {
 
     /// A manifest is deployed as one set, so its rules may only lead to its own services, those
     /// outside included.
-    fn check_target(&self, service: &Spanned<ServiceName>, names: &[String]) {
-        let wanted = service.get_ref().as_str();
-        if names.iter().any(|name| name == wanted) {
-            return;
+    fn check_target(&self, target: &Spanned<Target>, names: &[String]) {
+        for wanted in target.get_ref().services().filter(|wanted| !names.iter().any(|name| name == wanted.as_str())) {
+            self.report_unknown_service(&target.span(), wanted.as_str(), names);
         }
+    }
+
+    fn report_unknown_service(&self, at: &Range<usize>, wanted: &str, names: &[String]) {
         let help = match nearest(wanted, names.iter().map(String::as_str)) {
             Some(name) => format!("did you mean `{name}`?"),
             None => {
                 format!("add `[service.{wanted}]` or an `[[external]]` of this name, or name a service that is there")
             }
         };
-        self.reader.report(service.span(), format!("this manifest has no service `{wanted}`"), help);
+        self.reader.report(at.clone(), format!("this manifest has no service `{wanted}`"), help);
     }
 }
 

@@ -5,6 +5,7 @@
 //! | `auth` | `[gateway.auth.NAME]` |
 //! | `rate` | `[gateway.rate.NAME]` |
 //! | `route` | `[[gateway.route]]` and `[gateway.defaults]` |
+//! | `target` | who answers the requests of a rule |
 //! | `check` | what of it fits together |
 
 use toml::Spanned;
@@ -18,6 +19,7 @@ mod auth;
 mod check;
 mod rate;
 mod route;
+mod target;
 
 pub(super) use check::Gateway;
 use route::{RawChain, RawRoute};

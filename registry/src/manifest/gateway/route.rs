@@ -5,24 +5,21 @@ use std::time::Duration;
 use http::Method;
 use toml::Spanned;
 
+use super::target;
 use crate::gateway::{Chain, PartName};
 use crate::host::HostPattern;
 use crate::manifest::section::Section;
-use crate::name::ServiceName;
-use crate::route::{PathPattern, Rewrite, parse_method};
+use crate::route::{PathPattern, Rewrite, Target, parse_method};
 use crate::units::{ByteSize, parse_duration};
-
-/// A rule's targets besides `service`.
-const LATER_TARGETS: [&str; 5] = ["function", "compose", "upstream", "redirect", "respond"];
 
 /// `[[gateway.route]]`
 pub(super) struct RawRoute {
     pub(super) host: Option<HostPattern>,
-    /// `None` after an error that is already reported, as for the methods and the service.
+    /// `None` after an error that is already reported, as for the methods and the target.
     pub(super) path: Option<Spanned<PathPattern>>,
     pub(super) methods: Option<Vec<Method>>,
     pub(super) rewrite: Option<Spanned<Rewrite>>,
-    pub(super) service: Option<Spanned<ServiceName>>,
+    pub(super) target: Option<Spanned<Target>>,
     pub(super) timeout: Option<Spanned<Duration>>,
     pub(super) body_limit: Option<ByteSize>,
     pub(super) chain: RawChain,
@@ -81,20 +78,17 @@ fn scope(text: &str) -> Result<String, &'static str> {
 /// Reads one rule.
 pub(super) fn route(mut section: Section<'_>) -> RawRoute {
     section.require("path", "\"/users/{*rest}\"");
-    if !section.has_any(&LATER_TARGETS) {
-        section.require("service", "\"users\"");
-    }
     let found = RawRoute {
         host: section.parsed("host", "\"api.example.com\"", str::parse).map(Spanned::into_inner),
         path: section.parsed("path", "\"/users/{*rest}\"", str::parse),
         methods: section.list("methods", "[\"GET\", \"POST\"]", parse_method),
         rewrite: section.parsed("rewrite", "\"/{rest}\"", str::parse),
-        service: section.parsed("service", "\"users\"", str::parse),
+        target: target::target(&mut section),
         timeout: section.parsed("timeout", "\"3s\"", parse_duration),
         body_limit: section.size("body_limit"),
         chain: RawChain::read(&mut section),
     };
-    section.finish(&LATER_TARGETS);
+    section.finish(&target::LATER);
     found
 }
 

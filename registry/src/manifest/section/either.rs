@@ -40,6 +40,17 @@ impl<'a> Section<'a> {
         read.into_iter().collect()
     }
 
+    /// Whether the user wrote a text there.
+    pub(in super::super) fn is_text(&self, key: &str) -> bool {
+        self.table.get(key).is_some_and(|value| value.get_ref().is_str())
+    }
+
+    /// A status of HTTP, as far as it is a number for one.
+    pub(in super::super) fn status(&mut self, key: &'static str) -> Option<u16> {
+        let number = self.count(key)?;
+        u16::try_from(number).ok().or(Some(u16::MAX))
+    }
+
     /// One section, or an array of them.
     pub(in super::super) fn section_or_sections(&mut self, key: &'static str, example: &str) -> Vec<Self> {
         match self.table.get(key).map(Spanned::get_ref) {

@@ -9,6 +9,8 @@
 //! A guest says what happened; who, when, and because of what, is said here.
 
 mod holm;
+#[cfg(test)]
+mod tests;
 mod wasmcloud;
 
 use bytes::Bytes;

@@ -1,0 +1,52 @@
+//! From a rule to whoever answers: one file for each kind of target.
+//!
+//! A request comes here when all stages of its rule have let it through: its path is rewritten, its
+//! fields are edited, its body is limited. Policies stand around all of it.
+
+mod redirect;
+mod respond;
+mod service;
+mod upstream;
+
+use std::time::Instant;
+
+use holm_registry::route::Target;
+use http::{HeaderValue, Request, Response, Uri};
+
+use super::behind::Behind;
+use super::respond::Problem;
+use super::rule::Rule;
+use crate::body::Body;
+use crate::telemetry::trace::TraceContext;
+
+/// What targets need to know of a request beside the request that they get.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Asked<'a, B> {
+    pub(super) behind: &'a B,
+    pub(super) rule: &'a Rule,
+    /// As the client asked, before any rewriting.
+    pub(super) uri: &'a Uri,
+    /// The host that the client asked for, with its port.
+    pub(super) authority: &'a HeaderValue,
+    /// When the answer's head is due.
+    pub(super) deadline: Instant,
+    pub(super) request_id: &'a HeaderValue,
+    pub(super) trace: TraceContext,
+}
+
+/// Lets the target of the rule answer.
+///
+/// # Errors
+/// Why it does not.
+pub(super) async fn dispatch<B: Behind>(
+    asked: Asked<'_, B>,
+    target: &Target,
+    request: Request<Body>,
+) -> Result<Response<Body>, Problem> {
+    match target {
+        Target::Service(name) => service::ask(asked, name, request).await,
+        Target::Upstream(url) => upstream::ask(asked, url, request).await,
+        Target::Redirect(redirect) => redirect::answer(asked, redirect),
+        Target::Respond(answer) => Ok(respond::answer(answer)),
+    }
+}
