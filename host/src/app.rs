@@ -113,7 +113,7 @@ impl App {
         let mesh = Mesh::new(Arc::clone(&table), opened.discovery.clone(), system_lookup(), Arc::clone(&policies));
         let outside = mesh.outside().clone();
         let runtime = runtime(&data, &config, opened.store.clone(), mesh, &telemetry, &tasks)?;
-        let gateway = gateway(&config, &telemetry, outside.clone());
+        let gateway = gateway(&config, &telemetry, outside.clone(), Arc::clone(&policies));
         let (events, discovery) = (events(&opened, &table, &telemetry, &tasks), opened.discovery.clone());
         let doors =
             Doors { gateway: Arc::clone(&gateway), events: events.clone(), discovery, outside, table, policies };
@@ -294,9 +294,14 @@ fn limits(config: &HostConfig) -> Limits {
     Limits { body: config.body_limit.as_u64(), drain: config.drain, ..Limits::default() }
 }
 
-fn gateway(config: &HostConfig, telemetry: &Telemetry, outside: OutsideServices) -> Arc<ServiceGateway> {
+fn gateway(
+    config: &HostConfig,
+    telemetry: &Telemetry,
+    outside: OutsideServices,
+    policies: Arc<Policies>,
+) -> Arc<ServiceGateway> {
     let empty = AllServices { table: Arc::new(Table::empty()), outside };
-    Arc::new(Gateway::new(limits(config), empty, telemetry.metrics.clone(), None))
+    Arc::new(Gateway::new(limits(config), empty, telemetry.metrics.clone(), policies, None))
 }
 
 fn events(opened: &Opened, table: &Arc<TableCell<Revision>>, telemetry: &Telemetry, tasks: &Tasks) -> Events {

@@ -85,6 +85,11 @@ pub enum NameError {
 }
 
 impl ServiceName {
+    /// The gateway where it stands for a caller: under a name that no service can have.
+    pub fn gateway() -> Self {
+        Self("holm".into())
+    }
+
     /// The name as text.
     pub fn as_str(&self) -> &str {
         &self.0

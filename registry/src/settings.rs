@@ -18,7 +18,7 @@ use crate::subject::{Subject, SubjectPattern};
 use crate::units::{ByteSize, duration_text};
 
 pub mod bounds;
-mod call_bounds;
+pub(crate) mod call_bounds;
 mod call_target;
 mod calls;
 mod fallback;

@@ -2,9 +2,11 @@
 //! `host path [METHOD,…] [rewrite]` with `-` for any host.
 
 use holm_registry::host::HostPattern;
-use holm_registry::route::sort_by_specificity;
-use holm_registry::route::{PathPattern, Rewrite, RouteSpec, check_ties, parse_method};
-use http::Method;
+use holm_registry::route::authority::{authority, hostname};
+use holm_registry::route::{
+    CanonicalPath, Found, Head, PathPattern, Rewrite, RouteSpec, Router, check_ties, parse_method, sort_by_specificity,
+};
+use http::{Method, Request, header};
 
 /// What a rule captures it can put together again, and of the rules that take a request one is the
 /// most specific, or they tie and are refused.
@@ -23,7 +25,34 @@ pub fn run(data: &[u8]) {
         captures(rule, path);
     }
     if check_ties(&rules).is_ok() {
+        routed(&rules, &method, host, path);
         one_wins(rules, &method, host, path);
+    }
+}
+
+/// From a head to its rule: whatever is sent, it has one host and one path or is refused, and the
+/// table finds what a scan of all rules finds.
+fn routed(rules: &[RouteSpec], method: &Method, host: &str, target: &str) {
+    let request = Request::builder().method(method).uri(target).header(header::HOST, host).body(());
+    let Some((request, authority)) = request.ok().and_then(|request| {
+        let authority = authority(&request).ok()?;
+        Some((request, authority))
+    }) else {
+        return;
+    };
+    let (Some(host), Ok(path)) = (hostname(&authority), CanonicalPath::parse(request.uri().path())) else { return };
+    let head = Head { host, path: &path, method, headers: request.headers(), query: request.uri().query() };
+    let router = Router::new(rules.to_vec());
+    let Found::Rule(found) = router.find(head) else { return };
+    assert!(found.host.as_ref().is_none_or(|pattern| pattern.matches(host)), "{found:?} has not the host {host:?}");
+    let closer = |rule: &&RouteSpec| {
+        let fits = rule.host.as_ref().is_none_or(|pattern| pattern.matches(host))
+            && (rule.methods.is_empty() || rule.methods.contains(method))
+            && rule.path.captures(request.uri().path()).is_some();
+        fits && rule.specificity() > found.specificity()
+    };
+    if let Some(closer) = rules.iter().find(closer) {
+        panic!("{closer:?} is closer to {method} {host} {target} than {found:?}");
     }
 }
 

@@ -107,6 +107,7 @@ fn paths() -> OpenApiRouter<AdminState> {
         .routes(routes!(look::revisions))
         .routes(routes!(look::inspect))
         .routes(routes!(look::routes))
+        .routes(routes!(look::gateway))
         .routes(routes!(deploy::rollback))
         .routes(routes!(deploy::post_deployment))
         .routes(routes!(call::call))
@@ -172,6 +173,7 @@ mod tests {
             ("/api/components/{digest}", "get"),
             ("/api/inspect", "post"),
             ("/api/routes", "get"),
+            ("/api/gateway", "get"),
             ("/api/logs", "get"),
             ("/api/calls", "get"),
             ("/api/outside", "get"),

@@ -1,7 +1,10 @@
 //! The paths that only look at services and routes.
 
+use std::collections::BTreeMap;
+
 use axum::Json;
 use axum::extract::State;
+use holm_registry::gateway::GatewaySettings;
 use holm_registry::route::RouteSpec;
 
 use super::api::{Inspection, Problem, Revision, Service};
@@ -55,4 +58,11 @@ pub(super) async fn inspect(State(state): State<AdminState>, Named(name): Named)
 #[utoipa::path(get, path = "/api/routes", tag = "look", responses((status = 200, body = Vec<Object>)))]
 pub(super) async fn routes(State(state): State<AdminState>) -> Json<Vec<RouteSpec>> {
     Json(state.services.routes().to_vec())
+}
+
+/// What they refer to by name, by app: schemes and limits, with secrets hidden.
+#[utoipa::path(get, path = "/api/gateway", tag = "look", responses((status = 200, body = Object)))]
+pub(super) async fn gateway(State(state): State<AdminState>) -> Json<BTreeMap<String, GatewaySettings>> {
+    let hide = |(app, settings): (String, GatewaySettings)| (app, settings.without_secrets());
+    Json(state.services.gateway_settings().into_iter().map(hide).collect())
 }

@@ -80,7 +80,7 @@ pub(super) fn only(mut manifest: Manifest, service: &ServiceName, live: &[Servic
         Failure::new(format!("the manifest has no service `{service}`"))
             .because(format!("its services are {}", names.join(", ")))
     })?;
-    manifest.routes.retain(|route| route.target.services().all(|target| target == service || live.contains(target)));
+    manifest.routes.retain(|route| route.services().all(|target| target == service || live.contains(target)));
     Ok(Manifest { services: BTreeMap::from([(service.clone(), spec)]), ..manifest })
 }
 

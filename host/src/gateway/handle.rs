@@ -1,14 +1,15 @@
-//! The life of one request, in order: head, trace, route, where from, how often, who asks, rewrite,
-//! body limit, target, answer.
+//! The life of one request, in order: head, trace, route, pages of other origins, where from, how
+//! often, who asks, rewrite, header edits, body limit, target under its policy, answer.
 
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
-use holm_registry::route::RouteSpec;
+use holm_registry::route::authority::{self, hostname};
+use holm_registry::route::{CanonicalPath, Head, RouteSpec};
 use http::uri::PathAndQuery;
-use http::{HeaderMap, Request, Response, Uri};
+use http::{HeaderMap, HeaderValue, Request, Response, Uri};
 use http_body::Body as HttpBody;
 use http_body_util::BodyExt;
 
@@ -17,10 +18,11 @@ use super::auth::{self, Accepted, Denied};
 use super::behind::Behind;
 use super::body_limit::{Cut, LimitedBody};
 use super::connection::Peer;
+use super::cors;
 use super::headers;
 use super::origin::Origin;
-use super::publish::Gateway;
-use super::rate::Asking;
+use super::publish::{Gateway, Matched};
+use super::rate::{Asking, Told};
 use super::reply::Exchange;
 use super::respond::Problem;
 use super::rule::Rule;
@@ -40,7 +42,7 @@ impl<B: Behind> Gateway<B> {
         let version = request.version();
         let mut exchange = Exchange::new(self.begin(&mut request));
         let outcome = self.answer(request, &peer, &mut exchange).await;
-        exchange.finish(outcome, version)
+        exchange.finish(outcome, version).await
     }
 
     fn begin<I>(&self, request: &mut Request<I>) -> Tracked {
@@ -71,20 +73,15 @@ impl<B: Behind> Gateway<B> {
         I: HttpBody<Data = Bytes> + Send + Unpin + 'static,
         I::Error: Into<BodyError>,
     {
-        let Exchange { tracked: Tracked { access, .. }, told } = exchange;
-        let authority = headers::authority(&request).map_err(Problem::BadHead)?;
-        let matched = self.route(&authority, request.method(), request.uri())?;
+        let authority = authority::authority(&request).map_err(Problem::BadHead)?;
+        let matched = match self.enter(&request, &authority, exchange)? {
+            Entered::Request(matched) => matched,
+            Entered::Answered(response) => return Ok(response),
+        };
         let rule = &matched.rule;
-        access.route = Some(Arc::clone(&rule.label));
-        access.metrics = Arc::clone(&rule.metrics);
-        access.service = rule.spec.target.service().cloned();
-        let deadline = access.begun + rule.spec.timeout.unwrap_or(self.limits.deadline);
+        let deadline = exchange.tracked.access.begun + rule.spec.timeout.unwrap_or(self.limits.deadline);
         let origin = Origin::of(peer, request.headers(), &rule.trusted);
-        let asking = Asking { address: origin.address, identity: None, headers: request.headers() };
-        rule.rate.before(asking, told).map_err(Problem::TooMany)?;
-        let accepted = authenticate(rule, request.headers(), deadline).await?;
-        let known = accepted.as_ref().map(|accepted| &accepted.identity);
-        rule.rate.after(Asking { identity: known, ..asking }, told).map_err(Problem::TooMany)?;
+        let accepted = admit(rule, &origin, request.headers(), deadline, &mut exchange.told).await?;
         *request.uri_mut() = rewrite(&rule.spec, request.uri())?;
         hop_by_hop::strip(request.headers_mut());
         origin.tell(request.headers_mut(), authority.clone());
@@ -92,7 +89,9 @@ impl<B: Behind> Gateway<B> {
         if let Some(accepted) = &accepted {
             accepted.tell(request.headers_mut());
         }
+        rule.spec.chain.request.apply(request.headers_mut());
         let (request, cut) = self.limit_body(request, &rule.spec)?;
+        let access = &mut exchange.tracked.access;
         let asked = Asked {
             behind: &matched.behind,
             rule,
@@ -102,7 +101,7 @@ impl<B: Behind> Gateway<B> {
             request_id: &access.request_id,
             trace: access.trace,
         };
-        let result = in_time(deadline, targets::dispatch(asked, &rule.spec.target, request)).await;
+        let result = in_time(deadline, ask(asked, request)).await;
         access.revision =
             result.as_ref().ok().and_then(|response| response.extensions().get()).map(|ServedBy(number)| *number);
         match cut.kind() {
@@ -110,6 +109,33 @@ impl<B: Behind> Gateway<B> {
             Some(kind) => Err(Problem::Fault(Fault::new(kind, "the target read the body to where it was cut off"))),
             None => result,
         }
+    }
+
+    /// Finds the rule. What a browser asks before a page of another origin may ask is answered here.
+    fn enter<I>(
+        &self,
+        request: &Request<I>,
+        authority: &HeaderValue,
+        exchange: &mut Exchange,
+    ) -> Result<Entered<B>, Problem> {
+        let path = CanonicalPath::parse(request.uri().path()).map_err(|error| Problem::BadHead(error.reason()))?;
+        let head = Head {
+            host: hostname(authority).unwrap_or_default(),
+            path: &path,
+            method: request.method(),
+            headers: request.headers(),
+            query: request.uri().query(),
+        };
+        if let Some(about) = cors::preflight(head.method, head.headers) {
+            let rule = self.rule(Head { method: &about, ..head });
+            if let Some((rule, cors)) = rule.as_ref().and_then(|rule| Some((rule, rule.spec.chain.cors.as_ref()?))) {
+                exchange.enter(rule, head.headers);
+                return Ok(Entered::Answered(cors::answer(cors, &about, head.headers)));
+            }
+        }
+        let matched = self.route(head)?;
+        exchange.enter(&matched.rule, head.headers);
+        Ok(Entered::Request(matched))
     }
 
     fn limit_body<I>(&self, request: Request<I>, rule: &RouteSpec) -> Result<(Request<Body>, Cut), Problem>
@@ -130,6 +156,36 @@ impl<B: Behind> Gateway<B> {
         let pace = self.limits.body_pace;
         let request = request.map(|body| LimitedBody::new(body, limit, pace, cut.clone()).boxed_unsync());
         Ok((request, cut))
+    }
+}
+
+/// What the head of a request has led to.
+enum Entered<B> {
+    Request(Matched<B>),
+    Answered(Response<Body>),
+}
+
+/// How often, and who: by address before, so that failed ones count, by what is known of them after.
+async fn admit<'a>(
+    rule: &'a Rule,
+    origin: &Origin,
+    headers: &HeaderMap,
+    deadline: Instant,
+    told: &mut Told,
+) -> Result<Option<Accepted<'a>>, Problem> {
+    let asking = Asking { address: origin.address, identity: None, headers };
+    rule.rate.before(asking, told).map_err(Problem::TooMany)?;
+    let accepted = authenticate(rule, headers, deadline).await?;
+    let identity = accepted.as_ref().map(|accepted| &accepted.identity);
+    rule.rate.after(Asking { identity, ..asking }, told).map_err(Problem::TooMany)?;
+    Ok(accepted)
+}
+
+/// Asks the target, under its policy if it has one.
+async fn ask<B: Behind>(asked: Asked<'_, B>, request: Request<Body>) -> Result<Response<Body>, Problem> {
+    match &asked.rule.guard {
+        Some(guard) => guard.ask(asked, request).await,
+        None => targets::dispatch(asked, &asked.rule.spec.target, request).await,
     }
 }
 

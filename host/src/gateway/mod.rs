@@ -7,11 +7,12 @@
 //! | `connection`, `socket` | what happens on one connection from accept to close |
 //! | `activity`, `clock` | has it been doing that for too long |
 //! | `limits` | every number, with its reason |
-//! | `path`, `route` | which rule does a request belong to (pure) |
 //! | `rule`, `shared` | what do the stages of a rule need, and what do rules share |
 //! | `origin` | where does a request come from (pure) |
 //! | `auth` | who asks, and may they |
 //! | `rate` | how often may they |
+//! | `cors`, `compress` | which pages may ask, and how small are answers |
+//! | `guard` | is a target asked, how often, and who answers in its place |
 //! | `publish` | what do requests find, and how is it replaced |
 //! | `handle`, `reply` | the life of one request, in order, and the end of its answer |
 //! | `targets`, `behind` | who answers, by the kind of target, and what stands behind them all |
@@ -28,17 +29,18 @@ mod behind;
 mod bind;
 mod body_limit;
 mod clock;
+mod compress;
 mod connection;
+mod cors;
+mod guard;
 mod handle;
 mod headers;
 mod limits;
 mod origin;
-mod path;
 mod publish;
 mod rate;
 mod reply;
 mod respond;
-mod route;
 mod rule;
 mod shared;
 mod socket;

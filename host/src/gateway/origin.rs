@@ -7,6 +7,7 @@
 use std::net::IpAddr;
 
 use holm_registry::discovery::ranges::IpRange;
+use holm_registry::route::authority::hostname;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
 use super::connection::Peer;
@@ -96,7 +97,7 @@ impl Said {
             return Self {
                 hops: list(headers, &FORWARDED_FOR),
                 scheme: only(headers, &FORWARDED_PROTO).and_then(|value| scheme(value.to_str().ok()?)),
-                host: only(headers, &FORWARDED_HOST).filter(|host| super::headers::hostname(host).is_some()).cloned(),
+                host: only(headers, &FORWARDED_HOST).filter(|host| hostname(host).is_some()).cloned(),
             };
         }
         // RFC 7239 section 4

@@ -6,19 +6,17 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use futures::future::join_all;
 use holm_registry::gateway::GatewaySettings;
-use holm_registry::route::{Origin, RouteSpec, check_ties};
-use http::{HeaderName, HeaderValue, Method, Uri};
+use holm_registry::route::{Found, Head, Origin, RouteSpec, Router, check_ties};
+use http::HeaderName;
 use tokio::sync::watch;
 
 use super::access::Observer;
 use super::auth::{Issuer, KeyClient};
-use super::headers;
 use super::limits::Limits;
-use super::path::CanonicalPath;
 use super::respond::Problem;
-use super::route::{Found, Router};
 use super::rule::Rule;
 use super::shared::Shared;
+use crate::mesh::policy::Policies;
 use crate::telemetry::metrics::{Metrics, RouteMetrics};
 
 /// Answers requests by the rules it was given. `B` is published with the rules, so that a request's
@@ -27,6 +25,8 @@ pub struct Gateway<B> {
     published: ArcSwap<Published<B>>,
     pub(super) limits: Limits,
     metrics: Arc<Metrics>,
+    /// What is learnt of targets outlives a deployment.
+    policies: Arc<Policies>,
     /// Where requests that no rule takes are counted.
     pub(super) unrouted: Arc<RouteMetrics>,
     pub(super) observer: Option<Observer>,
@@ -36,7 +36,7 @@ pub struct Gateway<B> {
 
 /// What requests find.
 struct Published<B> {
-    router: Router,
+    router: Router<Rule>,
     shared: Shared,
     /// Fields that only we may set.
     told: Arc<[HeaderName]>,
@@ -53,10 +53,16 @@ pub(super) struct Matched<B> {
 
 impl<B: Clone> Gateway<B> {
     /// A gateway without any route.
-    pub fn new(limits: Limits, behind: B, metrics: Arc<Metrics>, observer: Option<Observer>) -> Self {
+    pub fn new(
+        limits: Limits,
+        behind: B,
+        metrics: Arc<Metrics>,
+        policies: Arc<Policies>,
+        observer: Option<Observer>,
+    ) -> Self {
         let nothing = Published { router: Router::default(), shared: Shared::default(), told: Arc::new([]), behind };
         let (published, issuers) = (ArcSwap::from_pointee(nothing), watch::Sender::default());
-        Self { published, limits, unrouted: metrics.route("", None), metrics, observer, issuers }
+        Self { published, limits, unrouted: metrics.route("", None), metrics, policies, observer, issuers }
     }
 
     /// Replaces all rules at once, with what they share and what their targets need. Requests under
@@ -73,7 +79,7 @@ impl<B: Clone> Gateway<B> {
         check_ties(rules)?;
         let shared = Shared::build(settings, &self.published.load().shared, &self.limits);
         let shared = shared.map_err(|error| vec![error])?;
-        let built = rules.iter().map(|spec| Rule::new(spec, &shared, &self.metrics));
+        let built = rules.iter().map(|spec| Rule::new(spec, &shared, &self.metrics, &self.policies));
         let router = Router::new(built.collect::<Result<_, _>>().map_err(|error| vec![error])?);
         let (issuers, told) = (shared.issuers(), shared.told().into());
         self.published.store(Arc::new(Published { router, shared, told, behind }));
@@ -95,11 +101,10 @@ impl<B: Clone> Gateway<B> {
         }
     }
 
-    pub(super) fn route(&self, authority: &HeaderValue, method: &Method, uri: &Uri) -> Result<Matched<B>, Problem> {
-        let path = CanonicalPath::parse(uri.path()).map_err(|error| Problem::BadHead(error.reason()))?;
-        let host = headers::hostname(authority).unwrap_or_default();
+    /// The rule for a request, and what its target needs.
+    pub(super) fn route(&self, head: Head<'_>) -> Result<Matched<B>, Problem> {
         let published = self.published.load();
-        match published.router.find(host, &path, method) {
+        match published.router.find(head) {
             Found::Rule(rule) => Ok(Matched {
                 rule: Arc::clone(rule),
                 told: Arc::clone(&published.told),
@@ -107,6 +112,14 @@ impl<B: Clone> Gateway<B> {
             }),
             Found::NoRule => Err(Problem::NotFound),
             Found::MethodNotAllowed(methods) => Err(Problem::MethodNotAllowed(methods)),
+        }
+    }
+
+    /// The rule for a request, for who only wants to know.
+    pub(super) fn rule(&self, head: Head<'_>) -> Option<Arc<Rule>> {
+        match self.published.load().router.find(head) {
+            Found::Rule(rule) => Some(Arc::clone(rule)),
+            Found::NoRule | Found::MethodNotAllowed(_) => None,
         }
     }
 }

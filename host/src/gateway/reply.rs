@@ -1,12 +1,17 @@
 //! The end of every answer, whoever gives it: the target, or the gateway in its place.
 
-use http::{HeaderValue, Method, Response, Version, header};
+use std::sync::Arc;
+
+use http::{HeaderMap, HeaderValue, Method, Response, Version, header};
 use http_body::Body as HttpBody;
 
 use super::access::{AccessBody, Tracked};
+use super::compress::compress;
+use super::cors;
 use super::headers;
 use super::rate::Told;
 use super::respond::Problem;
+use super::rule::Rule;
 use crate::body::{self, Body};
 use crate::hop_by_hop;
 
@@ -15,19 +20,51 @@ pub(super) struct Exchange {
     pub(super) tracked: Tracked,
     /// The limits that it has met.
     pub(super) told: Told,
+    /// Its rule, once it has one.
+    ruled: Option<Ruled>,
+}
+
+/// What a rule has to say to the answer, and what of the request decides about it.
+struct Ruled {
+    rule: Arc<Rule>,
+    /// Which page asks.
+    origin: Option<HeaderValue>,
+    /// How small the answer may be made.
+    accepted: Option<HeaderValue>,
 }
 
 impl Exchange {
     pub(super) fn new(tracked: Tracked) -> Self {
-        Self { tracked, told: Told::default() }
+        Self { tracked, told: Told::default(), ruled: None }
+    }
+
+    /// The request belongs to this rule.
+    pub(super) fn enter(&mut self, rule: &Arc<Rule>, asked: &HeaderMap) {
+        let access = &mut self.tracked.access;
+        access.route = Some(Arc::clone(&rule.label));
+        access.metrics = Arc::clone(&rule.metrics);
+        access.service = rule.spec.target.service().cloned();
+        let chain = &rule.spec.chain;
+        let origin = chain.cors.as_ref().and_then(|_| asked.get(header::ORIGIN).cloned());
+        // also for who takes nothing: a cache must be told that others do
+        let accepted = asked.get(header::ACCEPT_ENCODING).cloned();
+        let accepted = chain.compress.then(|| accepted.unwrap_or(HeaderValue::from_static("identity")));
+        self.ruled = Some(Ruled { rule: Arc::clone(rule), origin, accepted });
     }
 
     /// The answer, whichever way it went.
-    pub(super) fn finish(mut self, outcome: Result<Response<Body>, Problem>, version: Version) -> Response<AccessBody> {
+    pub(super) async fn finish(
+        mut self,
+        outcome: Result<Response<Body>, Problem>,
+        version: Version,
+    ) -> Response<AccessBody> {
         let mut response = match outcome {
             Ok(response) => from_target(response),
             Err(problem) => self.from_problem(&problem, version),
         };
+        if let Some(ruled) = self.ruled.take() {
+            response = ruled.finish(response).await;
+        }
         let access = &mut self.tracked.access;
         if access.method == Method::HEAD {
             response = without_body(response);
@@ -48,6 +85,21 @@ impl Exchange {
             response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
         response
+    }
+}
+
+impl Ruled {
+    /// Edits, then who may see it, then its size.
+    async fn finish(self, mut response: Response<Body>) -> Response<Body> {
+        let chain = &self.rule.spec.chain;
+        chain.response.apply(response.headers_mut());
+        if let Some(cors) = &chain.cors {
+            cors::tell(cors, self.origin.as_ref(), response.headers_mut());
+        }
+        match self.accepted {
+            Some(accepted) => compress(response, accepted).await,
+            None => response,
+        }
     }
 }
 

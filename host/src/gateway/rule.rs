@@ -6,8 +6,10 @@ use holm_registry::discovery::ranges::IpRange;
 use holm_registry::route::RouteSpec;
 
 use super::auth::Auth;
+use super::guard::Guard;
 use super::rate::Limits;
 use super::shared::Shared;
+use crate::mesh::policy::Policies;
 use crate::telemetry::metrics::{Metrics, RouteMetrics};
 
 /// One rule, with its name in logs and metrics.
@@ -25,6 +27,14 @@ pub(super) struct Rule {
     pub(super) rate: Limits,
     /// Proxies whose word counts.
     pub(super) trusted: Arc<[IpRange]>,
+    /// What stands around the target; `None`: nothing.
+    pub(super) guard: Option<Guard>,
+}
+
+impl AsRef<RouteSpec> for Rule {
+    fn as_ref(&self) -> &RouteSpec {
+        &self.spec
+    }
 }
 
 impl Rule {
@@ -32,10 +42,16 @@ impl Rule {
     ///
     /// # Errors
     /// Says what of it is not there.
-    pub(super) fn new(spec: &RouteSpec, shared: &Shared, metrics: &Metrics) -> Result<Self, String> {
+    pub(super) fn new(
+        spec: &RouteSpec,
+        shared: &Shared,
+        metrics: &Metrics,
+        policies: &Policies,
+    ) -> Result<Self, String> {
         let label: Arc<str> = spec.path.to_string().into();
         let metrics = metrics.route(&label, spec.target.service());
         let (auth, rate, trusted) = (shared.auth(spec)?, shared.rate(spec)?, shared.trusted(&spec.origin));
-        Ok(Self { spec: spec.clone(), label, metrics, auth, rate, trusted })
+        let guard = Guard::new(spec, policies);
+        Ok(Self { spec: spec.clone(), label, metrics, auth, rate, trusted, guard })
     }
 }

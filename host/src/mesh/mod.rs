@@ -20,7 +20,7 @@ use holm_registry::table::TableCell;
 use http::Request;
 
 use self::line::ServiceLine;
-pub use self::named::OutsideServices;
+pub use self::named::{Answered, OutsideServices, classify, judge};
 use self::named::{NamedService, Names};
 pub use self::outgoing::{Lookup, OutgoingHttp, system_lookup};
 use self::policy::Policies;

@@ -23,6 +23,7 @@ impl CallLine {
         match &self.calls.target {
             CallTarget::Interface(interface) => interface.to_string(),
             CallTarget::Upstream(name) => format!("http://{name}"),
+            CallTarget::Named(name) => name.clone(),
         }
     }
 }
@@ -51,6 +52,7 @@ impl Services {
 fn called(table: &Arc<Table>, calls: &CallSnapshot) -> Option<ServiceName> {
     match &calls.target {
         CallTarget::Upstream(name) => Some(name.clone()),
+        CallTarget::Named(_) => None,
         CallTarget::Interface(interface) => {
             let name = interface.to_string();
             let bound = table.services.get(&calls.caller)?.calls();

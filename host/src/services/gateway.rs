@@ -22,6 +22,9 @@ pub(super) fn check(app: &AppSet, can_build: &CheckGateway) -> Result<(), Deploy
         for misfit in unknown.into_iter().chain(misfits) {
             wrong.push(format!("the route {}: {}; {}", route.path, misfit.message, misfit.help));
         }
+        for problem in route.policy.problems() {
+            wrong.push(format!("the route {}: {}; {}", route.path, problem.message, problem.help));
+        }
     }
     if wrong.is_empty() {
         wrong.extend(can_build(&app.gateway).err());

@@ -62,7 +62,7 @@ pub fn remove_routes(apps: &[AppRecord], service: &ServiceName) -> RouteChange {
 
 /// Whether a rule leads to a service.
 pub fn leads_to(rule: &RouteSpec, service: &ServiceName) -> bool {
-    rule.target.services().any(|target| target == service)
+    rule.services().any(|target| target == service)
 }
 
 fn replace_app(after: &mut Vec<AppRecord>, steps: &mut Vec<Step>, services: &[ServiceName], app: AppSet) {
@@ -111,7 +111,7 @@ fn names_of_externals(apps: &[AppRecord]) -> impl Iterator<Item = &ServiceName> 
 }
 
 fn check_targets(routes: &[RouteSpec], exists: impl Fn(&ServiceName) -> bool) -> Result<(), DeployError> {
-    let missing = routes.iter().find_map(|rule| Some((rule, rule.target.services().find(|target| !exists(target))?)));
+    let missing = routes.iter().find_map(|rule| Some((rule, rule.services().find(|target| !exists(target))?)));
     let Some((rule, target)) = missing else { return Ok(()) };
     Err(DeployError::Rejected(format!(
         "the route {} leads to {target}, which is not deployed; deploy it first or in the same manifest",

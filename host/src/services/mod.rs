@@ -68,7 +68,8 @@ use futures::future::BoxFuture;
 use holm_registry::artifact::Artifacts;
 use holm_registry::catalog::{Catalog, RevisionState, ServiceRecord};
 use holm_registry::event::Event;
-use holm_registry::route::RouteSpec;
+use holm_registry::gateway::GatewaySettings;
+use holm_registry::route::{Origin, RouteSpec};
 use holm_registry::table::TableCell;
 use holm_registry::{Digest, ServiceName};
 use http::{Request, Response};
@@ -261,6 +262,15 @@ impl Services {
     /// All gateway rules.
     pub fn routes(&self) -> Arc<Vec<RouteSpec>> {
         self.table().routes.clone()
+    }
+
+    /// What they refer to by name, by app.
+    pub fn gateway_settings(&self) -> BTreeMap<String, GatewaySettings> {
+        let of_app = |(origin, settings): (&Origin, &GatewaySettings)| match origin {
+            Origin::Manifest(app) => Some((app.clone(), settings.clone())),
+            Origin::Service(_) => None,
+        };
+        self.table().gateway.iter().filter_map(of_app).collect()
     }
 
     /// Whether the artifact store has these bytes.

@@ -8,10 +8,12 @@ use std::time::{Duration, Instant};
 
 use futures::StreamExt;
 use holm::body::{self, Body};
-use holm::fault::Fault;
+use holm::fault::{Fault, FaultKind};
 use holm::gateway::{Access, Answer as Answered, Behind, Door, Drained, Gateway, Limits, Observer, bind};
+use holm::mesh::policy::Policies;
 use holm::services::HttpEntry;
 use holm::shutdown::{Shutdown, Tasks};
+use holm::telemetry::metrics::Metrics;
 use holm_registry::discovery::url::HttpUrl;
 use holm_registry::gateway::GatewaySettings;
 use holm_registry::manifest::Manifest;
@@ -114,7 +116,9 @@ impl Host {
             let ended = Arc::clone(&ended);
             Arc::new(move |access: &Access| ended.lock().unwrap().push(describe(access)))
         };
-        let gateway = Arc::new(Gateway::new(limits.clone(), echo.clone(), Arc::default(), Some(observer)));
+        let metrics = Arc::<Metrics>::default();
+        let policies = Arc::new(Policies::new(Arc::clone(&metrics)));
+        let gateway = Arc::new(Gateway::new(limits.clone(), echo.clone(), metrics, policies, Some(observer)));
         gateway.publish(routes, settings, echo.clone()).unwrap();
         let listener = bind("127.0.0.1:0".parse().unwrap(), "--listen").unwrap();
         let address = listener.local_addr().unwrap();
@@ -155,7 +159,8 @@ fn describe(access: &Access) -> String {
     format!("{} {route} {status} {} {:?}", access.method, access.bytes_out, access.ending)
 }
 
-/// Says what it saw; waits on `/held/…`; does not read the body on `/deaf/…`; streams five bytes on `/measured/…`.
+/// Says what it saw; waits on `/held/…`; does not read the body on `/deaf/…`; streams five bytes on `/measured/…`; fails
+/// on `/broken/…`; says much on `/large/…`.
 async fn answer(
     request: Request<Body>,
     held: Arc<Semaphore>,
@@ -165,6 +170,13 @@ async fn answer(
     reached.lock().unwrap().push(format!("{} {}", parts.method, parts.uri));
     if parts.uri.path().starts_with("/held") {
         held.acquire().await.unwrap().forget();
+    }
+    if parts.uri.path().starts_with("/broken") {
+        return Err(Fault::new(FaultKind::Trap, "it always does"));
+    }
+    if parts.uri.path().starts_with("/large") {
+        let response = Response::builder().header("content-type", "text/plain").header("etag", "\"1\"");
+        return Ok(response.body(body::full("much ".repeat(2000))).unwrap());
     }
     let mut text = format!("{} {}\n", parts.method, parts.uri);
     for (name, value) in &parts.headers {

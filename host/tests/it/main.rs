@@ -40,6 +40,8 @@ mod gateway_drain;
 mod gateway_hostile;
 #[cfg(test)]
 mod gateway_rate;
+mod gateway_stages;
+mod gateway_targets;
 #[cfg(test)]
 mod guests;
 #[cfg(test)]

@@ -31,7 +31,7 @@ const PARTS: &[(&str, &[&str])] = &[
             "body",
         ],
     ),
-    ("gateway", &["services", "discovery", "identity", "telemetry", "shutdown", "hop_by_hop", "fault", "body"]),
+    ("gateway", &["services", "mesh", "discovery", "identity", "telemetry", "shutdown", "hop_by_hop", "fault", "body"]),
     ("events", &["services", "telemetry", "shutdown", "fault"]),
     (
         "admin",

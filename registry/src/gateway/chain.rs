@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::Misfit;
+use super::cors::Cors;
+use super::edits::Edits;
 use super::name::PartName;
 
 /// What a rule asks for, by the names of its app. The default lets everything through unchanged.
@@ -18,6 +20,22 @@ pub struct Chain {
     /// Limits, all of which count.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub rate: Vec<PartName>,
+    /// Which pages of other origins may ask; `None`: browsers let none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cors: Option<Cors>,
+    /// Whether answers are compressed for clients that take it.
+    #[serde(skip_serializing_if = "is_off")]
+    pub compress: bool,
+    /// What becomes of the request's header.
+    #[serde(skip_serializing_if = "Edits::is_empty")]
+    pub request: Edits,
+    /// What becomes of the answer's header.
+    #[serde(skip_serializing_if = "Edits::is_empty")]
+    pub response: Edits,
+}
+
+fn is_off(switch: &bool) -> bool {
+    !switch
 }
 
 impl Chain {
@@ -33,6 +51,8 @@ impl Chain {
             let message = "`scopes` without `auth`: nobody's scopes are known here".to_owned();
             Misfit::new("scopes", message, "add `auth = \"NAME\"`, or take the scopes away")
         };
-        open.then(problem).into_iter().collect()
+        let cors = self.cors.iter().flat_map(Cors::misfits);
+        let edits = self.request.misfits("request").into_iter().chain(self.response.misfits("response"));
+        open.then(problem).into_iter().chain(cors).chain(edits).collect()
     }
 }

@@ -3,6 +3,7 @@
 //! | module | holds |
 //! | --- | --- |
 //! | [`chain`] | the stages of one rule, in the words of `[[gateway.route]]` |
+//! | [`cors`], [`edits`] | pages of other origins, and header fields: two of the stages |
 //! | [`auth`], [`jwt`] | `[gateway.auth.NAME]`: how somebody shows who they are |
 //! | [`rate`] | `[gateway.rate.NAME]`: how often somebody may ask |
 //! | [`name`], [`field`] | names of schemes, and names of header fields |
@@ -20,6 +21,8 @@ use crate::settings::bounds::OutOfBounds;
 
 pub mod auth;
 pub mod chain;
+pub mod cors;
+pub mod edits;
 pub mod field;
 pub mod jwt;
 pub mod name;
@@ -27,6 +30,8 @@ pub mod rate;
 
 pub use auth::{ApiKeySettings, AuthSettings};
 pub use chain::Chain;
+pub use cors::Cors;
+pub use edits::Edits;
 pub use field::FieldName;
 pub use jwt::{Algorithm, JwtSettings, KeySource};
 pub use name::PartName;
@@ -62,6 +67,13 @@ impl GatewaySettings {
     /// Whether nothing was said.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
+    }
+
+    /// The same with every secret's value replaced, to be shown.
+    #[must_use]
+    pub fn without_secrets(mut self) -> Self {
+        self.auth = self.auth.into_iter().map(|(name, scheme)| (name, scheme.without_secrets())).collect();
+        self
     }
 
     /// What makes no sense. Fields are named as below `[gateway]`: `auth.jwt.secret`.

@@ -52,6 +52,16 @@ impl RawAllCalls {
         }
     }
 
+    /// Whether something is said about retries.
+    pub(super) fn has_retry(&self) -> bool {
+        self.retry.is_some()
+    }
+
+    /// Whether something is said about a breaker.
+    pub(super) fn has_breaker(&self) -> bool {
+        self.breaker.is_some()
+    }
+
     /// Fills in what was said here.
     pub(super) fn apply(&self, settings: &mut Settings) {
         if let Some(own) = &self.breaker {
@@ -137,7 +147,8 @@ fn retry(mut section: Section<'_>) -> RawRetry {
     found
 }
 
-fn bulkhead(mut section: Section<'_>) -> Option<BulkheadSettings> {
+/// Reads `bulkhead = { … }`.
+pub(super) fn bulkhead(mut section: Section<'_>) -> Option<BulkheadSettings> {
     section.require("concurrency", "16");
     let concurrency = section.count("concurrency");
     let queue = section.count("queue").unwrap_or_else(BulkheadSettings::default_queue);

@@ -3,14 +3,17 @@
 //! | module | holds |
 //! | --- | --- |
 //! | [`pattern`] | path patterns and what matching means |
+//! | [`conditions`] | what else a rule asks of a request |
+//! | [`policy`] | what stands between a rule and a target that fails |
 //! | [`rewrite`] | the path that the target sees |
 //! | [`specificity`] | which of two matching rules wins, and which two are refused together |
 //! | [`targets`] | who answers |
 //! | [`ties`] | what is said of two that are refused together |
+//! | [`authority`], [`canonical`] | the one host and the one path of a request |
+//! | [`router`] | which rule a request belongs to |
+//! | [`explain`] | why, for people |
 //!
-//! Everything here is pure. The gateway builds its matcher from [`RouteSpec`]s; it may look for
-//! the first match in the order of [`sort_by_specificity`], or do something faster that answers
-//! the same.
+//! Everything here is pure.
 
 use std::time::Duration;
 
@@ -25,14 +28,25 @@ use crate::nearest::nearest;
 use crate::settings::bounds::TIME;
 use crate::units::{ByteSize, duration_text, format_duration};
 
+pub mod authority;
+pub mod canonical;
+pub mod conditions;
+pub mod explain;
 pub mod pattern;
+pub mod policy;
 pub mod rewrite;
+pub mod router;
 pub mod specificity;
 pub mod targets;
 pub mod ties;
 
+pub use canonical::CanonicalPath;
+pub use conditions::{Conditions, Wanted};
+pub use explain::{Step, explain};
 pub use pattern::{PathPattern, Segment};
+pub use policy::RoutePolicy;
 pub use rewrite::Rewrite;
+pub use router::{Found, Head, Router};
 pub use specificity::{Specificity, sort_by_specificity};
 pub use targets::{FixedAnswer, Redirect, Target};
 pub use ties::check_ties;
@@ -43,7 +57,7 @@ pub const METHODS: [Method; 7] =
     [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE, Method::OPTIONS];
 
 /// One rule. In JSON its rewrite is checked against its path.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "Unchecked")]
 pub struct RouteSpec {
     /// The hosts it is for; `None`: all.
@@ -53,6 +67,9 @@ pub struct RouteSpec {
     /// The methods it is for; empty: all.
     #[serde(with = "methods_text")]
     pub methods: Vec<Method>,
+    /// What else a request must have.
+    #[serde(skip_serializing_if = "Conditions::is_empty")]
+    pub when: Conditions,
     /// The path that the target sees; `None`: the one that was asked for.
     pub rewrite: Option<Rewrite>,
     /// Who answers.
@@ -65,6 +82,9 @@ pub struct RouteSpec {
     /// What a request goes through before it is handed over.
     #[serde(skip_serializing_if = "Chain::is_empty")]
     pub chain: Chain,
+    /// What happens when the target is slow, full or down.
+    #[serde(skip_serializing_if = "RoutePolicy::is_empty")]
+    pub policy: RoutePolicy,
     /// Who owns the rule, and takes it away by leaving.
     pub origin: Origin,
 }
@@ -79,6 +99,8 @@ struct Unchecked {
     #[serde(default, with = "methods_text")]
     methods: Vec<Method>,
     #[serde(default)]
+    when: Conditions,
+    #[serde(default)]
     rewrite: Option<Rewrite>,
     target: Target,
     #[serde(default, with = "duration_text::option")]
@@ -87,7 +109,15 @@ struct Unchecked {
     body_limit: Option<ByteSize>,
     #[serde(default)]
     chain: Chain,
+    #[serde(default)]
+    policy: RoutePolicy,
     origin: Origin,
+}
+
+impl AsRef<Self> for RouteSpec {
+    fn as_ref(&self) -> &Self {
+        self
+    }
 }
 
 /// Who owns a rule: deploying again replaces all rules of one owner.
@@ -174,13 +204,20 @@ impl RouteSpec {
             host: None,
             path,
             methods: Vec::new(),
+            when: Conditions::default(),
             rewrite: None,
             target,
             timeout: None,
             body_limit: None,
             chain: Chain::default(),
+            policy: RoutePolicy::default(),
             origin,
         }
+    }
+
+    /// The services that it needs: those of its target, and those of what stands in for it.
+    pub fn services(&self) -> impl Iterator<Item = &ServiceName> {
+        self.target.services().chain(self.policy.fallback.iter().flat_map(|fallback| fallback.services()))
     }
 
     /// Checks what the types of the parts leave open.
@@ -191,6 +228,7 @@ impl RouteSpec {
     pub fn check(&self) -> Result<(), RouteError> {
         self.rewrite.as_ref().map_or(Ok(()), |rewrite| rewrite.check(&self.path))?;
         self.target.check(&self.path)?;
+        self.policy.check(&self.path)?;
         self.timeout.map_or(Ok(()), check_timeout)
     }
 }
@@ -207,8 +245,8 @@ impl TryFrom<Unchecked> for RouteSpec {
     type Error = RouteError;
 
     fn try_from(raw: Unchecked) -> Result<Self, RouteError> {
-        let Unchecked { host, path, methods, rewrite, target, timeout, body_limit, chain, origin } = raw;
-        let route = Self { host, path, methods, rewrite, target, timeout, body_limit, chain, origin };
+        let Unchecked { host, path, methods, when, rewrite, target, timeout, body_limit, chain, policy, origin } = raw;
+        let route = Self { host, path, methods, when, rewrite, target, timeout, body_limit, chain, policy, origin };
         route.check().map(|()| route)
     }
 }

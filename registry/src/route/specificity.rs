@@ -8,7 +8,8 @@ use super::{PathPattern, RouteSpec, Segment};
 use crate::host::HostPattern;
 
 /// How closely a rule describes the requests that it wants; the greater one wins. Compared in
-/// this order: host, then the path's segments from left to right, then methods.
+/// this order: host, then the path's segments from left to right, then how many conditions it has
+/// on header fields and query, then methods.
 ///
 /// Two rules that match one request compare equal only if they tie in the sense of
 /// [`RouteSpec::conflicts_with`] or share no method.
@@ -16,6 +17,7 @@ use crate::host::HostPattern;
 pub struct Specificity {
     host: HostRank,
     path: Vec<SegmentRank>,
+    conditions: usize,
     methods: MethodsRank,
 }
 
@@ -50,15 +52,21 @@ impl RouteSpec {
         Specificity {
             host: host_rank(self.host.as_ref()),
             path: path_rank(&self.path),
+            conditions: self.when.count(),
             methods: methods_rank(&self.methods),
         }
     }
 
     /// Whether some request matches both rules and neither is more specific: the same host, the
-    /// same path but for the names in it, and a method in common. Such a tie is refused rather
-    /// than decided by the order of a file, because the order of two files means nothing.
+    /// same path but for the names in it, a method in common, and as many conditions that do not
+    /// exclude each other. Such a tie is refused rather than decided by the order of a file, because
+    /// the order of two files means nothing.
     pub fn conflicts_with(&self, other: &Self) -> bool {
-        self.host == other.host && self.path.same_shape(&other.path) && methods_tie(&self.methods, &other.methods)
+        self.host == other.host
+            && self.path.same_shape(&other.path)
+            && methods_tie(&self.methods, &other.methods)
+            && self.when.count() == other.when.count()
+            && !self.when.exclude(&other.when)
     }
 }
 
@@ -111,6 +119,11 @@ mod tests {
         }
     }
 
+    fn beta(route: RouteSpec) -> RouteSpec {
+        let headers = [("x-beta".parse().unwrap(), crate::route::Wanted::Any)].into();
+        RouteSpec { when: crate::route::Conditions { headers, ..Default::default() }, ..route }
+    }
+
     #[test]
     fn the_less_specific_rule_wins() {
         let ordered = [
@@ -119,6 +132,7 @@ mod tests {
             route("*.test", "/users", ""),
             route("", "/users/new/{*rest}", ""),
             route("", "/users/{id}/orders", ""),
+            beta(route("", "/users/{id}", "")),
             route("", "/users/{id}", "GET"),
             route("", "/users/{id}", ""),
             route("", "/users", ""),
@@ -140,6 +154,7 @@ mod tests {
     fn a_tie_is_not_seen() {
         let base = route("", "/users/{id}", "GET POST");
         assert!(base.conflicts_with(&route("", "/users/{user}", "POST PUT")));
+        assert!(beta(base.clone()).conflicts_with(&beta(route("", "/users/{user}", "POST"))));
         assert!(route("*.test", "/", "").conflicts_with(&route("*.TEST", "/", "")));
         for other in [
             route("", "/users/{id}", "PUT"),
@@ -147,6 +162,7 @@ mod tests {
             route("", "/users/{*id}", "GET"),
             route("", "/users/me", "GET"),
             route("a.test", "/users/{id}", "GET"),
+            beta(route("", "/users/{id}", "GET")),
         ] {
             assert!(!base.conflicts_with(&other), "{other:?}");
         }

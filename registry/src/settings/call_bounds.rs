@@ -54,6 +54,7 @@ fn section(target: &CallTarget) -> String {
     match target {
         CallTarget::Interface(interface) => format!("calls.\"{interface}\""),
         CallTarget::Upstream(service) => format!("calls.{service}"),
+        CallTarget::Named(name) => format!("calls.{name}"),
     }
 }
 
@@ -69,7 +70,7 @@ fn call(section: &str, settings: &CallSettings) -> Vec<OutOfBounds> {
     found
 }
 
-fn breaker(section: &str, breaker: &BreakerSettings) -> Vec<OutOfBounds> {
+pub(crate) fn breaker(section: &str, breaker: &BreakerSettings) -> Vec<OutOfBounds> {
     let key = |key: &str| format!("{section}.{key}");
     let found = [
         number(
@@ -100,7 +101,7 @@ fn breaker(section: &str, breaker: &BreakerSettings) -> Vec<OutOfBounds> {
     found.into_iter().flatten().collect()
 }
 
-fn retry(section: &str, retry: &RetrySettings) -> Vec<OutOfBounds> {
+pub(crate) fn retry(section: &str, retry: &RetrySettings) -> Vec<OutOfBounds> {
     let key = |key: &str| format!("{section}.{key}");
     let found = [
         number(
@@ -126,7 +127,7 @@ fn retry(section: &str, retry: &RetrySettings) -> Vec<OutOfBounds> {
     found.into_iter().flatten().collect()
 }
 
-fn bulkhead(section: &str, bulkhead: &BulkheadSettings) -> Vec<OutOfBounds> {
+pub(crate) fn bulkhead(section: &str, bulkhead: &BulkheadSettings) -> Vec<OutOfBounds> {
     let found = [
         number(
             &format!("{section}.concurrency"),

@@ -16,6 +16,8 @@ pub enum CallTarget {
     Interface(InterfaceName),
     /// HTTP to `http://inventory/`: `inventory`.
     Upstream(ServiceName),
+    /// What only the gateway leads to: a URL, or a rule by its path. No service can name it.
+    Named(String),
 }
 
 /// Why a text is no target.
@@ -53,6 +55,7 @@ impl fmt::Display for CallTarget {
         match self {
             Self::Interface(interface) => interface.fmt(f),
             Self::Upstream(service) => service.fmt(f),
+            Self::Named(name) => name.fmt(f),
         }
     }
 }

@@ -18,10 +18,12 @@ mod lines;
 mod query;
 mod state;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bytes::Bytes;
+use holm_registry::gateway::GatewaySettings;
 use holm_registry::route::RouteSpec;
 use holm_registry::{Digest, ServiceName};
 use http::{Method, Request, Response, StatusCode, Uri, header};
@@ -122,6 +124,11 @@ impl Client {
     /// All gateway rules.
     pub async fn routes(&self) -> Result<Vec<RouteSpec>, ClientError> {
         self.get("/api/routes").await
+    }
+
+    /// What they refer to by name, by app.
+    pub async fn gateway(&self) -> Result<BTreeMap<String, GatewaySettings>, ClientError> {
+        self.get("/api/gateway").await
     }
 
     /// Whether the host has this component.

@@ -33,7 +33,7 @@ impl ConsulState {
     }
 
     fn own(&self, status: ServiceStatus, routes: &[RouteSpec]) -> OwnService {
-        let leads_here = |rule: &&RouteSpec| rule.target.services().any(|name| *name == status.service);
+        let leads_here = |rule: &&RouteSpec| rule.services().any(|name| *name == status.service);
         let paths: Vec<String> = routes.iter().filter(leads_here).map(|rule| rule.path.to_string()).collect();
         let mut paths = paths.join(" ");
         paths.truncate(paths.floor_char_boundary(LONGEST));

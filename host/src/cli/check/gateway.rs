@@ -28,6 +28,8 @@ fn route(route: &RouteSpec) -> serde_json::Result<Value> {
     table.remove("origin");
     merge(&mut table, "target");
     merge(&mut table, "chain");
+    merge(&mut table, "policy");
+    merge(&mut table, "when");
     Ok(table.into())
 }
 

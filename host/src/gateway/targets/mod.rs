@@ -20,7 +20,6 @@ use crate::body::Body;
 use crate::telemetry::trace::TraceContext;
 
 /// What targets need to know of a request beside the request that they get.
-#[derive(Clone, Copy, Debug)]
 pub(super) struct Asked<'a, B> {
     pub(super) behind: &'a B,
     pub(super) rule: &'a Rule,
@@ -33,6 +32,15 @@ pub(super) struct Asked<'a, B> {
     pub(super) request_id: &'a HeaderValue,
     pub(super) trace: TraceContext,
 }
+
+impl<B> Clone for Asked<'_, B> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+// derived, it would ask that `B` is
+impl<B> Copy for Asked<'_, B> {}
 
 /// Lets the target of the rule answer.
 ///

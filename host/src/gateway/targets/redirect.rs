@@ -1,11 +1,11 @@
 //! The client is sent elsewhere.
 
 use holm_registry::route::Redirect;
+use holm_registry::route::authority::hostname;
 use http::{HeaderValue, Response, StatusCode, header};
 
 use super::Asked;
 use crate::body::{self, Body};
-use crate::gateway::headers;
 use crate::gateway::respond::Problem;
 
 /// Says where.
@@ -14,7 +14,7 @@ use crate::gateway::respond::Problem;
 /// When what the client asked for does not fit into the other URL.
 pub(super) fn answer<B>(asked: Asked<'_, B>, redirect: &Redirect) -> Result<Response<Body>, Problem> {
     let captures = asked.rule.spec.path.captures(asked.uri.path()).unwrap_or_default();
-    let host = headers::hostname(asked.authority).unwrap_or_default();
+    let host = hostname(asked.authority).unwrap_or_default();
     let to = redirect.to.of(&captures, asked.uri.query(), host);
     let to = HeaderValue::try_from(to).map_err(|_| Problem::BadHead("the redirected path is not valid"))?;
     let mut response = Response::new(body::empty());

@@ -22,7 +22,7 @@ use http::{Request, Response};
 
 pub use self::outside::OutsideServices;
 use self::verdict::Failed;
-pub(super) use self::verdict::classify;
+pub use self::verdict::{Answered, classify, judge};
 use super::policy::{Attempt, CallPolicy, Failure, PolicyError, Repeat};
 use crate::body::{Body, Replay};
 use crate::fault::{Fault, FaultKind};

@@ -18,7 +18,7 @@ pub(super) struct Failed {
 
 /// Who answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Answered {
+pub enum Answered {
     /// A service of this host. What it needs it has asked for again itself: if each of a chain of
     /// services repeats what the next one says of a third, the last one gets two to the power of them.
     Inside,
@@ -27,21 +27,28 @@ pub(super) enum Answered {
 }
 
 /// An answer that says by its status that the service could not do its work is a failed one, as for
-/// Envoy and for most HTTP clients that throw.
+/// Envoy and for most HTTP clients that throw. `None`: it is none.
+pub fn judge(status: StatusCode, by: Answered) -> Option<Failure> {
+    match status {
+        StatusCode::SERVICE_UNAVAILABLE => Some(Failure::Retryable),
+        StatusCode::BAD_GATEWAY if by == Answered::Outside => Some(Failure::Retryable),
+        StatusCode::GATEWAY_TIMEOUT => Some(Failure::Timeout),
+        status if status.is_server_error() => Some(Failure::Counted),
+        _ => None,
+    }
+}
+
+/// The answer, if it is a good one.
 pub(super) fn judged(response: Response<Body>, by: Answered) -> Result<Response<Body>, Failed> {
-    let failure = match response.status() {
-        StatusCode::SERVICE_UNAVAILABLE => Failure::Retryable,
-        StatusCode::BAD_GATEWAY if by == Answered::Outside => Failure::Retryable,
-        StatusCode::GATEWAY_TIMEOUT => Failure::Timeout,
-        status if status.is_server_error() => Failure::Counted,
-        _ => return Ok(response),
-    };
-    Err(Failed { answer: Ok(response), failure })
+    match judge(response.status(), by) {
+        None => Ok(response),
+        Some(failure) => Err(Failed { answer: Ok(response), failure }),
+    }
 }
 
 /// What a fault says about the service that it happened in. Overload may be over in a moment; what a
 /// guest does wrong it does again; and what was wrong with the request is nobody's failure.
-pub(in crate::mesh) fn classify(fault: &Fault) -> Failure {
+pub fn classify(fault: &Fault) -> Failure {
     match fault.kind {
         FaultKind::Overload | FaultKind::NoService | FaultKind::Conflict | FaultKind::Host | FaultKind::Backlog => {
             Failure::Retryable

@@ -6,6 +6,7 @@ use std::time::Duration;
 use toml::Spanned;
 
 use super::RawGateway;
+use super::policy::RawPolicy;
 use super::route::{RawChain, RawRoute};
 use crate::gateway::{AuthSettings, Chain, GatewaySettings, Misfit, PartName};
 use crate::manifest::check::{Checker, find};
@@ -25,7 +26,7 @@ struct Known<'a> {
     /// The services of the manifest.
     services: &'a [String],
     settings: &'a GatewaySettings,
-    defaults: &'a RawChain,
+    defaults: &'a (RawChain, RawPolicy),
     app: &'a str,
 }
 
@@ -33,7 +34,7 @@ impl Checker<'_> {
     /// Checks `[gateway]` of an app with these services.
     pub(in crate::manifest) fn gateway(&self, raw: RawGateway, services: &[String], app: &str) -> Gateway {
         let settings = self.shared(&raw);
-        self.check_default_chain(&raw.defaults, &settings);
+        self.check_default_chain(&raw.defaults.0, &settings);
         let known = Known { services, settings: &settings, defaults: &raw.defaults, app };
         let routes = self.routes(raw.routes, &known);
         Gateway { body_limit: raw.body_limit, settings, routes }
@@ -107,12 +108,26 @@ impl Checker<'_> {
             rewrite: raw.rewrite.map(Spanned::into_inner),
             timeout: raw.timeout.map(Spanned::into_inner),
             body_limit: raw.body_limit,
-            chain: raw.chain.over(known.defaults),
+            chain: raw.chain.over(&known.defaults.0),
+            policy: raw.policy.over(&known.defaults.1),
+            when: raw.when,
             ..RouteSpec::new(path.into_inner(), target.get_ref().clone(), origin)
         };
-        if let Err(error) = route.target.check(&route.path) {
-            let help = "see what the target may be in the manual of `[[gateway.route]]`";
-            self.reader.report(target.span(), error.to_string(), help.to_owned());
+        let fallback = raw.policy.fallback();
+        for target in std::iter::once(&target).chain(fallback) {
+            if let Err(error) = target.get_ref().check(&route.path) {
+                self.reader.report(
+                    target.span(),
+                    error.to_string(),
+                    "correct the target, or take the rule away".into(),
+                );
+            }
+        }
+        if let Some(fallback) = fallback {
+            self.check_target(fallback, known.services);
+        }
+        for problem in route.policy.problems() {
+            self.reader.report(span.clone(), problem.message, problem.help);
         }
         self.check_chain(&route.chain, &raw.chain, &span, known.settings);
         Some(Spanned::new(span, route))
@@ -136,6 +151,9 @@ impl Checker<'_> {
         let own = match misfit.key {
             "auth" => first(&written.auth),
             "rate" => first(&written.rate),
+            "cors" => written.cors.iter().flatten().map(Spanned::span).next(),
+            "request" => written.request.as_ref().map(Spanned::span),
+            "response" => written.response.as_ref().map(Spanned::span),
             _ => first(&written.scopes),
         };
         if let Some(span) = own.or_else(|| rule.cloned()) {

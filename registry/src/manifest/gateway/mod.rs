@@ -5,6 +5,7 @@
 //! | `auth` | `[gateway.auth.NAME]` |
 //! | `rate` | `[gateway.rate.NAME]` |
 //! | `route` | `[[gateway.route]]` and `[gateway.defaults]` |
+//! | `stages`, `policy` | their keys that are tables |
 //! | `target` | who answers the requests of a rule |
 //! | `check` | what of it fits together |
 
@@ -17,11 +18,14 @@ use crate::units::ByteSize;
 
 mod auth;
 mod check;
+mod policy;
 mod rate;
 mod route;
+mod stages;
 mod target;
 
 pub(super) use check::Gateway;
+use policy::RawPolicy;
 use route::{RawChain, RawRoute};
 
 /// `[gateway]`
@@ -31,7 +35,7 @@ pub(super) struct RawGateway {
     auth: Vec<Spanned<(PartName, AuthSettings)>>,
     rate: Vec<Spanned<(PartName, RateSettings)>>,
     trusted_proxies: Vec<IpRange>,
-    defaults: RawChain,
+    defaults: (RawChain, RawPolicy),
     routes: Vec<RawRoute>,
 }
 

@@ -5,11 +5,12 @@ use std::time::Duration;
 use http::Method;
 use toml::Spanned;
 
-use super::target;
-use crate::gateway::{Chain, PartName};
+use super::policy::RawPolicy;
+use super::{stages, target};
+use crate::gateway::{Chain, Cors, Edits, PartName};
 use crate::host::HostPattern;
 use crate::manifest::section::Section;
-use crate::route::{PathPattern, Rewrite, Target, parse_method};
+use crate::route::{Conditions, PathPattern, Rewrite, Target, parse_method};
 use crate::units::{ByteSize, parse_duration};
 
 /// `[[gateway.route]]`
@@ -18,11 +19,13 @@ pub(super) struct RawRoute {
     /// `None` after an error that is already reported, as for the methods and the target.
     pub(super) path: Option<Spanned<PathPattern>>,
     pub(super) methods: Option<Vec<Method>>,
+    pub(super) when: Conditions,
     pub(super) rewrite: Option<Spanned<Rewrite>>,
     pub(super) target: Option<Spanned<Target>>,
     pub(super) timeout: Option<Spanned<Duration>>,
     pub(super) body_limit: Option<ByteSize>,
     pub(super) chain: RawChain,
+    pub(super) policy: RawPolicy,
 }
 
 /// The keys that a rule and the defaults have in common; `None` for what is not written.
@@ -31,6 +34,10 @@ pub(super) struct RawChain {
     pub(super) auth: Option<Vec<Spanned<PartName>>>,
     pub(super) scopes: Option<Vec<Spanned<String>>>,
     pub(super) rate: Option<Vec<Spanned<PartName>>>,
+    pub(super) cors: Option<Option<Spanned<Cors>>>,
+    pub(super) compress: Option<bool>,
+    pub(super) request: Option<Spanned<Edits>>,
+    pub(super) response: Option<Spanned<Edits>>,
 }
 
 impl RawChain {
@@ -39,6 +46,10 @@ impl RawChain {
             auth: section.list_or_one("auth", "\"jwt\"", str::parse),
             scopes: section.list_or_one("scopes", "[\"orders:read\"]", scope),
             rate: section.list_or_one("rate", "\"default\"", str::parse),
+            cors: stages::cors(section),
+            compress: section.switch("compress"),
+            request: stages::edits(section, "request"),
+            response: stages::edits(section, "response"),
         }
     }
 
@@ -54,6 +65,10 @@ impl RawChain {
             auth: names(&self.auth, &defaults.auth),
             scopes: inner(scopes),
             rate: names(&self.rate, &defaults.rate),
+            cors: self.cors.as_ref().or(defaults.cors.as_ref()).and_then(|cors| cors.as_ref().map(value)),
+            compress: self.compress.or(defaults.compress).unwrap_or_default(),
+            request: self.request.as_ref().or(defaults.request.as_ref()).map(value).unwrap_or_default(),
+            response: self.response.as_ref().or(defaults.response.as_ref()).map(value).unwrap_or_default(),
         }
     }
 }
@@ -62,8 +77,12 @@ fn list<T>(list: &Option<Vec<T>>) -> &[T] {
     list.as_deref().unwrap_or_default()
 }
 
+fn value<T: Clone>(spanned: &Spanned<T>) -> T {
+    spanned.get_ref().clone()
+}
+
 fn inner<T: Clone>(spanned: &[Spanned<T>]) -> Vec<T> {
-    spanned.iter().map(|item| item.get_ref().clone()).collect()
+    spanned.iter().map(value).collect()
 }
 
 /// As RFC 6749 section 3.3 has it.
@@ -82,19 +101,21 @@ pub(super) fn route(mut section: Section<'_>) -> RawRoute {
         host: section.parsed("host", "\"api.example.com\"", str::parse).map(Spanned::into_inner),
         path: section.parsed("path", "\"/users/{*rest}\"", str::parse),
         methods: section.list("methods", "[\"GET\", \"POST\"]", parse_method),
+        when: stages::conditions(&mut section),
         rewrite: section.parsed("rewrite", "\"/{rest}\"", str::parse),
         target: target::target(&mut section),
         timeout: section.parsed("timeout", "\"3s\"", parse_duration),
         body_limit: section.size("body_limit"),
         chain: RawChain::read(&mut section),
+        policy: RawPolicy::read(&mut section),
     };
     section.finish(&target::LATER);
     found
 }
 
 /// Reads `[gateway.defaults]`.
-pub(super) fn defaults(mut section: Section<'_>) -> RawChain {
-    let found = RawChain::read(&mut section);
+pub(super) fn defaults(mut section: Section<'_>) -> (RawChain, RawPolicy) {
+    let found = (RawChain::read(&mut section), RawPolicy::read(&mut section));
     section.finish(&[]);
     found
 }

@@ -45,6 +45,21 @@ impl<'a> Section<'a> {
         self.table.get(key).is_some_and(|value| value.get_ref().is_str())
     }
 
+    /// Whether the user wrote `true` or `false` there.
+    pub(in super::super) fn is_switch(&self, key: &str) -> bool {
+        self.table.get(key).is_some_and(|value| value.get_ref().as_bool().is_some())
+    }
+
+    /// `true` or `false`.
+    pub(in super::super) fn switch(&mut self, key: &'static str) -> Option<bool> {
+        let value = self.value(key)?;
+        let switch = value.get_ref().as_bool();
+        if switch.is_none() {
+            self.reader.wrong_type(key, "`true` or `false`", "true", value);
+        }
+        switch
+    }
+
     /// A status of HTTP, as far as it is a number for one.
     pub(in super::super) fn status(&mut self, key: &'static str) -> Option<u16> {
         let number = self.count(key)?;

@@ -14,14 +14,14 @@ use std::borrow::Cow;
 
 /// A path that can be read in only one way.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct CanonicalPath<'a> {
+pub struct CanonicalPath<'a> {
     decoded: Cow<'a, str>,
 }
 
 /// Why a path was refused.
 #[derive(Clone, Copy, Debug, thiserror::Error, PartialEq, Eq)]
 #[error("{}", self.reason())]
-pub(super) enum PathError {
+pub enum PathError {
     /// `*`, or the empty path of a CONNECT.
     NotAbsolute,
     /// `/a/../b`, `/a/%2e/b`, `/a/..;x/b`.
@@ -38,7 +38,7 @@ pub(super) enum PathError {
 
 impl PathError {
     /// For the client.
-    pub(super) fn reason(self) -> &'static str {
+    pub fn reason(self) -> &'static str {
         match self {
             Self::NotAbsolute => "the path does not begin with a slash",
             Self::DotSegment => "the path has a segment `.` or `..`",
@@ -55,7 +55,7 @@ impl<'a> CanonicalPath<'a> {
     ///
     /// # Errors
     /// Says what is ambiguous about the path.
-    pub(super) fn parse(raw: &'a str) -> Result<Self, PathError> {
+    pub fn parse(raw: &'a str) -> Result<Self, PathError> {
         let decoded = if raw.as_bytes().contains(&b'%') { Cow::Owned(decode(raw)?) } else { Cow::Borrowed(raw) };
         if decoded.bytes().any(|byte| byte == b'\\' || byte.is_ascii_control()) {
             return Err(PathError::Separator);
@@ -65,7 +65,7 @@ impl<'a> CanonicalPath<'a> {
     }
 
     /// What is left to match: the decoded path without its first slash; `None` for `/`.
-    pub(super) fn decoded(&self) -> Option<&str> {
+    pub fn decoded(&self) -> Option<&str> {
         self.decoded.strip_prefix('/').filter(|rest| !rest.is_empty())
     }
 }
