@@ -94,6 +94,8 @@ pub struct HostFlags {
     pub admin: Option<SocketAddr>,
     /// `--discovery`.
     pub discovery: Option<SocketAddr>,
+    /// `--grpc`.
+    pub grpc: Option<SocketAddr>,
     /// `--data`.
     pub data: Option<PathBuf>,
     /// `--log`.
@@ -115,6 +117,8 @@ pub struct FileHost {
     pub listen: Option<SocketAddr>,
     /// `admin`.
     pub admin: Option<SocketAddr>,
+    /// `grpc`.
+    pub grpc: Option<SocketAddr>,
     /// `body_limit` of `[gateway]`.
     pub body_limit: Option<ByteSize>,
     /// `[discovery]`.
@@ -130,6 +134,8 @@ pub struct HostConfig {
     pub listen: SocketAddr,
     /// The admin API's address; port 0 lets the system choose.
     pub admin: SocketAddr,
+    /// Where the gateway listens a second time, if it does.
+    pub grpc: Option<SocketAddr>,
     /// How services that are not Wasm are found.
     pub discovery: DiscoverySettings,
     /// The data directory.
@@ -183,6 +189,7 @@ impl HostConfig {
         Ok(Self {
             listen,
             admin,
+            grpc: flags.grpc.or(file.grpc),
             discovery,
             data: environment.data_dir(flags.data),
             body_limit: file.body_limit.unwrap_or(DEFAULT_BODY_LIMIT),

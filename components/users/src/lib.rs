@@ -3,10 +3,26 @@
 //! - `domain`: what a user is and which values are acceptable (pure)
 //! - `store`: where users are kept
 //! - `api`: the routes
+//! - `calls`: the functions that others call
 
 mod api;
+mod calls;
 mod domain;
 mod store;
+
+mod bindings {
+    wit_bindgen::generate!({
+        path: "../../wit/shop-users-1.0.0",
+        inline: "
+            package shop:provider;
+
+            world users {
+                export shop:users/directory@1.0.0;
+            }
+        ",
+        generate_all,
+    });
+}
 
 use wasip2::exports::http::incoming_handler::Guest;
 use wasip2::http::types::{IncomingRequest, ResponseOutparam};
@@ -20,3 +36,4 @@ impl Guest for Users {
 }
 
 wasip2::http::proxy::export!(Users);
+bindings::export!(Users with_types_in bindings);

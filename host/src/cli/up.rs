@@ -30,6 +30,10 @@ pub(super) struct Args {
     /// Address of a listener for clients of Consul's agent, such as 127.0.0.1:8500 [default: none]
     #[arg(long, value_name = "IP:PORT", value_parser = address)]
     discovery: Option<SocketAddr>,
+    /// A second address of the gateway, for clients that look for gRPC at a port of its own, such as
+    /// 127.0.0.1:50051 [default: none; the first one speaks gRPC, too]
+    #[arg(long, value_name = "IP:PORT", value_parser = address)]
+    grpc: Option<SocketAddr>,
     /// Which log lines go to stderr, such as `warn` or `info,holm::access=off` [default: $HOLM_LOG, else info]
     #[arg(long, value_name = "FILTER")]
     log: Option<String>,
@@ -54,6 +58,7 @@ impl Args {
         let file = manifest.as_ref().map_or_else(FileHost::default, |manifest| FileHost {
             listen: manifest.listen,
             admin: manifest.admin,
+            grpc: manifest.grpc,
             body_limit: manifest.body_limit,
             discovery: manifest.discovery.clone(),
             require_signature: manifest.require_signature.clone(),
@@ -68,9 +73,10 @@ impl Args {
     }
 
     fn flags(self) -> HostFlags {
-        let Self { listen, admin, discovery, data, log, log_format, require_signature, places, compile, .. } = self;
+        let Self { listen, admin, discovery, grpc, data, log, log_format, require_signature, places, compile, .. } =
+            self;
         let (log_format, compile) = (Some(log_format), compile.into());
-        HostFlags { listen, admin, discovery, data, log, log_format, compile, require_signature, places }
+        HostFlags { listen, admin, discovery, grpc, data, log, log_format, compile, require_signature, places }
     }
 }
 
@@ -83,7 +89,7 @@ async fn serve(context: &Context, config: HostConfig, plan: Option<plan::Plan>) 
     }
     let addresses = app.addresses();
     let services = app.services().list().len();
-    context.output.line(ready_line(addresses.gateway, addresses.admin, services, addresses.discovery))?;
+    context.output.line(ready_line(&addresses, services))?;
     app.run().await
 }
 

@@ -101,6 +101,11 @@ impl<B: Clone> Gateway<B> {
         }
     }
 
+    /// What rules lead to now.
+    pub(super) fn behind(&self) -> B {
+        self.published.load().behind.clone()
+    }
+
     /// The rule for a request, and what its target needs.
     pub(super) fn route(&self, head: Head<'_>) -> Result<Matched<B>, Problem> {
         let published = self.published.load();

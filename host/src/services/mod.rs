@@ -7,6 +7,8 @@
 //! | `call`, `lookup` | how does somebody outside call a function, and which one is meant |
 //! | `examine` | would the services of a manifest be taken, and whom does a component need |
 //! | `externals` | which names lead to services that are not Wasm (pure) |
+//! | `functions` | do the rules that lead to functions find them |
+//! | `grpc` | which services answer over gRPC, and with what |
 //! | `gateway` | does what a manifest says for the gateway make sense |
 //! | `lifecycle` | what a deployment, a rollback or a removal changes (pure) |
 //! | `link` | which service answers an import, and whom a change would break |
@@ -35,7 +37,9 @@ mod call;
 mod callers;
 mod examine;
 mod externals;
+mod functions;
 mod gateway;
+mod grpc;
 mod health;
 mod lifecycle;
 mod link;
@@ -51,10 +55,13 @@ pub use api::{
     Inspection, LimitLine, Lineage, RevisionStatus, ServedBy, ServiceInspection, ServiceStatus,
 };
 
-pub use call::{CallError, Called, TypedCall};
+pub use crate::runtime::CallEntry;
+pub use crate::runtime::value;
+pub use call::{CallError, Called, Function, TypedCall};
 pub use callers::CallLine;
 pub use examine::{Candidate, examine};
 pub use gateway::CheckGateway;
+pub use grpc::{Answering, GrpcServices};
 pub use lookup::OfferedFunction;
 pub use vouch::Required;
 

@@ -12,6 +12,7 @@ use holm_registry::settings::Health;
 use holm_registry::signature::Signature;
 use http::{Request, StatusCode, header};
 
+use super::grpc;
 use super::link::Offers;
 use super::publish::Records;
 use super::stand_in::{self, Import};
@@ -57,6 +58,7 @@ impl Services {
         };
         let revision = self.load(&old, &record, Some(one.component), offers).await?;
         check_calls(&revision, offers)?;
+        grpc::check(&revision)?;
         self.make_ready(&revision).await?;
         Ok(Outcome::Ready(Box::new(Prepared { record, revision, took: began.elapsed() })))
     }

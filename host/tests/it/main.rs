@@ -35,13 +35,19 @@ mod gateway;
 #[cfg(test)]
 mod gateway_auth;
 #[cfg(test)]
+mod gateway_compose;
+#[cfg(test)]
 mod gateway_drain;
+#[cfg(test)]
+mod gateway_function;
 #[cfg(test)]
 mod gateway_hostile;
 #[cfg(test)]
 mod gateway_rate;
 mod gateway_stages;
 mod gateway_targets;
+#[cfg(test)]
+mod grpc;
 #[cfg(test)]
 mod guests;
 #[cfg(test)]

@@ -12,7 +12,10 @@ use std::path::Path;
 /// everything and is looked at by nobody.
 const PARTS: &[(&str, &[&str])] = &[
     ("main", &["cli"]),
-    ("cli", &["app", "admin", "audit", "services", "runtime", "config", "telemetry", "signing", "private_file"]),
+    (
+        "cli",
+        &["app", "admin", "audit", "services", "grpc", "runtime", "config", "telemetry", "signing", "private_file"],
+    ),
     (
         "app",
         &[
@@ -31,7 +34,10 @@ const PARTS: &[(&str, &[&str])] = &[
             "body",
         ],
     ),
-    ("gateway", &["services", "mesh", "discovery", "identity", "telemetry", "shutdown", "hop_by_hop", "fault", "body"]),
+    (
+        "gateway",
+        &["services", "mesh", "grpc", "discovery", "identity", "telemetry", "shutdown", "hop_by_hop", "fault", "body"],
+    ),
     ("events", &["services", "telemetry", "shutdown", "fault"]),
     (
         "admin",
@@ -48,10 +54,11 @@ const PARTS: &[(&str, &[&str])] = &[
             "body",
         ],
     ),
-    ("services", &["signing", "mesh", "runtime", "state", "telemetry", "shutdown", "fault", "body"]),
+    ("services", &["signing", "mesh", "grpc", "runtime", "state", "telemetry", "shutdown", "fault", "body"]),
     ("mesh", &["discovery", "runtime", "state", "telemetry", "shutdown", "hop_by_hop", "fault", "body"]),
     ("discovery", &["telemetry", "shutdown"]),
     ("runtime", &["state", "config", "telemetry", "private_file", "shutdown", "fault", "body"]),
+    ("grpc", &["runtime"]),
     ("state", &[]),
     ("config", &["telemetry"]),
     ("telemetry", &["fault"]),
@@ -113,6 +120,11 @@ const OWNERS: &[(&[&str], &[&str], &str)] = &[
     ),
     (&["aws_lc_rs::"], &["host/src/runtime/compile/", "host/src/signing.rs"], "cryptography is used in few places"),
     (&["jsonwebtoken::"], &["host/src/gateway/auth/"], "whose signatures count is decided in one place"),
+    (
+        &["protox::", "prost_reflect::"],
+        &["host/src/grpc/"],
+        "descriptors are read once; what follows from them has types of its own",
+    ),
     (&["rayon::"], &["host/src/runtime/compile/worker.rs"], "the host's threads are tokio's"),
     (
         &["std::env", "env::var"],

@@ -2,6 +2,7 @@
 //! somebody asks for it.
 
 use std::collections::BTreeSet;
+use std::fmt;
 
 use super::{CLAIMS, ERRORS, Part, Plan};
 use crate::gateway::PartName;
@@ -22,6 +23,15 @@ pub struct PlanProblem {
     pub message: String,
     /// What to do.
     pub help: String,
+}
+
+impl fmt::Display for PlanProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(part) = &self.part {
+            write!(f, "the part `{part}`: ")?;
+        }
+        write!(f, "{}; {}", self.message, self.help)
+    }
 }
 
 /// Whether a rule knows who asks.
@@ -57,9 +67,8 @@ impl Plan {
     fn circle(&self) -> Option<PlanProblem> {
         let mut done: BTreeSet<&str> = BTreeSet::new();
         loop {
-            let waits = |(name, part): &(&PartName, &Part)| {
-                !done.contains(name.as_str()) && !self.needs(part).is_subset(&done)
-            };
+            let waits =
+                |(name, part): &(&PartName, &Part)| !done.contains(name.as_str()) && !self.needs(part).is_subset(&done);
             let stuck: Vec<&str> = self.parts.iter().filter(waits).map(|(name, _)| name.as_str()).collect();
             let before = done.len();
             done = self.parts.keys().map(PartName::as_str).filter(|name| !stuck.contains(name)).collect();
@@ -147,7 +156,12 @@ mod tests {
         let plan: Plan = serde_json::from_value(plan).unwrap();
         let found = plan.problems(["order_id"].into_iter(), claims);
         let line = |problem: PlanProblem| {
-            format!("{}: {}; {}", problem.part.map_or("-".to_owned(), |part| part.to_string()), problem.message, problem.help)
+            format!(
+                "{}: {}; {}",
+                problem.part.map_or("-".to_owned(), |part| part.to_string()),
+                problem.message,
+                problem.help
+            )
         };
         found.into_iter().map(line).collect()
     }
@@ -164,7 +178,8 @@ mod tests {
     fn a_plan_that_could_work_is_refused() {
         assert_eq!(problems(shop(), Claims::Known), [""; 0]);
         let mut shaped = shop();
-        shaped["output"] = json!({"id": "{order_id}", "names": "{products}", "missing": "{errors}", "me": "{claims.sub}"});
+        shaped["output"] =
+            json!({"id": "{order_id}", "names": "{products}", "missing": "{errors}", "me": "{claims.sub}"});
         assert_eq!(problems(shaped, Claims::Known), [""; 0]);
     }
 
@@ -173,15 +188,35 @@ mod tests {
         let one = |get: &str| json!({"parts": {"a": {"get": get}, "b": {"get": "http://b/{a.x}"}}});
         for (plan, claims, expected) in [
             (shop(), Claims::Unknown, "user: `{claims…}` without `auth`: nobody's claims are known here; add `auth"),
-            (one("http://a/{ordre_id}"), Claims::Known, "a: nothing is known as `{ordre_id}`; did you mean `{order_id}`?"),
-            (one("http://a/{customers}"), Claims::Known, "a: nothing is known as `{customers}`; these are known here: `{a}`, `{b}`, `{claims}`"),
+            (
+                one("http://a/{ordre_id}"),
+                Claims::Known,
+                "a: nothing is known as `{ordre_id}`; did you mean `{order_id}`?",
+            ),
+            (
+                one("http://a/{customers}"),
+                Claims::Known,
+                "a: nothing is known as `{customers}`; these are known here: `{a}`, `{b}`, `{claims}`",
+            ),
             (one("http://a/{errors}"), Claims::Known, "a: nothing is known as `{errors}`"),
             (one("http://a/{a.x}"), Claims::Known, "a: `{a.x}` refers to the part that it stands in"),
             (one("http://a/{b.x}"), Claims::Known, "-: `a`, `b` wait for each other, so none is ever asked"),
             (json!({"parts": {}}), Claims::Known, "-: this composition has 0 parts, and must have 1 to 16"),
-            (json!({"parts": {"order_id": {"get": "http://a/x"}}}), Claims::Known, "order_id: `order_id` cannot be a part's name"),
-            (json!({"parts": {"a": {"get": "http://a/x", "timeout": "0s"}}}), Claims::Known, "a: a part's timeout is 0s"),
-            (json!({"parts": {"a": {"get": "http://a/x"}}, "output": ["{b}"]}), Claims::Known, "-: nothing is known as `{b}`"),
+            (
+                json!({"parts": {"order_id": {"get": "http://a/x"}}}),
+                Claims::Known,
+                "order_id: `order_id` cannot be a part's name",
+            ),
+            (
+                json!({"parts": {"a": {"get": "http://a/x", "timeout": "0s"}}}),
+                Claims::Known,
+                "a: a part's timeout is 0s",
+            ),
+            (
+                json!({"parts": {"a": {"get": "http://a/x"}}, "output": ["{b}"]}),
+                Claims::Known,
+                "-: nothing is known as `{b}`",
+            ),
         ] {
             let found = problems(plan.clone(), claims);
             assert!(found.len() == 1 && found[0].starts_with(expected), "{plan}: {found:?}");

@@ -7,6 +7,7 @@
 //! | `route` | `[[gateway.route]]` and `[gateway.defaults]` |
 //! | `stages`, `policy` | their keys that are tables |
 //! | `target` | who answers the requests of a rule |
+//! | `compose` | one answer made of several |
 //! | `check` | what of it fits together |
 
 use toml::Spanned;
@@ -18,6 +19,7 @@ use crate::units::ByteSize;
 
 mod auth;
 mod check;
+mod compose;
 mod policy;
 mod rate;
 mod route;
@@ -26,7 +28,8 @@ mod target;
 
 pub(super) use check::Gateway;
 use policy::RawPolicy;
-use route::{RawChain, RawRoute};
+pub(super) use route::RawChain;
+use route::RawRoute;
 
 /// `[gateway]`
 #[derive(Default)]
