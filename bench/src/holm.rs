@@ -35,11 +35,16 @@ impl Holm {
 
     /// A host on `dir`, ready to serve.
     pub fn start_in(tools: &Tools, dir: TempDir) -> anyhow::Result<Self> {
+        Self::start_with(tools, dir, &[])
+    }
+
+    /// A host on `dir`, with further arguments for `holm up`.
+    pub fn start_with(tools: &Tools, dir: TempDir, arguments: &[&str]) -> anyhow::Result<Self> {
         let (gateway, admin) = (free_address()?, free_address()?);
         let mut command = Command::new(&tools.holm);
         // the access log is on, as it is for everybody
         command.args(["up", "--data"]).arg(dir.path().join("data"));
-        command.args(["--listen", &gateway.to_string(), "--admin", &admin.to_string()]);
+        command.args(arguments).args(["--listen", &gateway.to_string(), "--admin", &admin.to_string()]);
         let mut process = Process::start("holm", &mut command)?;
         process.wait_until("the start", || TcpStream::connect(gateway).is_ok() && ready(admin))?;
         Ok(Self { process, gateway, admin, program: tools.holm.clone(), dir })
@@ -85,6 +90,11 @@ impl Holm {
     /// What `/metrics` says now.
     pub fn metrics(&self) -> anyhow::Result<String> {
         get(self.admin, "/metrics")
+    }
+
+    /// What the gateway answers on a path, with 200.
+    pub fn ask(&self, path: &str) -> anyhow::Result<String> {
+        get(self.gateway, path)
     }
 
     /// The address of a path on the gateway.

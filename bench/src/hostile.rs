@@ -131,7 +131,7 @@ async fn one(tools: &Tools, attack: &Attack) -> anyhow::Result<Seen> {
             service("s", &hostile, "isolation = \"reuse\"\n"),
         ],
     ))?;
-    let pace = Pace { address: host.gateway, path: "/neighbour".into(), per_second: RATE, lasts: WATCHED };
+    let pace = Pace::get(host.gateway, "/neighbour", RATE, WATCHED);
     // what a host needs once: its threads, its pools, its first instances
     pace::keep(Pace { lasts: Duration::from_secs(2), ..pace.clone() }).await?;
     let quiet = pace::keep(pace.clone()).await?;

@@ -3,12 +3,13 @@
 //! The latency of a request counts from when it was due, not from when it could be sent: an
 //! answer that is late makes the next ones late, and they say so.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use bytes::Bytes;
-use http::{Method, Request, header};
+use http::{Method, Request, StatusCode, header};
 use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
@@ -26,10 +27,19 @@ pub struct Pace {
     pub address: SocketAddr,
     /// What for.
     pub path: String,
+    /// What is posted; nothing for a GET.
+    pub post: Option<Bytes>,
     /// Requests a second, over all connections.
     pub per_second: u32,
     /// For how long.
     pub lasts: Duration,
+}
+
+impl Pace {
+    /// Gets a path, as often as a second, for so long.
+    pub fn get(address: SocketAddr, path: &str, per_second: u32, lasts: Duration) -> Self {
+        Self { address, path: path.to_owned(), post: None, per_second, lasts }
+    }
 }
 
 /// What came back.
@@ -39,12 +49,14 @@ pub struct Kept {
     pub good: u64,
     /// Everything else.
     pub bad: u64,
-    /// From when a good request was due to the end of its answer.
+    /// Answers by their status.
+    pub statuses: BTreeMap<u16, u64>,
+    /// From when a request was due to the end of its answer.
     latencies: Vec<Duration>,
 }
 
 impl Kept {
-    /// The latency that `share` of the good answers kept to.
+    /// The latency that `share` of the answers kept to; of 1 it is the longest.
     pub fn percentile(&mut self, share: f64) -> Duration {
         self.latencies.sort_unstable();
         let at = (self.latencies.len() as f64 * share) as usize;
@@ -70,22 +82,39 @@ pub async fn keep(pace: Pace) -> anyhow::Result<Kept> {
         all.good += kept.good;
         all.bad += kept.bad;
         all.latencies.extend(kept.latencies);
+        for (status, count) in kept.statuses {
+            *all.statuses.entry(status).or_default() += count;
+        }
     }
     Ok(all)
 }
 
 /// One client that asks again as soon as it has its answer: how many were good, and how many not.
 pub async fn as_fast_as_possible(address: SocketAddr, path: String, lasts: Duration) -> anyhow::Result<(u64, u64)> {
-    let pace = Pace { address, path, per_second: 0, lasts };
+    let pace = Pace::get(address, &path, 0, lasts);
     let (mut good, mut bad, mut connection) = (0, 0, None);
     let until = Instant::now() + lasts;
     while Instant::now() < until {
-        match ask(&pace, &mut connection).await? {
+        match ask(&pace, &mut connection).await?.is_success() {
             true => good += 1,
             false => bad += 1,
         }
     }
     Ok((good, bad))
+}
+
+/// One client that asks so often, each time as soon as it has its answer.
+///
+/// # Errors
+/// At the first answer that is not good.
+pub async fn ask_often(address: SocketAddr, path: String, times: u32) -> anyhow::Result<()> {
+    let pace = Pace::get(address, &path, 0, Duration::ZERO);
+    let mut connection = None;
+    for _ in 0..times {
+        let status = ask(&pace, &mut connection).await?;
+        anyhow::ensure!(status.is_success(), "{} was answered with {status}", pace.path);
+    }
+    Ok(())
 }
 
 /// Every `CONNECTIONS`th request.
@@ -97,11 +126,11 @@ async fn work(pace: Pace, begun: Instant, number: u32) -> Kept {
     while due < begun + pace.lasts {
         tokio::time::sleep_until(due.into()).await;
         match ask(&pace, &mut connection).await {
-            Ok(true) => {
-                kept.good += 1;
+            Ok(status) => {
                 kept.latencies.push(due.elapsed());
+                *kept.statuses.entry(status.as_u16()).or_default() += 1;
+                *if status.is_success() { &mut kept.good } else { &mut kept.bad } += 1;
             }
-            Ok(false) => kept.bad += 1,
             Err(_) => {
                 kept.bad += 1;
                 connection = None;
@@ -112,21 +141,21 @@ async fn work(pace: Pace, begun: Instant, number: u32) -> Kept {
     kept
 }
 
-/// One request, on the connection that is there or on a new one. Whether it got a 2xx.
-async fn ask(pace: &Pace, connection: &mut Option<SendRequest<Full<Bytes>>>) -> anyhow::Result<bool> {
+/// One request, on the connection that is there or on a new one.
+async fn ask(pace: &Pace, connection: &mut Option<SendRequest<Full<Bytes>>>) -> anyhow::Result<StatusCode> {
     let sender = match connection {
         Some(sender) if !sender.is_closed() => sender,
         _ => connection.insert(connect(pace.address).await?),
     };
     let request = Request::builder()
-        .method(Method::GET)
+        .method(if pace.post.is_some() { Method::POST } else { Method::GET })
         .uri(&pace.path)
         .header(header::HOST, pace.address.to_string())
-        .body(Full::default())?;
+        .body(Full::new(pace.post.clone().unwrap_or_default()))?;
     let response = tokio::time::timeout(Duration::from_secs(10), sender.send_request(request)).await??;
-    let good = response.status().is_success();
+    let status = response.status();
     response.into_body().collect().await?;
-    Ok(good)
+    Ok(status)
 }
 
 async fn connect(address: SocketAddr) -> anyhow::Result<SendRequest<Full<Bytes>>> {

@@ -61,6 +61,16 @@ pub async fn serve_hyper(address: SocketAddr) -> anyhow::Result<()> {
     }
 }
 
+/// Starts a NATS server with JetStream in `folder`, ready to serve.
+pub fn nats_server(program: &Path, folder: &Path) -> anyhow::Result<(Process, SocketAddr)> {
+    let address = free_address()?;
+    let mut command = Command::new(program);
+    command.args(["-js", "-a", "127.0.0.1", "-p", &address.port().to_string(), "-sd"]).arg(folder);
+    let mut process = Process::start("nats-server", &mut command)?;
+    process.wait_until("the start", || std::net::TcpStream::connect(address).is_ok())?;
+    Ok((process, address))
+}
+
 /// An address of this machine that nobody listens on.
 pub fn free_address() -> anyhow::Result<SocketAddr> {
     Ok(std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?)

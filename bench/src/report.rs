@@ -1,7 +1,7 @@
 //! How a bench tells what it found: the machine, the settings, a table, and lines `ratio NAME VALUE`.
 
 use std::fs;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use comfy_table::{CellAlignment, Table, presets};
 
@@ -34,6 +34,12 @@ pub fn machine() {
         .unwrap_or(0);
     let model = model.trim_start_matches([' ', '\t', ':']);
     line(format!("machine: {cores} x {model}, {} GiB, Linux {}", kib >> 20, kernel.trim()));
+}
+
+/// Nanoseconds since 1970, for times that two processes compare.
+pub fn nanos_now() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// A ratio, higher is better for Holm.

@@ -21,10 +21,15 @@ pub struct Load {
 /// Asks `url` on `connections` connections for `seconds`. Any error of a socket or answer other
 /// than 2xx is an error: a side that fails fast must not look fast.
 pub fn run(url: &str, connections: u32, seconds: u32) -> anyhow::Result<Load> {
-    let output = Command::new("wrk")
-        .args(["-t1", &format!("-c{connections}"), &format!("-d{seconds}s"), "--latency", url])
-        .output()
-        .context("cannot start wrk")?;
+    run_with(url, connections, seconds, None)
+}
+
+/// The same, with a header field in every request.
+pub fn run_with(url: &str, connections: u32, seconds: u32, header: Option<&str>) -> anyhow::Result<Load> {
+    let mut command = Command::new("wrk");
+    command.args(["-t1", &format!("-c{connections}"), &format!("-d{seconds}s"), "--latency"]);
+    command.args(header.iter().flat_map(|header| ["-H", *header])).arg(url);
+    let output = command.output().context("cannot start wrk")?;
     let text = String::from_utf8_lossy(&output.stdout);
     if !output.status.success() {
         bail!("wrk failed on {url}: {}", String::from_utf8_lossy(&output.stderr));

@@ -6,6 +6,7 @@
 //! in the listeners' backlogs until [`App::run`].
 
 mod behind;
+mod bus;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -26,10 +27,9 @@ use crate::admin::{self, AdminState, AdminToken, ConsulState, Listener, Tokens};
 use crate::audit::{Action, AuditLog, Entry};
 use crate::config::{self, HostConfig};
 use crate::discovery::Discovery;
-use crate::events::deliver::Enter;
+use crate::events::Events;
 use crate::events::embedded::{EmbeddedBus, Retention};
-use crate::events::{self, Events};
-use crate::gateway::{Door, Gateway, Limits, bind, check_settings};
+use crate::gateway::{Door, Gateway, Limits, Tls, bind, check_settings};
 use crate::mesh::policy::Policies;
 use crate::mesh::{Mesh, OutsideServices, system_lookup};
 use crate::runtime::{CacheKey, Compiling, Revision, Runtime};
@@ -48,6 +48,7 @@ pub struct App {
     gateway: Arc<ServiceGateway>,
     /// Those of the gateway.
     listeners: Vec<TcpListener>,
+    tls: Option<Arc<Tls>>,
     admin: (TcpListener, AdminState),
     /// The listener for clients of Consul's agent, where there is one.
     discovery: Option<(TcpListener, Listener)>,
@@ -58,6 +59,8 @@ pub struct App {
 /// Where a host listens, with the real ports.
 #[derive(Clone, Copy, Debug)]
 pub struct Addresses {
+    /// What the gateway speaks: `http` or `https`.
+    pub scheme: &'static str,
     /// The gateway.
     pub gateway: SocketAddr,
     /// The admin API.
@@ -83,7 +86,9 @@ impl App {
         let admin_listener = bind(config.admin, "--admin")?;
         let discovery_listener = config.discovery.listen.map(|address| bind(address, "--discovery")).transpose()?;
         let grpc_listener = config.grpc.map(|address| bind(address, "--grpc")).transpose()?;
+        let tls = config.tls.clone().map(|settings| Tls::open(settings, data.path())).transpose()?;
         let addresses = Addresses {
+            scheme: if tls.is_some() { "https" } else { "http" },
             gateway: listener.local_addr()?,
             admin: admin_listener.local_addr()?,
             discovery: discovery_listener.as_ref().map(TcpListener::local_addr).transpose()?,
@@ -98,7 +103,8 @@ impl App {
         let outside = mesh.outside().clone();
         let runtime = runtime(&data, &config, opened.store.clone(), mesh, &telemetry, &tasks)?;
         let gateway = gateway(&config, &telemetry, outside.clone(), Arc::clone(&policies));
-        let (events, discovery) = (events(&opened, &table, &telemetry, &tasks), opened.discovery.clone());
+        let chosen = bus::chosen(&config, &opened, &table, &telemetry).await?;
+        let (events, discovery) = (bus::events(chosen, &opened, &table, &telemetry, &tasks), opened.discovery.clone());
         let doors =
             Doors { gateway: Arc::clone(&gateway), events: events.clone(), discovery, outside, table, policies };
         let services = services(&config, opened.artifacts, opened.catalog, runtime, &telemetry, &tasks, doors);
@@ -125,6 +131,7 @@ impl App {
         let admin = (admin_listener, state);
         let (store, discovery) = (opened.store, discovery_door);
         let listeners = std::iter::once(listener).chain(grpc_listener).collect();
+        let tls = tls.map(Arc::new);
         Ok(Self {
             config,
             _data: data,
@@ -133,6 +140,7 @@ impl App {
             events,
             gateway,
             listeners,
+            tls,
             admin,
             discovery,
             addresses,
@@ -182,7 +190,12 @@ impl App {
         let gateway = self.gateway;
         let serving = self.listeners.into_iter().map(|listener| {
             let gateway = Arc::clone(&gateway);
-            let door = Door::new(listener, limits(&self.config), "gateway connections", &self.tasks, shutdown.clone());
+            let limits = limits(&self.config);
+            let door = Door::new(listener, limits, "gateway connections", &self.tasks, shutdown.clone());
+            let door = match &self.tls {
+                Some(tls) => door.with_tls(Arc::clone(tls)),
+                None => door,
+            };
             door.serve(move |request, peer| {
                 let gateway = Arc::clone(&gateway);
                 async move { gateway.handle(request, peer).await }
@@ -221,6 +234,12 @@ impl App {
         self.tasks.spawn("keys of issuers", async move {
             let _ = until_stop.run_until_cancelled(gateway.keep_keys()).await;
         });
+        if let Some(tls) = self.tls.clone() {
+            let until = stop.clone();
+            self.tasks.spawn("certificates", async move {
+                let _ = until.run_until_cancelled(tls.follow()).await;
+            });
+        }
         let until = stop.clone();
         self.tasks.spawn("health of outside services", async move {
             let work = async { tokio::join!(discovery.check_forever(), consul.follow_services()) };
@@ -243,7 +262,7 @@ struct Opened {
     catalog: Catalog,
     tokens: Tokens,
     discovery: Discovery,
-    bus: EmbeddedBus,
+    embedded: EmbeddedBus,
 }
 
 /// Reading a large store takes a while and blocks.
@@ -256,16 +275,18 @@ async fn open(
 ) -> anyhow::Result<Opened> {
     let (store, artifacts) = (data.store(), data.artifacts());
     let (discovery, metrics) = (config.discovery.clone(), telemetry.metrics.discovery().clone());
-    let tasks = tasks.clone();
+    let (tasks, on_nats) = (tasks.clone(), config.nats.is_some());
     let work = move || -> anyhow::Result<Opened> {
         let retention = Retention::default();
-        let store = Store::open(&store, &StoreOptions { backlog: retention.room(), ..StoreOptions::default() })?;
-        let bus = EmbeddedBus::open(store.clone(), retention)?;
+        // what waits for a broker has a limit of its own
+        let of_embedded = StoreOptions { backlog: retention.room(), ..StoreOptions::default() };
+        let store = Store::open(&store, &if on_nats { StoreOptions::default() } else { of_embedded })?;
+        let embedded = EmbeddedBus::open(store.clone(), retention)?;
         let artifacts = Artifacts::open(&artifacts)?;
         let catalog = Catalog::load(store.clone())?;
         let tokens = Tokens::load(store.clone(), token)?;
         let discovery = Discovery::load(store.clone(), &discovery, metrics, tasks)?;
-        Ok(Opened { store, artifacts, catalog, tokens, discovery, bus })
+        Ok(Opened { store, artifacts, catalog, tokens, discovery, embedded })
     };
     tokio::task::spawn_blocking(work).await.context("opening the store ended early")?
 }
@@ -292,7 +313,8 @@ fn access(config: &HostConfig, addresses: Addresses, tokens: &Arc<Tokens>) -> Op
 }
 
 fn limits(config: &HostConfig) -> Limits {
-    Limits { body: config.body_limit.as_u64(), drain: config.drain, ..Limits::default() }
+    let own = Limits { body: config.body_limit.as_u64(), drain: config.drain, ..Limits::default() };
+    own.with(&config.limits)
 }
 
 fn gateway(
@@ -303,21 +325,6 @@ fn gateway(
 ) -> Arc<ServiceGateway> {
     let empty = AllServices::of(&Arc::new(Table::empty()), outside);
     Arc::new(Gateway::new(limits(config), empty, telemetry.metrics.clone(), policies, None))
-}
-
-fn events(opened: &Opened, table: &Arc<TableCell<Revision>>, telemetry: &Telemetry, tasks: &Tasks) -> Events {
-    let table = Arc::clone(table);
-    let enter: Enter = Arc::new(move |service, entry, event| {
-        let table = table.load();
-        Box::pin(async move { Services::event(&table, &service, &entry, &event).await })
-    });
-    Events::new(events::Parts {
-        bus: Arc::new(opened.bus.clone()),
-        store: opened.store.clone(),
-        enter,
-        metrics: telemetry.metrics.clone(),
-        tasks: tasks.clone(),
-    })
 }
 
 /// What services share with the other parts: who is told of every new table, and what calls go by.

@@ -12,6 +12,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use holm_registry::discovery::settings::DiscoverySettings;
+use holm_registry::event::nats::{NatsLogin, NatsSettings};
+use holm_registry::gateway::{DoorLimits, TlsSettings};
 use holm_registry::signature::PublicKey;
 use holm_registry::units::ByteSize;
 
@@ -108,6 +110,8 @@ pub struct HostFlags {
     pub require_signature: Vec<PublicKey>,
     /// `--places`.
     pub places: Option<u32>,
+    /// `--nats`.
+    pub nats: Option<NatsSettings>,
 }
 
 /// What the manifest's `[host]`, `[gateway]`, `[deploy]` and `[discovery]` say about the host itself.
@@ -121,10 +125,16 @@ pub struct FileHost {
     pub grpc: Option<SocketAddr>,
     /// `body_limit` of `[gateway]`.
     pub body_limit: Option<ByteSize>,
+    /// `[gateway.tls]`.
+    pub tls: Option<TlsSettings>,
+    /// `[gateway.limits]`.
+    pub limits: DoorLimits,
     /// `[discovery]`.
     pub discovery: DiscoverySettings,
     /// `require_signature` of `[deploy]`.
     pub require_signature: Vec<PublicKey>,
+    /// `[nats]`.
+    pub nats: Option<NatsSettings>,
 }
 
 /// Everything the host is started with.
@@ -136,6 +146,10 @@ pub struct HostConfig {
     pub admin: SocketAddr,
     /// Where the gateway listens a second time, if it does.
     pub grpc: Option<SocketAddr>,
+    /// How the gateway speaks TLS; `None`: not at all.
+    pub tls: Option<TlsSettings>,
+    /// What one client may take of the gateway.
+    pub limits: DoorLimits,
     /// How services that are not Wasm are found.
     pub discovery: DiscoverySettings,
     /// The data directory.
@@ -152,6 +166,8 @@ pub struct HostConfig {
     pub places: u32,
     /// Components need a signature of one of these keys; of none when there are none.
     pub require_signature: Vec<PublicKey>,
+    /// The broker that events go over; `None`: the embedded bus.
+    pub nats: Option<NatsSettings>,
     /// Which log lines are written.
     pub log: String,
     /// How they look.
@@ -190,6 +206,8 @@ impl HostConfig {
             listen,
             admin,
             grpc: flags.grpc.or(file.grpc),
+            tls: file.tls,
+            limits: file.limits,
             discovery,
             data: environment.data_dir(flags.data),
             body_limit: file.body_limit.unwrap_or(DEFAULT_BODY_LIMIT),
@@ -201,6 +219,7 @@ impl HostConfig {
                 true => file.require_signature,
                 false => flags.require_signature,
             },
+            nats: nats(flags.nats, file.nats),
             log,
             log_format: flags.log_format.unwrap_or(LogFormat::Text),
         })
@@ -229,9 +248,27 @@ impl HostConfig {
     }
 }
 
+/// The servers of the flag, with the manifest's login and certificates where the flag says none.
+fn nats(flag: Option<NatsSettings>, file: Option<NatsSettings>) -> Option<NatsSettings> {
+    let Some(flag) = flag else { return file };
+    let Some(file) = file else { return Some(flag) };
+    let login = if flag.login == NatsLogin::None { file.login } else { flag.login };
+    Some(NatsSettings { servers: flag.servers, login, tls: file.tls })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_flag_for_nats_forgets_the_login_of_the_manifest() {
+        let settings = |text: &str| Some(text.parse::<NatsSettings>().unwrap());
+        let file = settings("nats://holm:secret@one");
+        let both = nats(settings("nats://two"), file.clone()).unwrap();
+        assert_eq!((both.to_string().as_str(), both.login == file.clone().unwrap().login), ("nats://two:4222", true));
+        assert_eq!(nats(settings("nats://token@two"), file.clone()), settings("nats://token@two"));
+        assert_eq!((nats(None, file.clone()), nats(None, None)), (file, None));
+    }
 
     fn resolve(flags: HostFlags, file: FileHost, environment: &Environment) -> HostConfig {
         HostConfig::resolve(flags, file, environment).unwrap()

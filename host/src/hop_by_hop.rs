@@ -1,7 +1,7 @@
 //! Headers of one connection, taken off every message that goes on to another: by the gateway on
 //! its way in and out, and by the mesh on its way off the island.
 
-use http::header::{self, HeaderMap, HeaderName};
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
 /// They speak of one connection, not of the message (RFC 9110 section 7.6.1).
 static HOP_BY_HOP: [HeaderName; 7] = [
@@ -13,6 +13,19 @@ static HOP_BY_HOP: [HeaderName; 7] = [
     header::TRANSFER_ENCODING,
     header::UPGRADE,
 ];
+
+/// Put on a request (as an extension) that asks to go on as something else, by who has checked that it
+/// may: the fields that say so are put back where it is sent.
+#[derive(Clone, Debug)]
+pub struct Upgrade(pub HeaderValue);
+
+impl Upgrade {
+    /// Puts them back.
+    pub fn apply(&self, headers: &mut HeaderMap) {
+        headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
+        headers.insert(header::UPGRADE, self.0.clone());
+    }
+}
 
 /// Takes away what speaks of one connection, and what `connection` names.
 pub fn strip(headers: &mut HeaderMap) {
@@ -41,8 +54,6 @@ fn named_by_connection(headers: &HeaderMap) -> Vec<HeaderName> {
 
 #[cfg(test)]
 mod tests {
-    use http::HeaderValue;
-
     use super::*;
 
     fn headers(list: &[(&'static str, &'static str)]) -> HeaderMap {

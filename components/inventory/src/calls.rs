@@ -38,11 +38,7 @@ impl Guest for Inventory {
     }
 
     fn release(reservation: String) -> Result<(), Refusal> {
-        let bucket = kv::open()?;
-        let Some(basket) = store::reservation(&bucket, &reservation)? else { return Ok(()) };
-        let stocks = store::find_many(&bucket, basket.skus())?;
-        store::save_many(&bucket, &basket.release(stocks))?;
-        Ok(store::remove_reservation(&bucket, &reservation)?)
+        Ok(store::release(&kv::open()?, &reservation)?)
     }
 }
 

@@ -5,11 +5,13 @@
 //! - `store`: where stocks and reservations are kept
 //! - `api`: the routes
 //! - `calls`: the functions that other services call
+//! - `events`: what follows from what happens to orders
 
 mod api;
 mod basket;
 mod calls;
 mod domain;
+mod events;
 mod store;
 
 mod bindings {
@@ -26,6 +28,7 @@ mod bindings {
     });
 }
 
+use holm_guest::events::{Event, Outcome};
 use wasip2::exports::http::incoming_handler::Guest;
 use wasip2::http::types::{IncomingRequest, ResponseOutparam};
 
@@ -37,5 +40,12 @@ impl Guest for Inventory {
     }
 }
 
+impl holm_guest::events::Guest for Inventory {
+    fn handle(event: Event) -> Outcome {
+        holm_guest::events::handle(events::HANDLERS, &event)
+    }
+}
+
 wasip2::http::proxy::export!(Inventory);
+holm_guest::events::export!(Inventory);
 bindings::export!(Inventory with_types_in bindings);

@@ -1,5 +1,5 @@
 //! Where stocks are kept: one JSON value an article, under `stock/{sku}`, and one a reservation, under
-//! `reservation/{name}`.
+//! `reservation/{name}`. Under `given-up/{order}` stands which orders get no reservation any more.
 
 use crate::basket::Basket;
 use crate::domain::{Refusal, Stock};
@@ -44,8 +44,23 @@ pub fn save_reservation(bucket: &Bucket, name: &str, basket: &Basket) -> Result<
     kv::set(bucket, &reservation_key(name), basket)
 }
 
-pub fn remove_reservation(bucket: &Bucket, name: &str) -> Result<(), kv::Error> {
+/// Takes the promise of a reservation back. One that does not exist, or no longer, is released already.
+pub fn release(bucket: &Bucket, name: &str) -> Result<(), kv::Error> {
+    let Some(basket) = reservation(bucket, name)? else { return Ok(()) };
+    let stocks = find_many(bucket, basket.skus())?;
+    save_many(bucket, &basket.release(stocks))?;
     Ok(bucket.delete(&reservation_key(name))?)
+}
+
+/// Takes the promise to an order back for good: no later one is made to it.
+pub fn give_up(bucket: &Bucket, order: &str) -> Result<(), kv::Error> {
+    release(bucket, order)?;
+    kv::set(bucket, &given_up_key(order), &true)
+}
+
+/// Whether an order gets no promise any more.
+pub fn is_given_up(bucket: &Bucket, order: &str) -> Result<bool, kv::Error> {
+    Ok(bucket.exists(&given_up_key(order))?)
 }
 
 /// For changes to a stock that must exist.
@@ -64,6 +79,10 @@ fn not_found() -> Problem {
 
 fn key(sku: &str) -> String {
     format!("stock/{sku}")
+}
+
+fn given_up_key(order: &str) -> String {
+    format!("given-up/{order}")
 }
 
 fn reservation_key(name: &str) -> String {

@@ -1,7 +1,7 @@
 //! The routes of the service.
 
 use crate::domain::{NewOrder, Order};
-use crate::{inventory, store};
+use crate::{events, inventory, store};
 use holm_guest::{Problem, Request, Response, Route, clock, id, kv};
 use serde::Serialize;
 use serde_json::json;
@@ -36,13 +36,13 @@ fn show(request: &Request) -> Result<Response, Problem> {
     Ok(Response::json(200, &shown(store::find(&kv::open()?, request.param("id"))?)))
 }
 
-/// What is reserved stays reserved if the order cannot be saved after all: the reservation bears its id.
+/// Saved and told of in one commit: what follows, happens to an order that exists.
 fn create(request: &Request) -> Result<Response, Problem> {
     let new: NewOrder = request.json()?;
     let order = Order::create(id::new(), new, clock::now().to_string()).map_err(Problem::invalid)?;
     inventory::check(&order)?;
-    inventory::reserve(&order)?;
     store::save(&kv::open()?, &order)?;
+    events::created(&order)?;
     // relative, so that it also holds where a gateway shows this service at /api/orders
     let location = format!("orders/{}", order.id);
     Ok(Response::json(201, &shown(order)).with_header("location", location))
@@ -51,10 +51,13 @@ fn create(request: &Request) -> Result<Response, Problem> {
 /// Cancelling twice is cancelling once.
 fn cancel(request: &Request) -> Result<Response, Problem> {
     let bucket = kv::open()?;
-    let order = store::find(&bucket, request.param("id"))?.cancelled(clock::now().to_string());
-    inventory::release(&order)?;
-    store::save(&bucket, &order)?;
-    Ok(Response::json(200, &shown(order)))
+    let order = store::find(&bucket, request.param("id"))?;
+    let cancelled = order.clone().cancelled("Cancelled by the buyer".into(), clock::now().to_string());
+    if let Some(cancelled) = &cancelled {
+        store::save(&bucket, cancelled)?;
+        events::cancelled(cancelled)?;
+    }
+    Ok(Response::json(200, &shown(cancelled.unwrap_or(order))))
 }
 
 fn shown(order: Order) -> Shown {

@@ -11,6 +11,8 @@ const SKU_LIMIT: usize = 64;
 const ITEMS_LIMIT: usize = 100;
 /// Ten thousand of one article is trade, and that is agreed on otherwise.
 const QUANTITY_LIMIT: u32 = 10_000;
+/// A hundred million euros: with the other limits the total of an order stays far from what a number holds.
+const PRICE_LIMIT_CENTS: u64 = 10_000_000_000;
 
 /// An order, as it is stored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,7 +20,12 @@ pub struct Order {
     pub id: String,
     pub user_id: String,
     pub status: Status,
+    /// Why it was given up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
     pub items: Vec<Item>,
+    /// What all of it costs.
+    pub total_cents: u64,
     /// RFC 3339, as is `updated_at`.
     pub created_at: String,
     pub updated_at: String,
@@ -28,9 +35,11 @@ pub struct Order {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Status {
-    /// Its items are reserved.
+    /// It waits for its items to be reserved and paid.
     Created,
-    /// They are not any more.
+    /// They are.
+    Confirmed,
+    /// It was given up: nothing of it is reserved or paid, or will not be for long.
     Cancelled,
 }
 
@@ -40,6 +49,9 @@ pub enum Status {
 pub struct Item {
     pub sku: String,
     pub quantity: u32,
+    /// What one of it costs, as the buyer was told.
+    #[serde(default)]
+    pub price_cents: u64,
 }
 
 /// An order, as a client sends it.
@@ -58,12 +70,20 @@ impl Order {
             return Err(errors);
         }
         let NewOrder { user_id, items } = new;
-        Ok(Self { id, user_id, status: Status::Created, items, created_at: now.clone(), updated_at: now })
+        let total_cents = items.iter().map(|item| item.price_cents * u64::from(item.quantity)).sum();
+        let (status, created_at) = (Status::Created, now.clone());
+        Ok(Self { id, user_id, status, reason: None, items, total_cents, created_at, updated_at: now })
     }
 
-    /// The same order, given up.
-    pub fn cancelled(self, now: String) -> Self {
-        Self { status: Status::Cancelled, updated_at: now, ..self }
+    /// The same order, reserved and paid. `None`: it waits for that no longer.
+    pub fn confirmed(self, now: String) -> Option<Self> {
+        (self.status == Status::Created).then_some(Self { status: Status::Confirmed, updated_at: now, ..self })
+    }
+
+    /// The same order, given up. `None`: it is already.
+    pub fn cancelled(self, reason: String, now: String) -> Option<Self> {
+        let given_up = self.status == Status::Cancelled;
+        (!given_up).then_some(Self { status: Status::Cancelled, reason: Some(reason), updated_at: now, ..self })
     }
 
     /// The articles, as a catalog is asked for them.
@@ -97,7 +117,9 @@ impl NewOrder {
         let again = again.then(|| error("sku", "stands there already; order more of it instead".into()));
         let quantity = !(1..=QUANTITY_LIMIT).contains(&item.quantity);
         let quantity = quantity.then(|| error("quantity", format!("must be 1 to {QUANTITY_LIMIT}")));
-        [sku, again, quantity].into_iter().flatten()
+        let price = item.price_cents > PRICE_LIMIT_CENTS;
+        let price = price.then(|| error("price_cents", format!("must be {PRICE_LIMIT_CENTS} at most")));
+        [sku, again, quantity, price].into_iter().flatten()
     }
 }
 
@@ -106,7 +128,8 @@ mod tests {
     use super::*;
 
     fn create(user_id: &str, items: &[(&str, u32)]) -> Result<Order, Vec<FieldError>> {
-        let items = items.iter().map(|(sku, quantity)| Item { sku: sku.to_string(), quantity: *quantity }).collect();
+        let item = |(sku, quantity): &(&str, u32)| Item { sku: sku.to_string(), quantity: *quantity, price_cents: 250 };
+        let items = items.iter().map(item).collect();
         Order::create("7".into(), NewOrder { user_id: user_id.into(), items }, "2026-11-22T09:30:00Z".into())
     }
 
@@ -118,9 +141,21 @@ mod tests {
     fn an_order_forgets_what_was_ordered() {
         let order = create("ada", &[("tea-100", 2), ("cup", 1)]).unwrap();
         assert_eq!(order.item_ids(), ["tea-100", "cup"]);
-        let cancelled = order.clone().cancelled("2026-11-22T10:00:00Z".into());
+        assert_eq!(order.total_cents, 750);
+        let cancelled = order.clone().cancelled("changed her mind".into(), "2026-11-22T10:00:00Z".into()).unwrap();
         assert_eq!((cancelled.status, cancelled.items), (Status::Cancelled, order.items));
         assert!(cancelled.updated_at > cancelled.created_at);
+    }
+
+    #[test]
+    fn an_order_that_was_given_up_is_confirmed_after_all() {
+        let order = create("ada", &[("tea-100", 2)]).unwrap();
+        let confirmed = order.clone().confirmed(String::new()).unwrap();
+        assert_eq!(confirmed.clone().confirmed(String::new()), None);
+        assert!(confirmed.cancelled("returned".into(), String::new()).is_some());
+        let cancelled = order.cancelled("declined".into(), String::new()).unwrap();
+        assert_eq!(cancelled.clone().confirmed(String::new()), None);
+        assert_eq!(cancelled.cancelled("again".into(), String::new()), None);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! What is asked of the inventory: typed calls through `shop:inventory/stock`.
 //!
-//! How long, how often and what then is said in the manifest, not here. Reservations bear the id of their order,
-//! so that a call which is tried again reserves once.
+//! How long, how often and what then is said in the manifest, not here. The answer promises nothing: the items are
+//! reserved by the event that tells of the order.
 
 use crate::bindings::shop::inventory::stock::{self, Availability, Refusal, Shortage};
 use crate::domain::{Item, Order};
@@ -27,16 +27,6 @@ pub fn check(order: &Order) -> Result<(), InventoryError> {
         // the manifest's answer for an inventory that has none
         Availability { short: None, .. } => Err(InventoryError::Unavailable("the fallback answered".into())),
     }
-}
-
-/// Has the items of an order promised to it.
-pub fn reserve(order: &Order) -> Result<(), InventoryError> {
-    Ok(stock::reserve(&order.id, &items(order))?)
-}
-
-/// Gives back what an order was promised.
-pub fn release(order: &Order) -> Result<(), InventoryError> {
-    Ok(stock::release(&order.id)?)
 }
 
 fn items(order: &Order) -> Vec<stock::Item> {

@@ -4,9 +4,11 @@
 //! - `inventory`: what is asked of the service that has the stock
 //! - `store`: where orders are kept
 //! - `api`: the routes
+//! - `events`: what is told of orders, and what follows from what others tell
 
 mod api;
 mod domain;
+mod events;
 mod inventory;
 mod store;
 
@@ -24,6 +26,7 @@ mod bindings {
     });
 }
 
+use holm_guest::events::{Event, Outcome};
 use wasip2::exports::http::incoming_handler::Guest;
 use wasip2::http::types::{IncomingRequest, ResponseOutparam};
 
@@ -35,4 +38,11 @@ impl Guest for Orders {
     }
 }
 
+impl holm_guest::events::Guest for Orders {
+    fn handle(event: Event) -> Outcome {
+        holm_guest::events::handle(events::HANDLERS, &event)
+    }
+}
+
 wasip2::http::proxy::export!(Orders);
+holm_guest::events::export!(Orders);

@@ -20,7 +20,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use holm_registry::discovery::external::External;
 use holm_registry::gateway::GatewaySettings;
 use holm_registry::route::RouteSpec;
-use holm_registry::settings::{Secret, Settings};
+use holm_registry::settings::{Isolation, Secret, Settings};
 use holm_registry::signature::Signature;
 use holm_registry::{Digest, ServiceName};
 use semver::Version;
@@ -101,6 +101,9 @@ pub struct Deployed {
     pub changed: bool,
     /// Milliseconds that it took, compiling included.
     pub took_ms: u64,
+    /// The revision whose settings it kept, when it was deployed without any and those are not the defaults.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub settings_of: Option<u32>,
     /// The gateway rules that lead to it now.
     pub routes: Vec<String>,
     /// What is probably a mistake.
@@ -148,10 +151,15 @@ pub struct PlannedService {
     /// `sha256:…` of its component: a part of the same request, or on the host already.
     #[schema(value_type = String)]
     pub digest: Digest,
-    /// As in a manifest's `[service.NAME]`, without `component` and `version`.
-    #[serde(default)]
-    #[schema(value_type = Object)]
-    pub settings: Settings,
+    /// As in a manifest's `[service.NAME]`, without `component` and `version`. Without it the service keeps those
+    /// of its live revision.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    pub settings: Option<Settings>,
+    /// In place of the isolation that it would have: `reuse` or `invocation`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub isolation: Option<Isolation>,
     /// Who vouches for the component: `ed25519:KEY:SIGNATURE`, as `holm keys sign` writes it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
@@ -269,9 +277,9 @@ impl From<services::RevisionStatus> for Revision {
 impl From<services::Deployed> for Deployed {
     fn from(deployed: services::Deployed) -> Self {
         let services::Deployed { service, revision, version, digest, isolation, changed, .. } = deployed;
-        let services::Deployed { took, routes, warnings, .. } = deployed;
+        let services::Deployed { took, settings_of, routes, warnings, .. } = deployed;
         let (isolation, took_ms) = (isolation.to_owned(), u64::try_from(took.as_millis()).unwrap_or(u64::MAX));
-        Self { service, revision, version, digest, isolation, changed, took_ms, routes, warnings }
+        Self { service, revision, version, digest, isolation, changed, took_ms, settings_of, routes, warnings }
     }
 }
 

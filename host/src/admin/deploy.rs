@@ -7,7 +7,7 @@ use axum::{Extension, Json};
 use bytes::Bytes;
 use holm_registry::Digest;
 use holm_registry::discovery::external::External;
-use holm_registry::settings::Settings;
+use holm_registry::settings::{Isolation, Settings};
 use holm_registry::signature::SignatureError;
 use http::StatusCode;
 use semver::Version;
@@ -21,7 +21,7 @@ use super::extract::{Asked, Named};
 use super::server::AdminState;
 use super::upload::{self, JSON_LIMIT, Upload};
 use crate::config::DEPLOYMENT_LIMIT;
-use crate::services::{self, AppSet, DeployComponent, DeployOne, DeploySet};
+use crate::services::{self, AppSet, DeployComponent, DeployOne, DeploySet, DeploySettings};
 
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -46,7 +46,8 @@ pub(super) struct Insists {
 }
 
 /// Deploy one component: the body is the Wasm, or a multipart form with the parts `component`
-/// and `settings` (JSON). A service that no rule leads to gets `/NAME/{*rest}`.
+/// and `settings` (JSON). Without settings the service keeps those that it has. A service that no rule leads to gets
+/// `/NAME/{*rest}`.
 #[utoipa::path(
     put, path = "/api/services/{name}", tag = "deploy",
     params(("name" = String, Path, description = "Service name"), WhichVersion),
@@ -64,10 +65,11 @@ pub(super) async fn put_service(
     let version = parse_version(&query.version)?;
     let signature = query.signature.map(|text| text.parse()).transpose().map_err(not_a_signature)?;
     let (component, settings) = match upload::open(request, state.component_limit).await? {
-        Upload::Whole(component) => (component, Settings::default()),
+        Upload::Whole(component) => (component, None),
         Upload::Parts(parts) => component_and_settings(parts, state.component_limit).await?,
     };
-    let one = DeployOne { name, version, component: DeployComponent::Bytes(component), settings, signature };
+    let (component, settings) = (DeployComponent::Bytes(component), deploy_settings(settings, None));
+    let one = DeployOne { name, version, component, settings, signature };
     let deployed = deploy(&state, &notes, DeploySet { services: vec![one], app: None, force: query.force }).await?;
     let first = deployed.into_iter().next();
     first.map(|deployed| Json(deployed.into())).ok_or_else(|| nothing_came_back("deployment"))
@@ -135,13 +137,14 @@ async fn deploy(state: &AdminState, notes: &Notes, set: DeploySet) -> Result<Vec
     Ok(deployed)
 }
 
-async fn component_and_settings(mut parts: Multipart, limit: usize) -> Result<(Bytes, Settings), Problem> {
-    let (mut component, mut settings) = (None, Settings::default());
+async fn component_and_settings(mut parts: Multipart, limit: usize) -> Result<(Bytes, Option<Settings>), Problem> {
+    let (mut component, mut settings) = (None, None);
     while let Some(field) = parts.next_field().await.map_err(broken_form)? {
         match field.name().unwrap_or_default() {
             "component" => component = Some(upload::part(field, limit, "the component").await?),
             "settings" => {
-                settings = upload::json(&upload::part(field, JSON_LIMIT, "settings").await?, "the part `settings`")?;
+                let bytes = upload::part(field, JSON_LIMIT, "settings").await?;
+                settings = Some(upload::json(&bytes, "the part `settings`")?);
             }
             other => return Err(Problem::bad_request(format!("unknown part `{other}`; use `component`, `settings`"))),
         }
@@ -177,7 +180,8 @@ fn deploy_set(
     stored: impl Fn(&Digest) -> bool,
 ) -> Result<DeploySet, Problem> {
     let join = |planned: PlannedService| {
-        let PlannedService { name, version, digest, settings, signature } = planned;
+        let PlannedService { name, version, digest, settings, isolation, signature } = planned;
+        let settings = deploy_settings(settings, isolation);
         let component = match components.get(&digest) {
             Some(bytes) => DeployComponent::Bytes(bytes.clone()),
             None if stored(&digest) => DeployComponent::Stored(digest),
@@ -192,6 +196,16 @@ fn deploy_set(
     let Plan { app, routes, externals, gateway, force, .. } = plan;
     check_externals(&externals)?;
     Ok(DeploySet { services, app: app.map(|name| AppSet { name, routes, externals, gateway }), force })
+}
+
+fn deploy_settings(settings: Option<Settings>, isolation: Option<Isolation>) -> DeploySettings {
+    match settings {
+        Some(given) => {
+            let isolation = isolation.or(given.isolation);
+            DeploySettings::Given(Box::new(Settings { isolation, ..given }))
+        }
+        None => DeploySettings::Kept { isolation },
+    }
 }
 
 fn check_externals(externals: &[External]) -> Result<(), Problem> {
@@ -240,7 +254,8 @@ mod tests {
             name: "users".parse().unwrap(),
             version: Version::new(1, 0, 0),
             digest,
-            settings: Settings::default(),
+            settings: None,
+            isolation: None,
             signature: None,
         };
         Plan {

@@ -209,6 +209,30 @@ mod tests {
         auth = ["keys", "issuer"]
         rate = "default"
         scopes = ["write"]
+        [[gateway.route]]
+        path = "/old/{*rest}"
+        redirect = "/u/{rest}"
+        [[gateway.route]]
+        path = "/m"
+        upstream = "http://127.0.0.1:1/v1"
+        headers = { x-beta = "*" }
+        query = { v = "2" }
+        compress = true
+        cors = { origins = ["https://a.test"], credentials = true }
+        request = { set = { x-a = "1" }, remove = ["cookie"] }
+        response = { add = { x-b = "2" } }
+        retry = { attempts = 3 }
+        breaker = { volume_threshold = 3 }
+        bulkhead = { concurrency = 8 }
+        fallback = { respond = { status = 203, json = { a = 1 } } }
+        [gateway.limits]
+        connections_per_client = 50
+        header_timeout = "5s"
+        [gateway.tls]
+        certificate = "a.pem"
+        key = "a-key.pem"
+        client_ca = "ca.pem"
+        sni = [{ certificate = "b.pem", key = "b-key.pem" }]
     "#;
 
     #[test]
@@ -218,7 +242,7 @@ mod tests {
         assert!(!text.contains("hunter2"), "{text}");
         let again =
             Manifest::parse("holm.toml", &text, Path::new(""), &|_| None).unwrap_or_else(|e| panic!("{e}\n{text}"));
-        assert_eq!(again.routes, manifest.routes);
+        assert_eq!((&again.routes, &again.tls, &again.limits), (&manifest.routes, &manifest.tls, &manifest.limits));
         let schemes = |manifest: &Manifest| {
             let hidden = |(name, scheme): (_, AuthSettings)| (name, scheme.without_secrets());
             manifest.gateway.auth.clone().into_iter().map(hidden).collect::<BTreeMap<_, _>>()

@@ -19,6 +19,9 @@ use crate::admin::api::Deployed;
 use crate::admin::client::Client;
 
 /// Deploy a component, or all services of a manifest, and swap them in
+///
+/// A component alone takes the place of the one before: its service keeps the settings, grants and subscriptions that
+/// a manifest has given it, until a manifest says something else.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// A component, or a manifest
@@ -30,7 +33,7 @@ pub(super) struct Args {
     /// Semantic version of the component
     #[arg(long, value_name = "VERSION")]
     version: Option<Version>,
-    /// How long an instance lives [default: by what the component exports]
+    /// How long an instance lives [default: as for the live revision, else by what the component exports]
     #[arg(long)]
     isolation: Option<Lifetime>,
     /// Take the settings and routes of the service from this manifest
@@ -99,10 +102,9 @@ impl Args {
         };
         let mut plan = match &self.manifest {
             Some(path) => self.plan_with_settings(client, path, &service, version).await?,
-            None => plan::from_component(service, version, &self.file)?,
+            None => plan::from_component(service, version, &self.file, self.isolation.map(Isolation::from))?,
         };
         for part in &mut plan.services {
-            part.settings.isolation = self.isolation.map(Isolation::from).or(part.settings.isolation);
             if let Some(path) = &self.signature {
                 part.signature = Some(signature_file::read(path, &self.file, &part.digest)?);
             }
@@ -122,6 +124,7 @@ impl Args {
         for spec in manifest.services.values_mut() {
             spec.component = ComponentSource::Path(self.file.clone());
             spec.version = version.clone();
+            spec.settings.isolation = self.isolation.map(Isolation::from).or(spec.settings.isolation);
         }
         plan::from_parsed(manifest)
     }
@@ -173,9 +176,10 @@ pub(super) fn show(context: &Context, deployed: &[Deployed], json: bool) -> anyh
 
 fn sentence(deployed: &Deployed) -> String {
     let Deployed { service, revision, version, isolation, .. } = deployed;
+    let kept = deployed.settings_of.map(|of| format!(", settings of revision {of}")).unwrap_or_default();
     if deployed.changed {
         let took = took(deployed.took_ms);
-        format!("{service} {version} is live as revision {revision} (isolation {isolation}, {took})")
+        format!("{service} {version} is live as revision {revision} (isolation {isolation}, {took}{kept})")
     } else {
         format!("{service} {version} was live already as revision {revision} (isolation {isolation}), nothing changed")
     }

@@ -28,12 +28,12 @@ pub struct Progress(Option<ProgressBar>);
 
 /// The line that says where a host serves. Scripts read it: keep its form; what is new comes last.
 pub fn ready_line(addresses: &Addresses, services: usize) -> String {
-    let Addresses { gateway, admin, discovery, grpc } = addresses;
-    let more = |name: &str, address: &Option<SocketAddr>| {
-        address.map(|address| format!(" {name}=http://{address}")).unwrap_or_default()
+    let Addresses { scheme, gateway, admin, discovery, grpc } = addresses;
+    let more = |name: &str, scheme: &str, address: &Option<SocketAddr>| {
+        address.map(|address| format!(" {name}={scheme}://{address}")).unwrap_or_default()
     };
-    let (discovery, grpc) = (more("discovery", discovery), more("grpc", grpc));
-    format!("ready gateway=http://{gateway} admin=http://{admin} services={services}{discovery}{grpc}")
+    let (discovery, grpc) = (more("discovery", "http", discovery), more("grpc", scheme, grpc));
+    format!("ready gateway={scheme}://{gateway} admin=http://{admin} services={services}{discovery}{grpc}")
 }
 
 impl Output {
@@ -146,7 +146,7 @@ mod tests {
         let [gateway, admin, discovery, grpc] =
             [8080, 7070, 8500, 50051].map(|port| SocketAddr::from(([127, 0, 0, 1], port)));
         let line = "ready gateway=http://127.0.0.1:8080 admin=http://127.0.0.1:7070 services=3";
-        let least = Addresses { gateway, admin, discovery: None, grpc: None };
+        let least = Addresses { scheme: "http", gateway, admin, discovery: None, grpc: None };
         assert_eq!(ready_line(&least, 3), line);
         let all = Addresses { discovery: Some(discovery), grpc: Some(grpc), ..least };
         let more = "discovery=http://127.0.0.1:8500 grpc=http://127.0.0.1:50051";

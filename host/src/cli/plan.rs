@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use bytes::Bytes;
 use holm_registry::gateway::{AuthSettings, GatewaySettings, KeySource};
 use holm_registry::manifest::{ComponentSource, Manifest, ServiceSpec};
-use holm_registry::settings::Settings;
+use holm_registry::settings::{Isolation, Settings};
 use holm_registry::signature::Signature;
 use holm_registry::{Digest, ServiceName};
 use semver::Version;
@@ -18,7 +18,7 @@ use super::failure::Failure;
 use super::signature_file;
 use crate::admin::api;
 use crate::config;
-use crate::services::{AppSet, DeployComponent, DeployOne, DeploySet};
+use crate::services::{AppSet, DeployComponent, DeployOne, DeploySet, DeploySettings};
 
 /// Services and routes that go live as one set, with the components read.
 #[derive(Clone, Debug)]
@@ -36,8 +36,8 @@ pub struct Part {
     pub name: ServiceName,
     /// Its version.
     pub version: Version,
-    /// Its settings.
-    pub settings: Settings,
+    /// What it is deployed with.
+    pub settings: DeploySettings,
     /// The digest of its component.
     pub digest: Digest,
     /// The component, unless the manifest names one that the host has.
@@ -66,9 +66,15 @@ pub(super) fn from_parsed(manifest: Manifest) -> anyhow::Result<Plan> {
     Ok(Plan { app: Some(AppSet { name, routes, externals, gateway }), services })
 }
 
-/// A component outside of any manifest.
-pub(super) fn from_component(name: ServiceName, version: Version, path: &Path) -> Result<Plan, Failure> {
-    let part = part_of_file(name, version, Settings::default(), path)?;
+/// A component outside of any manifest: its service keeps the settings that it has, but for the isolation if one is
+/// given.
+pub(super) fn from_component(
+    name: ServiceName,
+    version: Version,
+    path: &Path,
+    isolation: Option<Isolation>,
+) -> Result<Plan, Failure> {
+    let part = part_of_file(name, version, DeploySettings::Kept { isolation }, path)?;
     Ok(Plan { app: None, services: vec![part] })
 }
 
@@ -106,7 +112,11 @@ impl Plan {
         let mut services = Vec::with_capacity(self.services.len());
         for Part { name, version, settings, digest, bytes, signature } in self.services {
             components.extend(bytes.map(|bytes| (digest, bytes)));
-            services.push(api::PlannedService { name, version, digest, settings, signature });
+            let (settings, isolation) = match settings {
+                DeploySettings::Given(settings) => (Some(*settings), None),
+                DeploySettings::Kept { isolation } => (None, isolation),
+            };
+            services.push(api::PlannedService { name, version, digest, settings, isolation, signature });
         }
         let app = self.app.as_ref().map(|set| set.name.clone());
         let AppSet { routes, externals, gateway, .. } = self.app.unwrap_or_default();
@@ -132,6 +142,7 @@ fn read_public_keys(gateway: &mut GatewaySettings) -> Result<(), Failure> {
 fn part(name: ServiceName, spec: ServiceSpec) -> Result<Part, Failure> {
     let ServiceSpec { component, version, mut settings } = spec;
     read_proto(&name, &mut settings)?;
+    let settings = DeploySettings::Given(Box::new(settings));
     match component {
         ComponentSource::Path(path) => part_of_file(name, version, settings, &path),
         ComponentSource::Digest(digest) => Ok(Part { name, version, settings, digest, bytes: None, signature: None }),
@@ -148,7 +159,7 @@ fn read_proto(service: &ServiceName, settings: &mut Settings) -> Result<(), Fail
     Ok(())
 }
 
-fn part_of_file(name: ServiceName, version: Version, settings: Settings, path: &Path) -> Result<Part, Failure> {
+fn part_of_file(name: ServiceName, version: Version, settings: DeploySettings, path: &Path) -> Result<Part, Failure> {
     let bytes = read_component(path)?;
     let digest = Digest::of(&bytes);
     let signature = signature_file::beside(path, &digest)?;

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use holm_registry::event::nats::NatsSettings;
 use holm_registry::signature::PublicKey;
 
 use super::compile_limits::CompileArgs;
@@ -34,6 +35,10 @@ pub(super) struct Args {
     /// 127.0.0.1:50051 [default: none; the first one speaks gRPC, too]
     #[arg(long, value_name = "IP:PORT", value_parser = address)]
     grpc: Option<SocketAddr>,
+    /// NATS server that events go over, such as nats://127.0.0.1:4222, several with commas between them [default:
+    /// `[nats]` of the manifest, else events stay in this host]
+    #[arg(long, value_name = "URL")]
+    nats: Option<NatsSettings>,
     /// Which log lines go to stderr, such as `warn` or `info,holm::access=off` [default: $HOLM_LOG, else info]
     #[arg(long, value_name = "FILTER")]
     log: Option<String>,
@@ -60,8 +65,11 @@ impl Args {
             admin: manifest.admin,
             grpc: manifest.grpc,
             body_limit: manifest.body_limit,
+            tls: manifest.tls.clone(),
+            limits: manifest.limits.clone(),
             discovery: manifest.discovery.clone(),
             require_signature: manifest.require_signature.clone(),
+            nats: manifest.nats.clone(),
         });
         let plan = manifest.map(plan::from_parsed).transpose()?;
         let config = HostConfig::resolve(self.flags(), file, &context.environment)?;
@@ -73,10 +81,10 @@ impl Args {
     }
 
     fn flags(self) -> HostFlags {
-        let Self { listen, admin, discovery, grpc, data, log, log_format, require_signature, places, compile, .. } =
-            self;
+        let Self { listen, admin, discovery, grpc, data, log, log_format, .. } = self;
+        let Self { require_signature, places, nats, compile, .. } = self;
         let (log_format, compile) = (Some(log_format), compile.into());
-        HostFlags { listen, admin, discovery, grpc, data, log, log_format, compile, require_signature, places }
+        HostFlags { listen, admin, discovery, grpc, data, log, log_format, compile, require_signature, places, nats }
     }
 }
 

@@ -113,6 +113,12 @@ pub trait Bus: Send + Sync {
     /// When it cannot be attached.
     async fn tail(&self, subject: &SubjectPattern) -> Result<Tail, BusError>;
 
+    /// Whether what an acknowledgement stands for has to be durable before it is said. A bus that remembers
+    /// acknowledgements by the marks themselves, in the same store, cannot know of one that was lost in a crash.
+    fn outlives_the_store(&self) -> bool {
+        true
+    }
+
     /// Whether it works, for `/readyz`. Does not wait.
     fn state(&self) -> BusState;
 
@@ -150,6 +156,11 @@ pub trait Handle: Send + Sync {
     /// See [`Delivery::retry`].
     async fn retry(self: Box<Self>, after: Duration) -> Result<(), BusError>;
 
+    /// See [`Delivery::give_back`].
+    async fn give_back(self: Box<Self>) -> Result<(), BusError> {
+        self.retry(Duration::ZERO).await
+    }
+
     /// See [`Delivery::terminate`].
     async fn terminate(self: Box<Self>) -> Result<(), BusError>;
 
@@ -168,11 +179,11 @@ pub struct Delivery {
 
 impl Delivery {
     /// An attempt to deliver an event, as a bus makes it.
-    pub fn new(event: Event, attempt: u32, handle: Box<dyn Handle>) -> Self {
-        Self { event: Arc::new(event), attempt, handle }
+    pub fn new(event: impl Into<Arc<Event>>, attempt: u32, handle: Box<dyn Handle>) -> Self {
+        Self { event: event.into(), attempt, handle }
     }
 
-    /// It was handled, and what that did is durable. On return the bus knows.
+    /// It was handled, and what that did is durable, where [`Bus::outlives_the_store`]. On return the bus knows.
     ///
     /// # Errors
     /// When the bus may not know: the event may come again.
@@ -186,6 +197,14 @@ impl Delivery {
     /// When the bus may not know: the event comes again when its ack wait is over.
     pub async fn retry(self, after: Duration) -> Result<(), BusError> {
         self.handle.retry(after).await
+    }
+
+    /// It was not tried, and comes again at once; not as another attempt, where the bus can tell.
+    ///
+    /// # Errors
+    /// As for [`Delivery::retry`].
+    pub async fn give_back(self) -> Result<(), BusError> {
+        self.handle.give_back().await
     }
 
     /// It will never be handled: a dead letter of it is durable. On return the bus knows.

@@ -33,7 +33,7 @@ impl Running {
         tasks: &Tasks,
         confirmed: impl FnOnce() + Send + 'static,
     ) -> Self {
-        let (subscription, stop) = (Arc::clone(&deliverer.subscription), CancellationToken::new());
+        let (subscription, stop) = (Arc::clone(&deliverer.subscription), deliverer.stop.clone());
         let (group, under_way) = (tasks.group(TASKS), TaskTracker::new());
         let asking = Asking {
             bus,
@@ -91,10 +91,7 @@ impl Asking {
     async fn deliver_next(&self, consumer: &mut dyn Consumer, permit: OwnedSemaphorePermit) -> Result<(), BusError> {
         let delivery = consumer.next().await?;
         let deliverer = Arc::clone(&self.deliverer);
-        self.group.spawn(self.under_way.track_future(async move {
-            deliverer.deliver(delivery).await;
-            drop(permit);
-        }));
+        self.group.spawn(self.under_way.track_future(async move { deliverer.deliver(delivery, permit).await }));
         Ok(())
     }
 

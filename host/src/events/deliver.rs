@@ -1,8 +1,8 @@
 //! One delivery, from the bus into a guest and back.
 //!
 //! Effects of a handler happen once, however often its event is delivered: its commit holds a mark, and holds
-//! only if that mark was not there. What a delivery says to the bus, it says when that commit is durable. A dead
-//! letter is committed with the same mark, so an event is handled or dead, and never both.
+//! only if that mark was not there. What a broker is told, it is told when that commit is durable. A dead letter is
+//! committed with the same mark, so an event is handled or dead, and never both.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -11,8 +11,10 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 use holm_registry::ServiceName;
 use holm_registry::event::Event;
-use holm_registry::store::{CommitError, Effects, Log, Store};
+use holm_registry::store::{CommitError, Effects, Log, Sequence, Store};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, interval_at, sleep};
+use tokio_util::sync::CancellationToken;
 
 use super::bus::{BusError, Delivery, Subscription};
 use super::dead::DeadLetter;
@@ -44,19 +46,26 @@ pub struct Deliverer {
     pub subscription: Arc<Subscription>,
     /// What became of it.
     pub metrics: Arc<EventMetrics>,
+    /// Whether the bus may only be told of what is durable, see
+    /// [`Bus::outlives_the_store`](super::bus::Bus::outlives_the_store).
+    pub durable_first: bool,
+    /// What only waits goes back to the bus then.
+    pub stop: CancellationToken,
 }
 
 impl Deliverer {
-    /// Delivers once, and tells the bus what became of it. Dropped before its end, the event comes again.
-    pub async fn deliver(&self, delivery: Delivery) {
+    /// Delivers once, and tells the bus what became of it. `permit` is given back as soon as the guest has ended.
+    /// Dropped before its end, the event comes again.
+    pub async fn deliver(&self, delivery: Delivery, permit: OwnedSemaphorePermit) {
         self.metrics.started(delivery.attempt);
         let (event, attempt) = (Arc::clone(&delivery.event), delivery.attempt);
-        let verdict = alive(&delivery, self.ack_wait(), self.settled(&event, attempt)).await;
-        let (outcome, told) = match verdict {
+        let settled = alive(&delivery, self.ack_wait(), self.settled(&event, attempt, permit)).await;
+        let (outcome, told) = match settled {
             Settled::Acked => (EventOutcome::Acked, delivery.ack().await),
             Settled::Duplicate => (EventOutcome::Duplicate, delivery.ack().await),
             Settled::Dead => (EventOutcome::Dead, delivery.terminate().await),
             Settled::Retry(after) => (EventOutcome::Retried, delivery.retry(after).await),
+            Settled::NotTried => (EventOutcome::Retried, delivery.give_back().await),
             Settled::Unknown => (EventOutcome::Retried, Ok(())),
         };
         let since = Duration::from_millis(now_ms().saturating_sub(event.content.time));
@@ -66,16 +75,12 @@ impl Deliverer {
         }
     }
 
-    /// Runs it until it is clear what becomes of it, and that is durable.
-    async fn settled(&self, event: &Arc<Event>, attempt: u32) -> Settled {
-        match self.verdict(event, attempt).await {
-            Verdict::Ack(sequence) => match self.store.durable(sequence).await {
-                Ok(()) => Settled::Acked,
-                Err(error) => {
-                    self.warn(event, attempt, "its effects are not durable", &error.to_string());
-                    Settled::Unknown
-                }
-            },
+    /// Runs it until it is clear what becomes of it.
+    async fn settled(&self, event: &Arc<Event>, attempt: u32, permit: OwnedSemaphorePermit) -> Settled {
+        let Some(verdict) = self.verdict(event, attempt).await else { return Settled::NotTried };
+        drop(permit);
+        match verdict {
+            Verdict::Ack(sequence) => self.acked(event, attempt, sequence).await,
             Verdict::Duplicate => Settled::Duplicate,
             Verdict::Retry(after, why) => {
                 self.warn(event, attempt, "it comes again", &why);
@@ -88,21 +93,35 @@ impl Deliverer {
         }
     }
 
-    /// Enters the guest, again and again as long as that says nothing about the event.
-    async fn verdict(&self, event: &Arc<Event>, attempt: u32) -> Verdict {
+    async fn acked(&self, event: &Event, attempt: u32, sequence: Sequence) -> Settled {
+        if !self.durable_first {
+            return Settled::Acked;
+        }
+        match self.store.durable(sequence).await {
+            Ok(()) => Settled::Acked,
+            Err(error) => {
+                self.warn(event, attempt, "its effects are not durable", &error.to_string());
+                Settled::Unknown
+            }
+        }
+    }
+
+    /// Enters the guest, again and again as long as that says nothing about the event. `None`: nothing was said
+    /// until everything stopped.
+    async fn verdict(&self, event: &Arc<Event>, attempt: u32) -> Option<Verdict> {
         let settings = &self.subscription.settings;
         if let Some(verdict) = beyond(attempt, settings) {
-            return verdict;
+            return Some(verdict);
         }
         loop {
             let entry = self.entry(event, attempt);
             let entered = (self.enter)(self.subscription.service.clone(), entry, Arc::clone(event)).await;
             match decide(entered, attempt, settings) {
-                Ok(verdict) => return verdict,
+                Ok(verdict) => return Some(verdict),
                 Err(Wait { after, why }) => {
                     tracing::debug!(service = %self.subscription.service, event = event.id, why, "an event waits");
                     self.metrics.waited();
-                    sleep(after).await;
+                    self.stop.run_until_cancelled(sleep(after)).await?;
                 }
             }
         }
@@ -140,7 +159,9 @@ impl Deliverer {
                 Ok(settled) => return settled,
                 Err(BusError::Commit(error @ CommitError::DiskFull { .. })) => {
                     self.warn(event, attempt, "its dead letter waits for room", &error.to_string());
-                    sleep(PAUSE).await;
+                    if self.stop.run_until_cancelled(sleep(PAUSE)).await.is_none() {
+                        return Settled::Unknown;
+                    }
                 }
                 Err(error) => {
                     self.warn(event, attempt, "its dead letter is not written", &error.to_string());
@@ -166,7 +187,9 @@ impl Deliverer {
         self.subscription.settings.ack_wait
     }
 
+    /// One line, whatever the reason brings along: all of that is in the service's own log.
     fn warn(&self, event: &Event, attempt: u32, what: &str, why: &str) {
+        let why = why.lines().next().unwrap_or_default();
         let Subscription { service, settings } = &*self.subscription;
         let (subscription, subject) = (settings.subject.as_str(), event.content.subject.as_str());
         tracing::warn!(%service, subscription, subject, event = event.id, attempt, why, "an event was not handled: {what}");
@@ -179,6 +202,8 @@ enum Settled {
     Duplicate,
     Dead,
     Retry(Duration),
+    /// The event goes back, and this was no attempt.
+    NotTried,
     /// Nothing: the event comes again.
     Unknown,
 }

@@ -4,12 +4,14 @@
 //! | --- | --- |
 //! | [`bus`] | what does Holm ask of an event bus? |
 //! | [`embedded`] | the bus without a broker |
+//! | [`nats`] | the bus on a broker |
 //! | `queue` | which event goes out next (pure)? |
 //! | `subscriptions` | which subscriptions run? |
 //! | `consume` | when is the next event of a subscription asked for? |
 //! | [`deliver`] | how does one event go into a guest, once? |
 //! | `outcome` | what is done with an event after an attempt (pure)? |
 //! | [`dead`], `letters` | what becomes of events that nobody can handle? |
+//! | `lag` | which subscriptions fall behind (pure)? |
 //! | `publish` | how is an event published from outside? |
 //! | `reserved` | which headers are Holm's (pure)? |
 //! | this one | the handle that everybody else holds |
@@ -25,7 +27,9 @@ mod consume;
 pub mod dead;
 pub mod deliver;
 pub mod embedded;
+mod lag;
 mod letters;
+pub mod nats;
 mod outcome;
 mod publish;
 mod queue;
@@ -48,8 +52,9 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-use self::bus::{Bus, Subscription};
+use self::bus::{Bus, ConsumerInfo, Subscription};
 use self::deliver::Enter;
+use self::lag::{Change, Lag};
 use self::subscriptions::{Manager, PATIENCE, Wanted};
 use crate::services::Table;
 use crate::shutdown::{TaskGroup, Tasks};
@@ -179,22 +184,32 @@ impl Events {
 
 impl Shared {
     async fn count_forever(&self) {
+        let mut lag = Lag::default();
         loop {
             sleep(COUNT).await;
             if self.wanted.borrow().subscriptions.is_empty() {
                 continue;
             }
             match self.bus.consumers().await {
-                Ok(consumers) => consumers.iter().for_each(|one| self.note(one)),
+                Ok(consumers) => consumers.iter().for_each(|one| self.note(&mut lag, one)),
                 Err(error) => tracing::debug!(%error, "how many events wait is not known"),
             }
         }
     }
 
-    fn note(&self, consumer: &bus::ConsumerInfo) {
+    fn note(&self, lag: &mut Lag, consumer: &ConsumerInfo) {
         let name = (consumer.service.clone(), consumer.subject.clone());
-        if self.wanted.borrow().subscriptions.contains_key(&name) {
-            self.metrics.events(&consumer.service, consumer.subject.as_str()).lag(consumer.lag);
+        if !self.wanted.borrow().subscriptions.contains_key(&name) {
+            return;
+        }
+        let (service, subscription, events) = (&consumer.service, consumer.subject.as_str(), consumer.lag);
+        self.metrics.events(service, subscription).lag(events);
+        match lag.note(&name, events) {
+            Some(Change::Behind) => {
+                tracing::warn!(%service, subscription, events, "a subscription falls behind: more events come than it handles");
+            }
+            Some(Change::CaughtUp) => tracing::info!(%service, subscription, "a subscription has caught up"),
+            None => {}
         }
     }
 

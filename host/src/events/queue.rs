@@ -135,6 +135,16 @@ impl Queue {
         }
     }
 
+    /// It was not tried: it is ready again, as if it had not been taken.
+    pub fn give_back(&mut self, taken: Taken) {
+        if self.is_out(taken) {
+            self.set(taken.at, State::Ready);
+            if let Some(entry) = self.entries.get_mut(&taken.at) {
+                entry.attempts = entry.attempts.saturating_sub(1);
+            }
+        }
+    }
+
     /// It was handled, by whichever attempt.
     pub fn settle(&mut self, taken: Taken) {
         let unsettled = |entry: &Entry| entry.state != State::Settled;
@@ -184,6 +194,17 @@ impl Queue {
     pub fn open(&self) -> impl Iterator<Item = (Position, u32)> {
         let open = self.entries.iter().filter(|(_, entry)| entry.state != State::Settled);
         open.map(|(at, entry)| (*at, entry.attempts))
+    }
+
+    /// How many events could be handed out now.
+    pub fn ready(&self) -> usize {
+        self.ready.len()
+    }
+
+    /// What is not settled and that nobody holds, each with its attempts so far.
+    pub fn idle(&self) -> impl Iterator<Item = (Position, u32)> {
+        let idle = self.entries.iter().filter(|(_, entry)| entry.state != State::Settled && entry.held == 0);
+        idle.map(|(at, entry)| (*at, entry.attempts))
     }
 
     /// How many events it holds.

@@ -15,6 +15,7 @@ use holm_registry::settings::Subscribe;
 use holm_registry::subject::SubjectPattern;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
 
 use super::Shared;
 use super::bus::Subscription;
@@ -136,6 +137,8 @@ impl Manager {
             enter: Arc::clone(&self.shared.enter),
             subscription: Arc::new(subscription),
             metrics,
+            durable_first: self.shared.bus.outlives_the_store(),
+            stop: CancellationToken::new(),
         };
         let (done, confirmed) = oneshot::channel();
         let tell = move || {

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use holm_registry::event::Content;
 use holm_registry::store::engine::Engine;
+use holm_registry::store::memory::MemoryEngine;
 use holm_registry::store::{Effects, Log, Sequence, Store};
 
 /// An event without anything special.
@@ -24,6 +25,11 @@ pub fn content(subject: &str) -> Content {
 /// The same with a key.
 pub fn keyed(subject: &str, key: &str) -> Content {
     Content { key: Some(key.to_owned()), ..content(subject) }
+}
+
+/// An empty store.
+pub fn store() -> Store {
+    on(MemoryEngine::new())
 }
 
 /// A store on an engine.

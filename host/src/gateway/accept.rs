@@ -7,6 +7,7 @@
 use std::collections::HashMap;
 use std::future::{Future, pending};
 use std::io;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -23,6 +24,7 @@ use super::activity::{Activity, Command};
 use super::clock::Clock;
 use super::connection::{self, Builder, Peer};
 use super::limits::{ACCEPT_PAUSE, Limits};
+use super::tls::Tls;
 use crate::body::BodyError;
 use crate::shutdown::{Shutdown, TaskGroup, Tasks};
 
@@ -36,6 +38,7 @@ pub struct Door {
     room: Arc<Semaphore>,
     clock: Clock,
     live: Arc<Live>,
+    tls: Option<Arc<Tls>>,
 }
 
 /// How a drain ended.
@@ -58,7 +61,15 @@ impl Door {
             limits,
             shutdown,
             tasks,
+            tls: None,
         }
+    }
+
+    /// The same door for clients that speak TLS, and for nobody else.
+    #[must_use]
+    pub fn with_tls(mut self, tls: Arc<Tls>) -> Self {
+        self.tls = Some(tls);
+        self
     }
 
     /// Serves until the shutdown begins, then drains.
@@ -116,17 +127,23 @@ impl Door {
         }
     }
 
-    fn spawn<H, F, B>(&self, stream: TcpStream, peer: Peer, room: OwnedSemaphorePermit, handler: H)
+    fn spawn<H, F, B>(&self, stream: TcpStream, mut peer: Peer, room: OwnedSemaphorePermit, handler: H)
     where
         H: Fn(Request<Incoming>, Peer) -> F + Clone + Send + Sync + 'static,
         F: Future<Output = Response<B>> + Send + 'static,
         B: HttpBody<Data = Bytes, Error = BodyError> + Send + Unpin + 'static,
     {
-        let activity = Arc::new(Activity::new(self.clock.clone()));
-        let entry = self.live.enter(Arc::clone(&activity));
-        let builder = Arc::clone(&self.builder);
+        let activity = Arc::new(Activity::new(self.clock.clone(), self.limits.requests));
+        let address = peer.address.ip().to_canonical();
+        let Some(entry) = self.live.enter(address, self.limits.connections_of_one, Arc::clone(&activity)) else {
+            tracing::debug!(%address, "a client has more connections than one may have");
+            return;
+        };
+        let (builder, tls, limit) = (Arc::clone(&self.builder), self.tls.clone(), self.limits.head);
         self.tasks.spawn(async move {
-            connection::run(stream, peer, &builder, handler, activity).await;
+            if let Some(stream) = connection::open(stream, tls.as_deref(), &mut peer, limit).await {
+                connection::run(stream, peer, &builder, handler, activity).await;
+            }
             drop((entry, room));
         });
     }
@@ -181,21 +198,30 @@ struct Live(Mutex<Entries>);
 struct Entries {
     next: u64,
     open: HashMap<u64, Arc<Activity>>,
+    /// How many of them each client has.
+    of_client: HashMap<IpAddr, usize>,
 }
 
 /// Takes its connection off the list when dropped.
 struct Entry {
     id: u64,
+    client: IpAddr,
     live: Arc<Live>,
 }
 
 impl Live {
-    fn enter(self: &Arc<Self>, activity: Arc<Activity>) -> Entry {
+    /// `None`: this client has `most` of them already.
+    fn enter(self: &Arc<Self>, client: IpAddr, most: usize, activity: Arc<Activity>) -> Option<Entry> {
         self.with(|entries| {
+            let of_client = entries.of_client.entry(client).or_default();
+            if *of_client >= most {
+                return None;
+            }
+            *of_client += 1;
             let id = entries.next;
             entries.next += 1;
             entries.open.insert(id, activity);
-            Entry { id, live: Arc::clone(self) }
+            Some(Entry { id, client, live: Arc::clone(self) })
         })
     }
 
@@ -217,6 +243,14 @@ impl Live {
 
 impl Drop for Entry {
     fn drop(&mut self) {
-        self.live.with(|entries| entries.open.remove(&self.id));
+        self.live.with(|entries| {
+            entries.open.remove(&self.id);
+            if let Some(left) = entries.of_client.get_mut(&self.client) {
+                *left -= 1;
+                if *left == 0 {
+                    entries.of_client.remove(&self.client);
+                }
+            }
+        });
     }
 }

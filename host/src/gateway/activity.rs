@@ -40,15 +40,23 @@ pub(super) struct Activity {
     clock: Clock,
     http2: AtomicBool,
     in_flight: AtomicU32,
-    /// Requests begun, ever.
+    /// Requests begun, ever, and how many may be.
     served: AtomicU64,
+    most: u64,
     /// Bytes of a head have come, the head is not whole yet. HTTP/1.1 only.
     in_head: AtomicBool,
     /// Since when it is idle or in a head.
     since: AtomicU64,
     /// Since when the client takes nothing; 0: it does.
     stalled_since: AtomicU64,
-    draining: AtomicBool,
+    /// Requests that wait for their target: for a head, or for more of a body.
+    waiting: AtomicU32,
+    /// It has gone on as something else, and carries bytes.
+    tunnel: AtomicBool,
+    /// When the client last asked for more of an answer. HTTP/2 clients can stop one by one.
+    asked: AtomicU64,
+    /// Answers say that the connection ends: the host drains, or it has served enough.
+    ending: AtomicBool,
     command: AtomicU8,
     waker: AtomicWaker,
 }
@@ -57,6 +65,7 @@ pub(super) struct Activity {
 #[derive(Clone, Copy, Debug)]
 struct Seen {
     http2: bool,
+    tunnel: bool,
     busy: bool,
     fresh: bool,
     in_head: bool,
@@ -65,17 +74,22 @@ struct Seen {
 }
 
 impl Activity {
-    pub(super) fn new(clock: Clock) -> Self {
+    /// `most`: requests after which it ends.
+    pub(super) fn new(clock: Clock, most: u64) -> Self {
         let since = AtomicU64::new(clock.now());
         Self {
             clock,
             http2: AtomicBool::new(false),
             in_flight: AtomicU32::new(0),
             served: AtomicU64::new(0),
+            most,
             in_head: AtomicBool::new(false),
             since,
             stalled_since: AtomicU64::new(0),
-            draining: AtomicBool::new(false),
+            waiting: AtomicU32::new(0),
+            tunnel: AtomicBool::new(false),
+            asked: AtomicU64::new(0),
+            ending: AtomicBool::new(false),
             command: AtomicU8::new(Command::Stay as u8),
             waker: AtomicWaker::new(),
         }
@@ -83,6 +97,9 @@ impl Activity {
 
     /// Bytes came from the client.
     pub(super) fn read(&self, count: usize, is_http2: impl FnOnce() -> bool) {
+        if self.tunnel.load(Relaxed) {
+            return self.since.store(self.clock.now(), Relaxed);
+        }
         if count == 0 || self.in_flight.load(Relaxed) > 0 || self.in_head.load(Relaxed) || self.http2.load(Relaxed) {
             return;
         }
@@ -99,6 +116,13 @@ impl Activity {
 
     /// Passes the result of a write on and notes whether the client took anything.
     pub(super) fn wrote<T>(&self, result: Poll<T>) -> Poll<T> {
+        if result.is_ready() && self.tunnel.load(Relaxed) {
+            self.since.store(self.clock.now(), Relaxed);
+        }
+        if result.is_ready() && !self.http2.load(Relaxed) {
+            // on HTTP/2 it may be the answer to a ping of a client that takes nothing else
+            self.ask();
+        }
         match &result {
             Poll::Ready(_) if self.stalled_since.load(Relaxed) != 0 => self.stalled_since.store(0, Relaxed),
             Poll::Pending if self.stalled_since.load(Relaxed) == 0 => {
@@ -111,9 +135,13 @@ impl Activity {
 
     /// A request's head is whole.
     pub(super) fn enter(&self) {
-        self.served.fetch_add(1, Relaxed);
+        let before = self.served.fetch_add(1, Relaxed);
         self.in_flight.fetch_add(1, Relaxed);
         self.in_head.store(false, Relaxed);
+        if before.saturating_add(1) >= self.most {
+            self.ending.store(true, Relaxed);
+            self.give(Command::Finish);
+        }
     }
 
     /// Its answer has ended, or nobody wants it any more.
@@ -123,9 +151,30 @@ impl Activity {
         }
     }
 
+    /// From now on it carries bytes of something else, both ways.
+    pub(super) fn tunnel(&self) {
+        self.since.store(self.clock.now(), Relaxed);
+        self.tunnel.store(true, Relaxed);
+    }
+
+    /// One more request waits for its target.
+    pub(super) fn wait(&self) {
+        self.waiting.fetch_add(1, Relaxed);
+    }
+
+    /// One that has waited has what it waited for, or is given up.
+    pub(super) fn resume(&self) {
+        self.waiting.fetch_sub(1, Relaxed);
+    }
+
+    /// The client asks for more of an answer.
+    pub(super) fn ask(&self) {
+        self.asked.store(self.clock.now(), Relaxed);
+    }
+
     /// Whether answers must say that the connection ends.
-    pub(super) fn draining(&self) -> bool {
-        self.draining.load(Relaxed)
+    pub(super) fn ending(&self) -> bool {
+        self.ending.load(Relaxed)
     }
 
     /// Part of a head is here: closing now would lose a request that was being sent.
@@ -145,7 +194,9 @@ impl Activity {
 
     /// The reaper's side: looks, decides, commands. `draining`: how long the drain takes already.
     pub(super) fn review(&self, limits: &Limits, draining: Option<Duration>) {
-        self.draining.store(draining.is_some(), Relaxed);
+        if draining.is_some() {
+            self.ending.store(true, Relaxed);
+        }
         let command = judge(self.look(), limits, draining);
         if command != Command::Stay {
             self.give(command);
@@ -161,10 +212,17 @@ impl Activity {
     fn look(&self) -> Seen {
         let now = self.clock.now();
         let passed = |since: u64| Duration::from_millis(now.saturating_sub(since));
-        let stalled = self.stalled_since.load(Relaxed);
+        let busy = self.in_flight.load(Relaxed) > 0;
+        // nobody waits for a target, and no answer is asked for: all of them wait for the client
+        let stopped = busy && self.waiting.load(Relaxed) == 0;
+        let stalled = match self.stalled_since.load(Relaxed) {
+            0 if stopped => self.asked.load(Relaxed),
+            since => since,
+        };
         Seen {
             http2: self.http2.load(Relaxed),
-            busy: self.in_flight.load(Relaxed) > 0,
+            tunnel: self.tunnel.load(Relaxed),
+            busy,
             fresh: self.served.load(Relaxed) == 0,
             in_head: self.in_head.load(Relaxed),
             since: passed(self.since.load(Relaxed)),
@@ -176,6 +234,10 @@ impl Activity {
 fn judge(seen: Seen, limits: &Limits, draining: Option<Duration>) -> Command {
     if seen.stalled.is_some_and(|stalled| stalled > limits.write_stall) {
         return Command::Abort;
+    }
+    if seen.tunnel {
+        let drained = draining.is_some_and(|draining| draining > DRAIN_GRACE);
+        return if drained || seen.since > limits.tunnel_idle { Command::Abort } else { Command::Stay };
     }
     if seen.http2 && draining.is_some() {
         return Command::Finish;
@@ -199,8 +261,15 @@ fn judge(seen: Seen, limits: &Limits, draining: Option<Duration>) -> Command {
 mod tests {
     use super::*;
 
-    const IDLE: Seen =
-        Seen { http2: false, busy: false, fresh: false, in_head: false, since: Duration::ZERO, stalled: None };
+    const IDLE: Seen = Seen {
+        http2: false,
+        tunnel: false,
+        busy: false,
+        fresh: false,
+        in_head: false,
+        since: Duration::ZERO,
+        stalled: None,
+    };
 
     fn decide(seen: Seen) -> Command {
         judge(seen, &Limits::default(), None)
@@ -246,8 +315,16 @@ mod tests {
     }
 
     #[test]
+    fn a_web_socket_is_closed_like_a_slow_head_or_never() {
+        let tunnel = Seen { tunnel: true, in_head: true, ..IDLE };
+        assert_eq!(decide(Seen { since: secs(119), ..tunnel }), Command::Stay);
+        assert_eq!(decide(Seen { since: secs(121), ..tunnel }), Command::Abort);
+        assert_eq!(decide_draining(tunnel, 600), Command::Abort);
+    }
+
+    #[test]
     fn an_http2_connection_may_send_pings_while_idle() {
-        let activity = Activity::new(Clock::new());
+        let activity = Activity::new(Clock::new(), u64::MAX);
         activity.read(24, || true);
         assert!(!activity.in_head());
         activity.enter();

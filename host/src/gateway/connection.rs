@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderValue, Request, Response, Version, header};
@@ -20,6 +21,9 @@ use tokio::net::TcpStream;
 use super::activity::{Activity, Command};
 use super::limits;
 use super::socket::{Socket, linger};
+use super::tls::{self, Tls};
+use super::transport::Transport;
+use super::upgrade::{Slot, Tunnel};
 use crate::body::BodyError;
 use crate::shutdown::TaskGroup;
 
@@ -35,13 +39,17 @@ pub struct Peer {
     pub(super) forwarded_for: HeaderValue,
     /// What is spoken on the connection: `http` or `https`.
     pub(super) scheme: &'static str,
+    /// The certificate that the client has shown and that was verified, as a field tells it.
+    pub(super) certificate: Option<HeaderValue>,
+    /// What the connection goes on as, once that is agreed upon.
+    pub(super) tunnel: Slot,
 }
 
 impl Peer {
     pub(super) fn new(address: SocketAddr) -> Self {
         let text = address.ip().to_canonical().to_string();
         let forwarded_for = HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static("unknown"));
-        Self { address, forwarded_for, scheme: "http" }
+        Self { address, forwarded_for, scheme: "http", certificate: None, tunnel: Slot::default() }
     }
 }
 
@@ -82,15 +90,32 @@ pub(super) fn builder(tasks: TaskGroup) -> Builder {
     builder
 }
 
-/// From accept to close.
-pub(super) async fn run<H, F, B>(stream: TcpStream, peer: Peer, builder: &Builder, handler: H, activity: Arc<Activity>)
+/// The stream of a connection, after its handshake if there is one: that is as due as a head.
+pub(super) async fn open(stream: TcpStream, tls: Option<&Tls>, peer: &mut Peer, limit: Duration) -> Option<Transport> {
+    // answers are written whole: waiting for more to send only delays them
+    let _ = stream.set_nodelay(true);
+    let Some(tls) = tls else { return Some(Transport::Plain(stream)) };
+    peer.scheme = "https";
+    match tokio::time::timeout(limit, tls.accept(stream)).await {
+        Ok(Ok(stream)) => {
+            peer.certificate = tls::certificate_of(&stream);
+            Some(Transport::Tls(Box::new(stream)))
+        }
+        Ok(Err(error)) => {
+            tracing::debug!(%error, "a TLS handshake failed");
+            None
+        }
+        Err(_) => None,
+    }
+}
+
+/// From there to close.
+pub(super) async fn run<H, F, B>(stream: Transport, peer: Peer, builder: &Builder, handler: H, activity: Arc<Activity>)
 where
     H: Fn(Request<Incoming>, Peer) -> F,
     F: Future<Output = Response<B>> + Send + 'static,
     B: HttpBody<Data = Bytes, Error = BodyError> + Send + Unpin + 'static,
 {
-    // answers are written whole: waiting for more to send only delays them
-    let _ = stream.set_nodelay(true);
     let (socket, mut returned) = Socket::new(stream, Arc::clone(&activity));
     let service = service_fn(|request: Request<Incoming>| {
         let version = request.version();
@@ -98,10 +123,14 @@ where
         let answer = handler(request, peer.clone());
         async move { Ok::<_, Infallible>(finish_head(answer.await, version, busy)) }
     });
-    let ending = drive(builder.serve_connection(TokioIo::new(socket), service), &activity).await;
+    let connection = builder.serve_connection_with_upgrades(TokioIo::new(socket), service);
+    let ending = drive(connection, &activity).await;
     match ending {
         Ending::Aborted => {}
         Ending::Done => {
+            if let Some(tunnel) = Tunnel::of(&peer.tunnel) {
+                tunnel.run(&activity).await;
+            }
             if let Ok(stream) = returned.try_recv() {
                 linger(stream).await;
             }
@@ -114,7 +143,10 @@ enum Ending {
     Aborted,
 }
 
-async fn drive<S, B>(connection: auto::Connection<'_, TokioIo<Socket>, S, Executor>, activity: &Activity) -> Ending
+async fn drive<S, B>(
+    connection: auto::UpgradeableConnection<'_, TokioIo<Socket>, S, Executor>,
+    activity: &Activity,
+) -> Ending
 where
     S: hyper::service::Service<Request<Incoming>, Response = Response<BusyBody<B>>, Error = Infallible>,
     S::Future: Send + 'static,
@@ -144,27 +176,44 @@ where
     .await
 }
 
-fn finish_head<B>(response: Response<B>, version: Version, busy: Busy) -> Response<BusyBody<B>> {
+fn finish_head<B>(response: Response<B>, version: Version, mut busy: Busy) -> Response<BusyBody<B>> {
+    busy.waits(false);
     let mut response = response.map(|inner| BusyBody { inner, busy });
-    if version < Version::HTTP_2 && response.body().busy.0.draining() {
+    if version < Version::HTTP_2 && response.body().busy.activity.ending() {
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     response
 }
 
 /// One request under way on a connection.
-struct Busy(Arc<Activity>);
+struct Busy {
+    activity: Arc<Activity>,
+    /// Whether the next step is the target's; else the client's.
+    waits: bool,
+}
 
 impl Busy {
     fn begin(activity: &Arc<Activity>) -> Self {
         activity.enter();
-        Self(Arc::clone(activity))
+        activity.wait();
+        Self { activity: Arc::clone(activity), waits: true }
+    }
+
+    fn waits(&mut self, waits: bool) {
+        match (self.waits, waits) {
+            (true, false) => self.activity.resume(),
+            (false, true) => self.activity.wait(),
+            _ => {}
+        }
+        self.waits = waits;
+        self.activity.ask();
     }
 }
 
 impl Drop for Busy {
     fn drop(&mut self) {
-        self.0.leave();
+        self.waits(false);
+        self.activity.leave();
     }
 }
 
@@ -182,7 +231,10 @@ where
     type Error = B::Error;
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
-        Pin::new(&mut self.get_mut().inner).poll_frame(cx)
+        let this = self.get_mut();
+        let frame = Pin::new(&mut this.inner).poll_frame(cx);
+        this.busy.waits(frame.is_pending());
+        frame
     }
 
     fn is_end_stream(&self) -> bool {

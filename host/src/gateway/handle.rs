@@ -28,6 +28,7 @@ use super::reply::Exchange;
 use super::respond::Problem;
 use super::rule::Rule;
 use super::targets::{self, Asked};
+use super::upgrade::{self, Wanted};
 use crate::body::{self, Body, BodyError};
 use crate::fault::{Fault, FaultKind};
 use crate::hop_by_hop;
@@ -87,23 +88,18 @@ impl<B: Behind> Gateway<B> {
         let deadline = exchange.tracked.access.begun + rule.spec.timeout.unwrap_or(self.limits.deadline);
         let origin = Origin::of(peer, request.headers(), &rule.trusted);
         let accepted = admit(rule, &origin, request.headers(), deadline, &mut exchange.told).await?;
-        *request.uri_mut() = rewrite(&rule.spec, request.uri())?;
-        hop_by_hop::strip(request.headers_mut());
-        origin.tell(request.headers_mut(), authority.clone());
-        auth::forget(request.headers_mut(), &matched.told);
-        if let Some(accepted) = &accepted {
-            accepted.tell(request.headers_mut());
-        }
-        rule.spec.chain.request.apply(request.headers_mut());
+        let upgrade = Wanted::take(&mut request, &rule.spec.target);
+        prepare(&mut request, &matched, &origin, &authority, accepted.as_ref())?;
+        let identity = accepted.map(|accepted| Arc::new(accepted.identity));
         let limit = rule.spec.body_limit.map_or(self.limits.body, |limit| limit.as_u64());
         let (request, cut) = self.limit_body(request, limit)?;
         let access = &mut exchange.tracked.access;
         let asked = Asked {
             behind: &matched.behind,
             rule,
+            identity: identity.as_ref(),
             uri: &access.uri,
             authority: &authority,
-            identity: accepted.as_ref().map(|accepted| &accepted.identity),
             deadline,
             request_id: &access.request_id,
             trace: access.trace,
@@ -114,7 +110,7 @@ impl<B: Behind> Gateway<B> {
         match cut.kind() {
             // whatever the target made of half a body
             Some(kind) => Err(Problem::Fault(Fault::new(kind, "the target read the body to where it was cut off"))),
-            None => result,
+            None => upgrade::agree(result?, upgrade, &peer.tunnel),
         }
     }
 
@@ -196,6 +192,27 @@ async fn admit<'a>(
     let identity = accepted.as_ref().map(|accepted| &accepted.identity);
     rule.rate.after(Asking { identity, ..asking }, told).map_err(Problem::TooMany)?;
     Ok(accepted)
+}
+
+/// What the target sees of the head: its own path, no field of the connection, who asks and from where.
+fn prepare<I, B>(
+    request: &mut Request<I>,
+    matched: &Matched<B>,
+    origin: &Origin,
+    authority: &HeaderValue,
+    accepted: Option<&Accepted<'_>>,
+) -> Result<(), Problem> {
+    let spec = &matched.rule.spec;
+    *request.uri_mut() = rewrite(spec, request.uri())?;
+    let headers = request.headers_mut();
+    hop_by_hop::strip(headers);
+    origin.tell(headers, authority.clone());
+    auth::forget(headers, &matched.told);
+    if let Some(accepted) = accepted {
+        accepted.tell(headers);
+    }
+    spec.chain.request.apply(headers);
+    Ok(())
 }
 
 /// Asks the target, under its policy if it has one.

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use holm_registry::gateway::DoorLimits;
+
 /// Longest queue of connections that the kernel has finished and we have not accepted. A
 /// burst of a thousand clients after a deploy must not see refused connections; the kernel
 /// caps it at `net.core.somaxconn`.
@@ -75,12 +77,21 @@ pub struct Limits {
     /// Connections at once. Over it, accepting waits and new ones queue in the backlog: each
     /// costs a descriptor and, busy, up to [`HTTP1_BUFFER`] twice.
     pub connections: usize,
+    /// Connections of one address at once; one more is closed at once. A fifth of all, so that one
+    /// client never has them all; a proxy in front of the gateway needs fewer.
+    pub connections_of_one: usize,
+    /// Requests of one connection, which then ends in good order: clients come back, and a load
+    /// balancer in front may send them to another host.
+    pub requests: u64,
     /// From the first byte of a head (on a new connection: from accept) to its end.
     pub head: Duration,
     /// How long a connection may lie unused between requests. Above the 4 s to 55 s after
     /// which common client pools drop a connection themselves, so that it is the client who
     /// closes and no request races a close.
     pub idle: Duration,
+    /// How long nobody may say anything on a connection that has become a WebSocket. Browsers and
+    /// common servers ping every 20 to 60 s.
+    pub tunnel_idle: Duration,
     /// How long a client may take no byte of an answer.
     pub write_stall: Duration,
     /// Largest request body, in bytes.
@@ -101,14 +112,35 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             connections: 10_000,
+            connections_of_one: 2_000,
+            requests: 100_000,
             head: Duration::from_secs(10),
             idle: Duration::from_secs(60),
+            tunnel_idle: Duration::from_secs(120),
             write_stall: Duration::from_secs(30),
             body: 1024 * 1024,
             body_pace: Pace { grace: Duration::from_secs(10), bytes_per_second: 1024 },
             deadline: Duration::from_secs(30),
             drain: Duration::from_secs(30),
             key_interval: Duration::from_secs(10),
+        }
+    }
+}
+
+impl Limits {
+    /// The same with what a manifest says.
+    #[must_use]
+    pub fn with(self, said: &DoorLimits) -> Self {
+        let count = |said: Option<u32>, own: usize| said.and_then(|said| usize::try_from(said).ok()).unwrap_or(own);
+        Self {
+            connections: count(said.connections, self.connections),
+            connections_of_one: count(said.connections_per_client, self.connections_of_one),
+            requests: said.requests_per_connection.map_or(self.requests, u64::from),
+            head: said.header_timeout.unwrap_or(self.head),
+            idle: said.idle_timeout.unwrap_or(self.idle),
+            write_stall: said.write_timeout.unwrap_or(self.write_stall),
+            tunnel_idle: said.websocket_timeout.unwrap_or(self.tunnel_idle),
+            ..self
         }
     }
 }

@@ -5,6 +5,8 @@
 //! | `bind` | may I listen there |
 //! | `accept` | how do connections come in, and how does a drain lose none of their requests |
 //! | `connection`, `socket` | what happens on one connection from accept to close |
+//! | `tls`, `transport` | which certificate is shown, and what are the bytes of a connection |
+//! | `upgrade` | how does a connection go on as a WebSocket |
 //! | `activity`, `clock` | has it been doing that for too long |
 //! | `limits` | every number, with its reason |
 //! | `named_error` | what does the error of a function mean to its caller (pure) |
@@ -49,6 +51,9 @@ mod rule;
 mod shared;
 mod socket;
 mod targets;
+mod tls;
+mod transport;
+mod upgrade;
 
 pub use accept::{Door, Drained};
 pub use access::{Access, AccessBody, Ending, Observer};
@@ -58,3 +63,4 @@ pub use connection::Peer;
 pub use limits::{Limits, Pace};
 pub use publish::Gateway;
 pub use shared::check as check_settings;
+pub use tls::{Tls, TlsError};

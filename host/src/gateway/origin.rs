@@ -15,12 +15,14 @@ use super::connection::Peer;
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+const FORWARDED_CERTIFICATE: HeaderName = HeaderName::from_static("x-forwarded-client-cert");
 
 /// Proxies that a request may come through. Paths through more are loops.
 const LONGEST_WAY: usize = 16;
 
 /// Other ways to say where a request came from, which no target must see as a client wrote them.
-const OTHERS: [HeaderName; 4] = [
+const OTHERS: [HeaderName; 5] = [
+    FORWARDED_CERTIFICATE,
     header::FORWARDED,
     HeaderName::from_static("x-real-ip"),
     HeaderName::from_static("x-forwarded-port"),
@@ -36,6 +38,8 @@ pub(super) struct Origin {
     way: HeaderValue,
     /// What the client spoke: `http` or `https`.
     pub(super) scheme: &'static str,
+    /// The certificate that was shown on the connection.
+    certificate: Option<HeaderValue>,
     /// Which host it asked for, when a proxy asks for another one.
     host: Option<HeaderValue>,
 }
@@ -47,6 +51,7 @@ impl Origin {
             address: peer.address.ip().to_canonical(),
             way: peer.forwarded_for.clone(),
             scheme: peer.scheme,
+            certificate: peer.certificate.clone(),
             host: None,
         };
         if !is_trusted(own.address, trusted) {
@@ -67,6 +72,7 @@ impl Origin {
             address: way.last().copied().unwrap_or(own.address),
             way: HeaderValue::try_from(text).unwrap_or(own.way),
             scheme: said.scheme.unwrap_or(own.scheme),
+            certificate: own.certificate,
             host: said.host,
         }
     }
@@ -75,6 +81,9 @@ impl Origin {
     pub(super) fn tell(&self, headers: &mut HeaderMap, authority: HeaderValue) {
         for name in &OTHERS {
             headers.remove(name);
+        }
+        if let Some(certificate) = &self.certificate {
+            headers.insert(FORWARDED_CERTIFICATE, certificate.clone());
         }
         headers.insert(FORWARDED_FOR, self.way.clone());
         headers.insert(FORWARDED_PROTO, HeaderValue::from_static(self.scheme));

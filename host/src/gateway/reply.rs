@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use http::{HeaderMap, HeaderValue, Method, Response, Version, header};
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Version, header};
 use http_body::Body as HttpBody;
 
 use super::access::{AccessBody, Tracked};
@@ -13,6 +13,7 @@ use super::headers;
 use super::rate::Told;
 use super::respond::Problem;
 use super::rule::Rule;
+use super::upgrade;
 use crate::body::{self, Body};
 use crate::hop_by_hop;
 
@@ -63,7 +64,7 @@ impl Exchange {
     ) -> Response<AccessBody> {
         let mut response = match outcome {
             Ok(response) => from_target(response),
-            Err(problem) => self.from_problem(&problem, version),
+            Err(problem) => self.explain(&problem, version),
         };
         if let Some(ruled) = self.ruled.take() {
             response = ruled.finish(response).await;
@@ -80,7 +81,7 @@ impl Exchange {
         response.map(|body| AccessBody::new(body, length, self.tracked))
     }
 
-    fn from_problem(&self, problem: &Problem, version: Version) -> Response<Body> {
+    fn explain(&self, problem: &Problem, version: Version) -> Response<Body> {
         let access = &self.tracked.access;
         problem.log(&headers::text(&access.request_id), access.trace);
         let mut response = match self.grpc {
@@ -112,8 +113,26 @@ impl Ruled {
 /// How the connection goes on is not the target's to say, nor what runs here.
 fn from_target(mut response: Response<Body>) -> Response<Body> {
     hop_by_hop::strip(response.headers_mut());
+    if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+        upgrade::announce(response.headers_mut());
+    }
     response.headers_mut().remove(header::SERVER);
+    if !length_holds(&response) {
+        response.headers_mut().remove(header::CONTENT_LENGTH);
+    }
     response
+}
+
+/// Whether the length that a target names is one, and that of its body as far as that is known: what
+/// goes over the wire is framed by it. An answer to `HEAD`, and a 304, names what it leaves away.
+fn length_holds(response: &Response<Body>) -> bool {
+    let mut named = response.headers().get_all(header::CONTENT_LENGTH).iter();
+    let (Some(length), rest) = (named.next(), named.next()) else { return true };
+    let digits = length.as_bytes().iter().all(u8::is_ascii_digit);
+    let length: Option<u64> =
+        length.to_str().ok().filter(|_| digits && rest.is_none()).and_then(|text| text.parse().ok());
+    let known = response.body().size_hint().exact().filter(|size| *size > 0);
+    length.is_some_and(|length| known.is_none_or(|known| known == length))
 }
 
 /// The answer to `HEAD`: what `GET` would say of its body, without the body.
@@ -122,4 +141,24 @@ fn without_body(mut response: Response<Body>) -> Response<Body> {
         response.headers_mut().entry(header::CONTENT_LENGTH).or_insert(HeaderValue::from(length));
     }
     response.map(|_| body::empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_target_s_word_on_its_length_frames_the_answer() {
+        let answer = |lengths: &[&'static str], body: &'static str| {
+            let mut response = Response::new(if body.is_empty() { body::empty() } else { body::full(body) });
+            for length in lengths {
+                response.headers_mut().append(header::CONTENT_LENGTH, HeaderValue::from_static(length));
+            }
+            from_target(response).headers().contains_key(header::CONTENT_LENGTH)
+        };
+        assert!(answer(&["5"], "hello") && answer(&["5"], ""));
+        for lengths in [&["4"][..], &["6"], &["5", "5"], &["+5"], &["5, 5"], &["0x5"], &[" 5"], &[""], &["-1"]] {
+            assert!(!answer(lengths, "hello"), "{lengths:?}");
+        }
+    }
 }

@@ -7,11 +7,11 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
-use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 
 use super::activity::Activity;
 use super::limits::LINGER;
+use super::transport::Transport;
 
 /// What every HTTP/2 connection begins with, as far as it takes to tell it from HTTP/1.1.
 const HTTP2_PREFACE: &[u8] = b"PRI";
@@ -19,18 +19,18 @@ const HTTP2_PREFACE: &[u8] = b"PRI";
 /// hyper owns its socket and drops it when done; this one then travels back to its connection.
 pub(super) struct Socket {
     // always there until drop
-    stream: Option<TcpStream>,
-    way_back: Option<oneshot::Sender<TcpStream>>,
+    stream: Option<Transport>,
+    way_back: Option<oneshot::Sender<Transport>>,
     activity: Arc<Activity>,
 }
 
 impl Socket {
-    pub(super) fn new(stream: TcpStream, activity: Arc<Activity>) -> (Self, oneshot::Receiver<TcpStream>) {
+    pub(super) fn new(stream: Transport, activity: Arc<Activity>) -> (Self, oneshot::Receiver<Transport>) {
         let (way_back, returned) = oneshot::channel();
         (Self { stream: Some(stream), way_back: Some(way_back), activity }, returned)
     }
 
-    fn parts(self: Pin<&mut Self>) -> io::Result<(Pin<&mut TcpStream>, &Activity)> {
+    fn parts(self: Pin<&mut Self>) -> io::Result<(Pin<&mut Transport>, &Activity)> {
         let this = self.get_mut();
         let stream = this.stream.as_mut().ok_or(io::ErrorKind::NotConnected)?;
         Ok((Pin::new(stream), &this.activity))
@@ -88,7 +88,7 @@ impl AsyncWrite for Socket {
 }
 
 /// Says that nothing more is sent, then reads to nowhere until the client has closed too.
-pub(super) async fn linger(mut stream: TcpStream) {
+pub(super) async fn linger(mut stream: Transport) {
     let drained = async {
         stream.shutdown().await?;
         let mut scratch = [0; 4096];

@@ -22,6 +22,10 @@ use crate::telemetry::metrics::RevisionMetrics;
 /// nested call in this time is turned away to find out how large it must be.
 const DECAY: Duration = Duration::from_millis(100);
 
+/// How long a call may wait for a permit of a service that waits for it. Only where some are kept for such calls, and
+/// not for long: when two services call each other back in both directions, those who wait may wait for each other.
+const AGAIN: Duration = Duration::from_millis(10);
+
 /// The permits of one revision.
 pub struct Bulkhead {
     /// What everybody needs.
@@ -83,8 +87,9 @@ impl Bulkhead {
         }
     }
 
-    /// A permit at once, or a place in the bounded queue until the deadline. An invocation whose
-    /// own service waits for it does not queue: it would be waited for by those that it waits for.
+    /// A permit at once, or a place in the bounded queue until the deadline. An invocation whose own service waits
+    /// for it queues only for what is kept for such calls: else those that it waits for would wait for it. So where
+    /// all permits are held by those who wait, one call is turned away, and the others go on with its caller's.
     ///
     /// # Errors
     /// Overload: the queue is full, or no permit became free in time.
@@ -98,17 +103,16 @@ impl Bulkhead {
             return Ok(permit);
         }
         metrics.limit_hit(self.limit);
-        if standing != Standing::Outside {
-            self.reserve.grow(&self.outside);
-        }
+        let kept = standing != Standing::Outside && self.reserve.grow(&self.outside);
         let overload =
             |detail: &str| Fault::new(FaultKind::Overload, format!("{} is reached{detail}", self.limit.name()));
-        if standing == Standing::Again {
+        if standing == Standing::Again && !kept {
             return Err(overload(", and the service waits for this call itself"));
         }
         let _place = QueuePlace::take(&self.waiting, self.queue)
             .ok_or_else(|| overload(" and limits.queue is full").at(Limit::Queue))?;
-        let patience = deadline.min(Instant::now() + self.queue_wait);
+        let patience = if standing == Standing::Again { AGAIN.min(self.queue_wait) } else { self.queue_wait };
+        let patience = deadline.min(Instant::now() + patience);
         match timeout_at(patience, self.wait(standing)).await {
             Ok(Some(permit)) => Ok(permit),
             _ => Err(overload(", and no permit became free in time").at(Limit::QueueWait)),
@@ -166,17 +170,19 @@ impl Reserve {
 
     /// One more is kept: a free one now, else the next one that is given back. Until that has come, nothing
     /// more is owed: a crowd that is turned away in one moment would take everything from outside.
-    fn grow(&self, outside: &Semaphore) {
+    /// Whether some were kept, or about to be, before.
+    fn grow(&self, outside: &Semaphore) -> bool {
         self.with(|state| {
             state.changed = Instant::now();
-            if state.owed > 0 || state.kept >= self.most {
-                return;
+            let some = state.kept + state.owed > 0;
+            if state.owed == 0 && state.kept < self.most {
+                match outside.forget_permits(1) {
+                    0 => state.owed += 1,
+                    _ => state.kept += 1,
+                }
             }
-            match outside.forget_permits(1) {
-                0 => state.owed += 1,
-                _ => state.kept += 1,
-            }
-        });
+            some
+        })
     }
 
     /// One less is kept, if nobody has asked for more lately.
@@ -266,9 +272,11 @@ mod tests {
         for _ in 0..4 {
             held.push(enter(&bulkhead, Standing::Outside).await.unwrap());
         }
-        // turned away at once, and remembered: once for as long as nobody has given a permit back
-        for _ in 0..2 {
-            assert_eq!(enter(&bulkhead, Standing::Again).await.err().unwrap().kind, FaultKind::Overload);
+        // turned away and remembered, once for as long as nobody has given a permit back: the first at once, since
+        // nobody could give it one, the next after a while
+        for limit in [None, Some(Limit::QueueWait)] {
+            let refused = enter(&bulkhead, Standing::Again).await.err().unwrap();
+            assert_eq!((refused.kind, refused.limit), (FaultKind::Overload, limit));
             assert_eq!(enter(&bulkhead, Standing::Again).await.err().unwrap().kind, FaultKind::Overload);
             held.pop();
             held.insert(0, enter(&bulkhead, Standing::Again).await.unwrap());
@@ -281,6 +289,24 @@ mod tests {
         assert!(enter(&bulkhead, Standing::Outside).await.is_err());
         held.push(enter(&bulkhead, Standing::Again).await.unwrap());
         held.push(enter(&bulkhead, Standing::Again).await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn all_of_a_crowd_is_turned_away_that_one_permit_would_help() {
+        let bulkhead = Bulkhead::new(&settings(4));
+        let mut held = Vec::new();
+        for _ in 0..4 {
+            held.push(enter(&bulkhead, Standing::Outside).await.unwrap());
+        }
+        assert!(enter(&bulkhead, Standing::Again).await.is_err());
+        // whoever waited for that one has to end; the permit goes to those who are waited for, one after the other
+        let again = || async { enter(&bulkhead, Standing::Again).await.map(drop) };
+        let end = async {
+            tokio::task::yield_now().await;
+            held.pop();
+        };
+        let (one, other, ()) = tokio::join!(again(), again(), end);
+        assert!(one.is_ok() && other.is_ok());
     }
 
     #[tokio::test]

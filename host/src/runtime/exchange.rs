@@ -13,7 +13,8 @@ use super::answer::Progress;
 use super::guest::Guest;
 use super::intake::IntakeBody;
 use super::invocation::Invocation;
-use super::pool::{HttpEntrance, Instance};
+use super::pool::Instance;
+use super::start::HttpEntrance;
 use crate::body::Body;
 
 type GuestStore = wasmtime::Store<Guest>;

@@ -1,4 +1,4 @@
-//! Which services an invocation is nested in.
+//! Which services an invocation is nested in, and on whose behalf all of them act.
 
 use std::sync::Arc;
 
@@ -6,14 +6,19 @@ use holm_registry::ServiceName;
 use holm_registry::settings::Limit;
 
 use crate::fault::Fault;
+use crate::identity::Identity;
 
 /// How deep services may call each other. Deeper chains are a mistake nearly always, and each
 /// level holds an instance.
 pub const DEPTH: u32 = 8;
 
-/// The services that wait for an invocation, the nearest first. Empty for one from outside.
+/// The services that wait for an invocation, the nearest first: none for one from outside. And who
+/// was let in at the gateway, for all that follows from one request.
 #[derive(Clone, Debug, Default)]
-pub struct Lineage(Option<Arc<Caller>>);
+pub struct Lineage {
+    caller: Option<Arc<Caller>>,
+    identity: Option<Arc<Identity>>,
+}
 
 #[derive(Debug)]
 struct Caller {
@@ -34,6 +39,16 @@ pub enum Standing {
 }
 
 impl Lineage {
+    /// That of a request from outside.
+    pub fn from_outside(identity: Option<Arc<Identity>>) -> Self {
+        Self { caller: None, identity }
+    }
+
+    /// Who was let in, if somebody had to show who they are.
+    pub fn identity(&self) -> Option<&Identity> {
+        self.identity.as_deref()
+    }
+
     /// The lineage of what `service`, itself of this lineage, calls.
     ///
     /// # Errors
@@ -44,29 +59,31 @@ impl Lineage {
             let detail = format!("is {DEPTH}, and {service} calls on behalf of {self}");
             return Err(Fault::over(Limit::CallDepth, detail));
         }
-        Ok(Self(Some(Arc::new(Caller { service: service.clone(), depth, outer: self.clone() }))))
+        let caller = Caller { service: service.clone(), depth, outer: self.clone() };
+        Ok(Self { caller: Some(Arc::new(caller)), identity: self.identity.clone() })
     }
 
     /// How an invocation of this lineage stands to `service`, which it enters.
     pub fn standing(&self, service: &ServiceName) -> Standing {
         match self.callers().any(|caller| caller == service) {
             true => Standing::Again,
-            false if self.0.is_some() => Standing::Nested,
+            false if self.caller.is_some() => Standing::Nested,
             false => Standing::Outside,
         }
     }
 
     /// Who called, if it was a service.
     pub fn caller(&self) -> Option<&ServiceName> {
-        self.0.as_ref().map(|caller| &caller.service)
+        self.caller.as_ref().map(|caller| &caller.service)
     }
 
     fn depth(&self) -> u32 {
-        self.0.as_ref().map_or(0, |caller| caller.depth)
+        self.caller.as_ref().map_or(0, |caller| caller.depth)
     }
 
     fn callers(&self) -> impl Iterator<Item = &ServiceName> {
-        std::iter::successors(self.0.as_deref(), |caller| caller.outer.0.as_deref()).map(|caller| &caller.service)
+        std::iter::successors(self.caller.as_deref(), |caller| caller.outer.caller.as_deref())
+            .map(|caller| &caller.service)
     }
 }
 

@@ -75,6 +75,7 @@ pub const PROVIDED: &[&str] = &[
     "wasmcloud:messaging/types@0.2.0",
     "holm:events/publisher@0.1.0",
     "holm:events/types@0.1.0",
+    "holm:caller/caller@0.1.0",
 ];
 
 /// A linker with every capability. A 0.3 guest imports 0.2 interfaces too, so both are there
@@ -92,6 +93,7 @@ pub fn build(engine: &Engine) -> wasmtime::Result<Linker<Guest>> {
     capability::keyvalue::link(&mut linker)?;
     capability::logging::link(&mut linker)?;
     capability::events::link(&mut linker)?;
+    capability::caller::link(&mut linker)?;
     Ok(linker)
 }
 

@@ -9,7 +9,7 @@
 //! | `linker`, `capability` | what a guest may import |
 //! | `guest`, `invocation`, `limits`, `cpu`, `lanes` | what a store holds, whom it works for, what it may use |
 //! | `bulkhead`, `lineage` | who may enter, and who waits for whom |
-//! | `places`, `pool` | with which instance |
+//! | `places`, `pool`, `start` | with which instance, and how one comes to be |
 //! | `serve`, `exchange`, `intake`, `answer`, `commit` | a request's way through a guest, and the end of its unit of work |
 //! | `shared` | several requests at once in one instance |
 //! | `idempotency` | requests that happen once, however often they are sent |
@@ -51,6 +51,7 @@ mod revision;
 mod run;
 mod serve;
 mod shared;
+mod start;
 #[cfg(test)]
 mod testing;
 pub mod value;

@@ -1,28 +1,31 @@
 //! The instances of one revision: who may enter, and with which instance.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant as StdInstant};
 
 use holm_registry::settings::{Isolation, Limit, Settings};
 use tokio::sync::Notify;
-use tokio::time::{Instant, timeout_at};
-use wasmtime::{Store, UpdateDeadline};
-use wasmtime_wasi_http::{p2, p3};
+use tokio::time::Instant;
+use wasmtime::Store;
 
 use super::bulkhead::{Bulkhead, Permit};
 use super::call::Offer;
-use super::component::{HttpDoor, Linked};
-use super::cpu::{CpuMeter, Metered};
+use super::component::Linked;
+use super::cpu::CpuMeter;
 use super::event::EventEntrance;
 use super::guest::{Guest, Island};
 use super::invocation::Invocation;
-use super::limits::fault_of;
 use super::lineage::Standing;
 use super::loaded::Loaded;
 use super::places::{Lease, NoPlaces, Place, Places};
 use super::shared::Rooms;
-use crate::fault::{Fault, FaultKind};
+use super::start::{HttpEntrance, Started, start};
+use crate::fault::Fault;
+
+/// Instances that serve once are made ahead if they take at least this long to start. Below it, handing one from
+/// one thread to another costs about what it saves, and under load it only makes the same work twice as far apart.
+const WORTH_AHEAD: Duration = Duration::from_micros(500);
 
 /// One live instantiation, in its own store.
 pub struct Instance {
@@ -47,27 +50,12 @@ impl Instance {
     }
 }
 
-/// The HTTP export of an instance.
-pub enum HttpEntrance {
-    /// `wasi:http/incoming-handler@0.2.x`.
-    P2(p2::bindings::Proxy),
-    /// `wasi:http/handler@0.3.x`.
-    P3(p3::bindings::Service),
-}
-
 impl Instance {
     /// Prepares it for the invocation that is about to run in it.
     pub fn begin(&mut self, invocation: &Arc<Invocation>) {
         self.store.data_mut().enter(invocation.clone());
         self.store.set_epoch_deadline(1);
     }
-}
-
-/// Where one enters an instance.
-struct Doors {
-    exports: wasmtime::component::Instance,
-    http: Option<HttpEntrance>,
-    events: Option<EventEntrance>,
 }
 
 /// Counts an instance for as long as it lives.
@@ -97,6 +85,10 @@ pub struct Pool {
     returned: Notify,
     rooms: Rooms,
     closed: AtomicBool,
+    /// Microseconds that the last start took.
+    start: AtomicU64,
+    /// Somebody makes instances ahead.
+    making: AtomicBool,
 }
 
 impl Pool {
@@ -117,6 +109,8 @@ impl Pool {
             returned: Notify::new(),
             rooms: Rooms::default(),
             closed: AtomicBool::new(false),
+            start: AtomicU64::new(0),
+            making: AtomicBool::new(false),
             island,
         });
         places.register(&pool);
@@ -199,12 +193,7 @@ impl Pool {
             return;
         }
         instance.idle_since = StdInstant::now();
-        let mut idle = self.idle();
-        if !self.closed.load(Ordering::Acquire) {
-            idle.push(instance);
-            drop(idle);
-            self.returned.notify_one();
-        }
+        self.shelve(instance);
     }
 
     /// A place for a new instance, or one that has become idle meanwhile, whichever comes first.
@@ -241,26 +230,68 @@ impl Pool {
         met.is_some() || limiter.has_refused()
     }
 
-    /// Makes instances ahead: as many as are missing to `instances.warm` now. One of them in any case; the
+    /// Makes the first instances: as many as are missing to `instances.warm`. One of them in any case, the
     /// others for as long as nobody would have to wait for their places.
     ///
     /// # Errors
     /// When one cannot be made: the guest traps while it starts, or goes over a limit.
     pub async fn warm(&self) -> Result<(), Fault> {
         let settings = &self.island.settings;
-        let missing = (settings.instances.warm as usize).saturating_sub(self.idle().len());
-        for _ in 0..missing {
-            let deadline = Instant::now() + settings.timeout;
+        if settings.instances.warm > 0 && self.idle().is_empty() {
             let place = match self.lease.take_now() {
                 Some(place) => place,
-                None if !self.idle().is_empty() => break,
-                None => self.lease.take(deadline).await?,
+                None => self.lease.take(Instant::now() + settings.timeout).await?,
             };
-            let meter = Arc::new(CpuMeter::new(settings.limits.cpu));
-            let instance = self.make(place, meter, deadline).await?;
-            self.idle().push(instance);
+            self.keep(place).await?;
+        }
+        self.fill().await
+    }
+
+    /// Whether instances should be made ahead now, by whoever asks: each invocation takes one, and they take long
+    /// to start. Says so to one at a time, until [`make_ahead`](Self::make_ahead) has ended.
+    pub fn is_behind(&self) -> bool {
+        self.isolation == Isolation::Invocation
+            && Duration::from_micros(self.start.load(Ordering::Relaxed)) >= WORTH_AHEAD
+            && self.missing() > 0
+            && !self.making.swap(true, Ordering::AcqRel)
+    }
+
+    /// Replaces the instances that were taken. One that cannot be made is left to the invocation that needs it.
+    pub async fn make_ahead(&self) {
+        let _ = self.fill().await;
+        self.making.store(false, Ordering::Release);
+    }
+
+    async fn fill(&self) -> Result<(), Fault> {
+        while self.missing() > 0
+            && let Some(place) = self.lease.take_now()
+        {
+            self.keep(place).await?;
         }
         Ok(())
+    }
+
+    fn missing(&self) -> usize {
+        let warm = if self.closed.load(Ordering::Acquire) { 0 } else { self.island.settings.instances.warm };
+        (warm as usize).saturating_sub(self.idle().len())
+    }
+
+    /// Makes an instance for whoever comes.
+    async fn keep(&self, place: Place) -> Result<(), Fault> {
+        let settings = &self.island.settings;
+        let meter = Arc::new(CpuMeter::new(settings.limits.cpu));
+        let instance = self.make(place, meter, Instant::now() + settings.timeout).await?;
+        self.shelve(instance);
+        Ok(())
+    }
+
+    fn shelve(&self, instance: Instance) {
+        let mut idle = self.idle();
+        if !self.closed.load(Ordering::Acquire) {
+            idle.push(instance);
+            drop(idle);
+            self.returned.notify_one();
+        }
     }
 
     /// Drops instances that nobody has used for `instances.idle`.
@@ -304,60 +335,14 @@ impl Pool {
     }
 
     async fn make(&self, place: Place, meter: Arc<CpuMeter>, deadline: Instant) -> Result<Instance, Fault> {
-        let mut store = Store::new(self.linked.pre.engine(), Guest::new(self.island.clone(), meter.clone()));
-        arm(&mut store, &self.island.settings, self.linked.host_call);
-        let making = Metered::new(meter, &self.island.manners, Box::pin(self.instantiate(&mut store)));
-        let Doors { exports, http, events } = match timeout_at(deadline, making).await {
-            Ok(Ok(made)) => made,
-            Ok(Err(error)) => return Err(start_fault(&mut store, &error)),
-            Err(_) => {
-                return Err(Fault::new(FaultKind::Deadline, "the instance did not start in time").at(Limit::Timeout));
-            }
-        };
+        let began = StdInstant::now();
+        let Started { mut store, exports, http, events } = start(&self.linked, &self.island, meter, deadline).await?;
         store.data_mut().limiter.made();
         self.island.metrics.instance_made();
         let alive = Alive(self.island.clone());
         let idle_since = StdInstant::now();
+        let took = idle_since.saturating_duration_since(began).as_micros();
+        self.start.store(u64::try_from(took).unwrap_or(u64::MAX), Ordering::Relaxed);
         Ok(Instance { store, http, events, exports, uses: 0, idle_since, _alive: alive, place })
     }
-
-    async fn instantiate(&self, store: &mut Store<Guest>) -> wasmtime::Result<Doors> {
-        let instance = self.linked.pre.instantiate_async(&mut *store).await?;
-        let http = match &self.linked.http {
-            Some(HttpDoor::P2(indices)) => Some(HttpEntrance::P2(indices.load(&mut *store, &instance)?)),
-            Some(HttpDoor::P3(indices)) => Some(HttpEntrance::P3(indices.load(&mut *store, &instance)?)),
-            None => None,
-        };
-        let events = match &self.linked.events {
-            Some(door) => Some(door.load(&mut *store, &instance)?),
-            None => None,
-        };
-        Ok(Doors { exports: instance, http, events })
-    }
-}
-
-/// The limits of a new store.
-fn arm(store: &mut Store<Guest>, settings: &Settings, host_call: usize) {
-    let handles = settings.limits.handles as usize;
-    store.limiter(|guest| &mut guest.limiter);
-    store.set_hostcall_fuel(host_call);
-    store.set_max_component_handles(handles);
-    if let Some(tasks) = store.concurrent_resource_table() {
-        tasks.set_max_capacity(handles);
-    }
-    store.set_epoch_deadline(1);
-    store.epoch_deadline_callback(|store| {
-        if store.data().meter().is_exhausted() {
-            return Ok(UpdateDeadline::Interrupt);
-        }
-        // A guest that computes would be asked again before the sockets are looked at: they are every
-        // 61 polls, and each poll of such a guest is a tick. tokio's own yield lets them go first.
-        Ok(UpdateDeadline::YieldCustom(1, Box::pin(tokio::task::yield_now())))
-    });
-}
-
-fn start_fault(store: &mut Store<Guest>, error: &wasmtime::Error) -> Fault {
-    let fault = fault_of(store.data_mut(), error);
-    let fault = fault.unwrap_or_else(|| Fault::new(FaultKind::Trap, format!("{error:#}")));
-    Fault { detail: format!("the instance did not start: {}", fault.detail), ..fault }
 }

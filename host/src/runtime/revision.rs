@@ -21,11 +21,11 @@ use super::event::{self, EventEntry, Handled};
 use super::explain::{self, LimitLine};
 use super::guest::Island;
 use super::idempotency::UnderWay;
-use super::invocation::HttpEntry;
+use super::invocation::{HttpEntry, Invocation};
 use super::lanes::Manners;
 use super::loaded::Loaded;
 use super::places::{NoPlaces, Places};
-use super::pool::Pool;
+use super::pool::{Instance, Pool};
 use super::serve;
 use super::value::{Signature, Val};
 use crate::body::Body;
@@ -322,6 +322,19 @@ impl Revision {
     pub(super) async fn turn(&self, deadline: Instant) -> Result<Turn, Fault> {
         let late = |_| Fault::new(FaultKind::Conflict, "the deadline passed before it could run again");
         timeout_at(deadline.into(), self.reruns.clone().lock_owned()).await.map_err(late)
+    }
+
+    /// An instance for one invocation; another takes its place in the background where that is worth it.
+    ///
+    /// # Errors
+    /// When there is none and none can be made.
+    pub(super) async fn instance(self: &Arc<Self>, invocation: &Arc<Invocation>) -> Result<Instance, Fault> {
+        let instance = self.pool.take(invocation).await?;
+        if self.pool.is_behind() {
+            let revision = self.clone();
+            self.spawn("instances made ahead", async move { revision.pool.make_ahead().await });
+        }
+        Ok(instance)
     }
 
     pub(super) async fn killed(&self) {

@@ -36,7 +36,7 @@ impl Entered {
         let standing = invocation.lineage.standing(revision.service());
         let permit = revision.pool().enter(standing, deadline).await?;
         let counted = revision.begin();
-        let mut instance = revision.pool().take(invocation).await?;
+        let mut instance = revision.instance(invocation).await?;
         instance.begin(invocation);
         Ok(Self { instance, held: (permit, counted) })
     }

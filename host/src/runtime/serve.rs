@@ -157,7 +157,7 @@ async fn attempt(
     let deadline = Instant::from_std(invocation.deadline);
     let permit = revision.pool().enter(invocation.lineage.standing(revision.service()), deadline).await?;
     let counted = revision.begin();
-    let instance = revision.pool().take(&invocation).await?;
+    let instance = revision.instance(&invocation).await?;
     let progress = Progress::new();
     let (head_sender, mut head_receiver) = oneshot::channel();
     let (settled, first_unit) = oneshot::channel();

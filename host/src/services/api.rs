@@ -6,7 +6,7 @@ use bytes::Bytes;
 use holm_registry::discovery::external::External;
 use holm_registry::gateway::GatewaySettings;
 use holm_registry::route::RouteSpec;
-use holm_registry::settings::Settings;
+use holm_registry::settings::{Isolation, Settings};
 use holm_registry::signature::Signature;
 use holm_registry::{Digest, ServiceName};
 use semver::Version;
@@ -23,6 +23,19 @@ pub enum DeployComponent {
     Stored(Digest),
 }
 
+/// With which settings a service is deployed.
+#[derive(Clone, Debug)]
+pub enum DeploySettings {
+    /// With these, as a manifest says them.
+    Given(Box<Settings>),
+    /// With those of its live revision, so that who swaps a component in does not take away what the service was
+    /// granted and subscribes to. A service that is not live has the defaults.
+    Kept {
+        /// How long an instance lives, in place of what is kept.
+        isolation: Option<Isolation>,
+    },
+}
+
 /// One service of a deployment.
 #[derive(Clone, Debug)]
 pub struct DeployOne {
@@ -32,8 +45,8 @@ pub struct DeployOne {
     pub version: Version,
     /// Its component.
     pub component: DeployComponent,
-    /// Its settings.
-    pub settings: Settings,
+    /// What it is deployed with.
+    pub settings: DeploySettings,
     /// Who vouches for the component, if somebody does.
     pub signature: Option<Signature>,
 }
@@ -84,6 +97,8 @@ pub struct Deployed {
     pub changed: bool,
     /// How long it took, compiling included.
     pub took: Duration,
+    /// The revision whose settings it was given without being asked for: those of a manifest, say.
+    pub settings_of: Option<u32>,
     /// The rules that lead to it now.
     pub routes: Vec<String>,
     /// What is probably a mistake.

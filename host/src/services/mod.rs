@@ -6,6 +6,7 @@
 //! | `callers` | who calls whom, and how does it go |
 //! | `call`, `lookup` | how does somebody outside call a function, and which one is meant |
 //! | `examine` | would the services of a manifest be taken, and whom does a component need |
+//! | `kept` | which settings a component has that comes without any (pure) |
 //! | `externals` | which names lead to services that are not Wasm (pure) |
 //! | `functions` | do the rules that lead to functions find them |
 //! | `grpc` | which services answer over gRPC, and with what |
@@ -41,6 +42,7 @@ mod functions;
 mod gateway;
 mod grpc;
 mod health;
+mod kept;
 mod lifecycle;
 mod link;
 mod lookup;
@@ -51,8 +53,8 @@ mod vouch;
 mod warnings;
 
 pub use api::{
-    AppSet, DeployComponent, DeployError, DeployOne, DeploySet, Deployed, EventEntry, Handled, HttpEntry, ImportLine,
-    Inspection, LimitLine, Lineage, RevisionStatus, ServedBy, ServiceInspection, ServiceStatus,
+    AppSet, DeployComponent, DeployError, DeployOne, DeploySet, DeploySettings, Deployed, EventEntry, Handled,
+    HttpEntry, ImportLine, Inspection, LimitLine, Lineage, RevisionStatus, ServedBy, ServiceInspection, ServiceStatus,
 };
 
 pub use crate::runtime::CallEntry;

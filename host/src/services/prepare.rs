@@ -8,11 +8,12 @@ use bytes::Bytes;
 use holm_registry::Digest;
 use holm_registry::artifact::ArtifactError;
 use holm_registry::catalog::{Plan, PlanError, RevisionRecord, ServiceRecord, Wanted};
-use holm_registry::settings::Health;
+use holm_registry::settings::{Health, Settings};
 use holm_registry::signature::Signature;
 use http::{Request, StatusCode, header};
 
 use super::grpc;
+use super::kept::{Chosen, choose, explain};
 use super::link::Offers;
 use super::publish::Records;
 use super::stand_in::{self, Import};
@@ -26,6 +27,8 @@ use crate::telemetry::trace::TraceContext;
 pub(super) struct Prepared {
     pub(super) record: RevisionRecord,
     pub(super) revision: Arc<Revision>,
+    /// The revision whose settings it has kept.
+    pub(super) settings_of: Option<u32>,
     pub(super) took: Duration,
 }
 
@@ -40,14 +43,30 @@ pub(super) enum Outcome {
 impl Services {
     /// Prepares one service of a deployment. Nothing that serves is touched.
     pub(super) async fn prepare(&self, one: DeployOne, offers: &Offers) -> Result<Outcome, DeployError> {
-        let began = Instant::now();
-        one.settings.check().map_err(|error| DeployError::Rejected(error.to_string()))?;
-        let digest = self.digest(&one.component).await?;
         let records = self.0.records.load_full();
         let old = records.get(&one.name).cloned().unwrap_or_else(|| ServiceRecord::new(one.name.clone()));
+        let Chosen { settings, of } = choose(one.settings.clone(), old.live_revision());
+        let mut outcome = self.prepare_with(one, settings, &old, offers).await.map_err(|error| explain(error, of))?;
+        if let Outcome::Ready(prepared) = &mut outcome {
+            prepared.settings_of = of;
+        }
+        Ok(outcome)
+    }
+
+    async fn prepare_with(
+        &self,
+        one: DeployOne,
+        settings: Settings,
+        old: &ServiceRecord,
+        offers: &Offers,
+    ) -> Result<Outcome, DeployError> {
+        let began = Instant::now();
+        settings.check().map_err(|error| DeployError::Rejected(error.to_string()))?;
+        let digest = self.digest(&one.component).await?;
+        let records = self.0.records.load_full();
         let what = format!("{} {}", one.name, one.version);
         let signature = self.0.required.vouched(&what, &digest, one.signature, kept_signatures(&records, digest))?;
-        let wanted = Wanted { version: one.version, digest, settings: one.settings, signature };
+        let wanted = Wanted { version: one.version, digest, settings, signature };
         let record = match old.plan_deploy(wanted, now_ms())? {
             Plan::Unchanged(number) if !lock(&self.0.failed).contains_key(&one.name) => {
                 return Ok(Outcome::Unchanged(number));
@@ -56,11 +75,11 @@ impl Services {
             Plan::Unchanged(number) => old.revision(number).cloned().ok_or_else(|| super::no_service(&one.name))?,
             Plan::New(record) => *record,
         };
-        let revision = self.load(&old, &record, Some(one.component), offers).await?;
+        let revision = self.load(old, &record, Some(one.component), offers).await?;
         check_calls(&revision, offers)?;
         grpc::check(&revision)?;
         self.make_ready(&revision).await?;
-        Ok(Outcome::Ready(Box::new(Prepared { record, revision, took: began.elapsed() })))
+        Ok(Outcome::Ready(Box::new(Prepared { record, revision, settings_of: None, took: began.elapsed() })))
     }
 
     /// Prepares a kept revision to go live again.
@@ -75,7 +94,7 @@ impl Services {
         let offers = Offers::new(&self.table(), BTreeMap::new());
         let revision = self.load(service, &record, None, &offers).await?;
         self.make_ready(&revision).await?;
-        Ok(Prepared { record, revision, took: began.elapsed() })
+        Ok(Prepared { record, revision, settings_of: None, took: began.elapsed() })
     }
 
     /// A revision from the cache, from uploaded bytes or from the artifact store. Uploaded

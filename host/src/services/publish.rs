@@ -111,9 +111,9 @@ impl Services {
             match outcome {
                 Outcome::Unchanged(number) => deployed.push(self.unchanged(&name, number)?),
                 Outcome::Ready(prepared) => {
-                    let Prepared { record, revision, took } = *prepared;
+                    let Prepared { record, revision, settings_of, took } = *prepared;
                     steps.push(Step::Deploy(name, Box::new(record)));
-                    deployed.push(describe(&revision, took, true));
+                    deployed.push(Deployed { settings_of, ..describe(&revision, took, true) });
                     fresh.push(revision);
                 }
             }
@@ -331,6 +331,7 @@ fn describe(revision: &Revision, took: Duration, changed: bool) -> Deployed {
         isolation: revision.isolation().as_str(),
         changed,
         took,
+        settings_of: None,
         routes: Vec::new(),
         warnings: Vec::new(),
     }

@@ -158,3 +158,17 @@ async fn an_interface_that_two_services_export_is_taken_from_one_of_them() {
     let nobody = host.cli(&["deploy", fixture("caller").to_str().unwrap(), "--service", "c", "--version", "1.0.0"]);
     assert!(stderr(&nobody).contains("several services"), "{}", stderr(&nobody));
 }
+
+/// What benches measure.
+#[tokio::test]
+pub(crate) async fn one_of_many_calls_goes_wrong() {
+    let host = Host::start();
+    host.deploy_manifest(&manifest("tally", &fixture("tally"), ""));
+    host.deploy_manifest(&manifest("loops", &fixture("loops"), "grants = { services = [\"tally\"] }"));
+    let client = Client::new(&host.gateway);
+    for call in ["none", "total", "weigh", "http-total", "http-weigh"] {
+        let nanos: u64 = told(&client, &format!("/loops/?call={call}&times=20")).await.parse().unwrap();
+        assert!(nanos > 0, "{call}");
+    }
+    assert_eq!(host.service("tally")["requests"], 4 * 20);
+}

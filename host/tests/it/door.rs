@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use futures::StreamExt;
 use holm::body::{self, Body};
 use holm::fault::{Fault, FaultKind};
-use holm::gateway::{Access, Answer as Answered, Behind, Door, Drained, Gateway, Limits, Observer, bind};
+use holm::gateway::{Access, Answer as Answered, Behind, Door, Drained, Gateway, Limits, Observer, Tls, bind};
 use holm::mesh::policy::Policies;
 use holm::services::{CallError, Function, GrpcServices, HttpEntry};
 use holm::shutdown::{Shutdown, Tasks};
@@ -100,14 +100,19 @@ impl Host {
     }
 
     pub(crate) fn with_routes(limits: Limits, routes: &[RouteSpec]) -> Self {
-        Self::with_gateway(limits, routes, &BTreeMap::new())
+        Self::with_gateway(limits, routes, &BTreeMap::new(), None)
     }
 
     /// A gateway whose rules are those of a manifest: its services are all the one that echoes.
     pub(crate) fn of_manifest(text: &str) -> Self {
         let limits = Limits { key_interval: KEY_INTERVAL, ..Limits::default() };
         let (routes, settings) = read(text);
-        Self::with_gateway(limits, &routes, &settings)
+        Self::with_gateway(limits, &routes, &settings, None)
+    }
+
+    /// A gateway that takes every path, over TLS.
+    pub(crate) fn over_tls(limits: Limits, tls: Arc<Tls>) -> Self {
+        Self::with_gateway(limits, &[route("/{*rest}", "", "")], &BTreeMap::new(), Some(tls))
     }
 
     /// The same with other rules, from now on.
@@ -116,7 +121,12 @@ impl Host {
         (self.publish)(&routes, &settings);
     }
 
-    fn with_gateway(limits: Limits, routes: &[RouteSpec], settings: &BTreeMap<Origin, GatewaySettings>) -> Self {
+    fn with_gateway(
+        limits: Limits,
+        routes: &[RouteSpec],
+        settings: &BTreeMap<Origin, GatewaySettings>,
+        tls: Option<Arc<Tls>>,
+    ) -> Self {
         let (shutdown, tasks) = (Shutdown::new(), Tasks::new());
         let held = Arc::new(Semaphore::new(0));
         let (reached, ended) = (Arc::<Mutex<Vec<String>>>::default(), Arc::<Mutex<Vec<String>>>::default());
@@ -131,12 +141,23 @@ impl Host {
         gateway.publish(routes, settings, echo.clone()).unwrap();
         let listener = bind("127.0.0.1:0".parse().unwrap(), "--listen").unwrap();
         let address = listener.local_addr().unwrap();
-        let door = Door::new(listener, limits, "gateway", &tasks, shutdown.clone());
+        let mut door = Door::new(listener, limits, "gateway", &tasks, shutdown.clone());
+        if let Some(tls) = tls.clone() {
+            door = door.with_tls(tls);
+        }
         let published = Arc::clone(&gateway);
         let publish: Publish =
             Box::new(move |routes, settings| published.publish(routes, settings, echo.clone()).unwrap());
         let keeping = Arc::clone(&gateway);
-        let background = tasks.spawn("keys", async move { keeping.keep_keys().await });
+        let background = tasks.spawn("keys and certificates", async move {
+            let following = async {
+                match tls {
+                    Some(tls) => tls.follow().await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::join!(keeping.keep_keys(), following);
+        });
         let handler = move |request, peer| {
             let gateway = Arc::clone(&gateway);
             async move { gateway.handle(request, peer).await }
@@ -241,6 +262,18 @@ impl Client {
 
     pub(crate) async fn answer_without_body(&mut self) -> Option<Answer> {
         within(self.read_answer(false)).await.unwrap()
+    }
+
+    /// The next bytes, this many.
+    pub(crate) async fn bytes(&mut self, count: usize) -> String {
+        let mut bytes = vec![0; count];
+        self.0.read_exact(&mut bytes).await.unwrap();
+        String::from_utf8(bytes).unwrap()
+    }
+
+    /// Whether a good answer comes.
+    pub(crate) async fn rest_of_one(&mut self) -> bool {
+        matches!(within(self.read_answer(true)).await, Ok(Some(answer)) if answer.status == 200)
     }
 
     /// Whatever comes until the host closes; an error is a reset.

@@ -13,7 +13,8 @@ use crate::process::{Host, component, fixture, manifest};
 
 /// What `orders` has for an answer, whatever the inventory does.
 const DEADLINE: Duration = Duration::from_secs(2);
-const POLICY: &str = "timeout = \"2s\"\n[service.orders.calls.\"shop:inventory/stock\"]\ntimeout = \"100ms\"\n\
+const POLICY: &str = "timeout = \"2s\"\ngrants = { publish = [\"orders.*\"] }\n\
+                      [service.orders.calls.\"shop:inventory/stock\"]\ntimeout = \"100ms\"\n\
                       retry = { attempts = 1 }\n\
                       breaker = { volume_threshold = 5, window = \"1s\", reset_timeout = \"300ms\" }\n\
                       fallback = { function = \"check-availability\", value = { ok = { available = false } } }\n";

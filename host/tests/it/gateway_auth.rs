@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 
 use super::client::Client;
 use super::door::{Answer, Host as Door, until};
-use super::process::{Host, component, run, stderr, stdout};
+use super::process::{Host, component, fixture, run, stderr, stdout};
 
 const SECRET: &str = "0123456789abcdef0123456789abcdef";
 const KEY: &str = "a-key-that-was-handed-out-to-mobile";
@@ -303,4 +303,49 @@ async fn a_deployment_opens_a_route_or_shows_a_secret() {
     // without the scheme the route is open, because the manifest says so
     host.deploy_manifest(&manifest("", ""));
     assert_eq!(client.get("/users").await.status, 200);
+}
+
+#[tokio::test]
+pub(crate) async fn a_service_does_not_learn_what_was_verified() {
+    let host = Host::start();
+    let (who, relay) = (fixture("who"), fixture("relay"));
+    host.deploy_manifest(&format!(
+        "[service.who]\ncomponent = \"{}\"\nversion = \"1.0.0\"\n\
+         [service.relay]\ncomponent = \"{}\"\nversion = \"1.0.0\"\ngrants = {{ services = [\"who\"] }}\n\
+         [gateway.auth.jwt]\nsecret = \"{SECRET}\"\n\
+         [[gateway.route]]\npath = \"/who\"\nservice = \"who\"\nauth = \"jwt\"\n\
+         [[gateway.route]]\npath = \"/open\"\nservice = \"who\"\n\
+         [[gateway.route]]\npath = \"/relay/{{*rest}}\"\nrewrite = \"/{{rest}}\"\nservice = \"relay\"\nauth = \"jwt\"\n",
+        who.display(),
+        relay.display()
+    ));
+    let client = Client::new(&host.gateway);
+    let claims = json!({"sub": "u-7", "realm": {"roles": ["a"]}, "exp": 4_000_000_000_u64});
+    let fields = [
+        ("authorization", format!("Bearer {}", token(claims))),
+        ("x-holm-principal", "admin".to_owned()),
+        ("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".to_owned()),
+    ];
+    let fields = fields.each_ref().map(|(name, value)| (*name, value.as_str()));
+    let ask = async |path: &str| client.try_send_with(http::Method::GET, path, &fields, "").await.unwrap().body;
+    let told = ask("/who?claim=realm.roles").await;
+    for line in [
+        "scheme=Some(\"jwt\")",
+        "name=Some(\"u-7\")",
+        r#"claims=Some("{\"exp\":4000000000,\"realm\":{\"roles\":[\"a\"]},\"sub\":\"u-7\"}")"#,
+        r#"claim=Some("[\"a\"]")"#,
+        "service=None",
+        "time=true",
+        "trace=4bf92f3577b34da6a3ce929d0e0e4736",
+    ] {
+        assert!(told.lines().any(|told| told == line), "{line}: {told}");
+    }
+    let open = ask("/open?claim=sub").await;
+    assert!(open.contains("scheme=None") && open.contains("claim=None"), "{open}");
+    // what a service asks on somebody's behalf, it asks in their name
+    let relayed = ask("/relay/who/?claim=sub").await;
+    assert!(
+        relayed.contains("claim=Some(\"\\\"u-7\\\"\")") && relayed.contains("service=Some(\"relay\")"),
+        "{relayed}"
+    );
 }

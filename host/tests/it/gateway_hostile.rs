@@ -236,3 +236,38 @@ async fn a_client_that_takes_no_byte_holds_an_instance() {
     host.shutdown.begin();
     assert_eq!(host.drained().await.cut_off, 0);
 }
+
+#[tokio::test]
+async fn one_client_takes_every_place() {
+    let host = Host::start(Limits { connections_of_one: 2, ..Limits::default() });
+    let (mut first, _second) = (host.connect().await, host.connect().await);
+    first.send(GET).await;
+    assert_eq!(first.answer().await.unwrap().status, 200);
+    let mut third = host.connect().await;
+    let _ = third.try_send(GET).await;
+    assert_eq!(third.rest().await.unwrap_or_default(), "");
+    drop(first);
+    // its place is free as soon as the host has seen that it left
+    let served = async {
+        loop {
+            let mut client = host.connect().await;
+            if client.try_send(GET).await.is_ok() && client.rest_of_one().await {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    super::door::within(served).await;
+}
+
+#[tokio::test]
+async fn a_connection_is_used_for_ever() {
+    let host = Host::start(Limits { requests: 3, ..Limits::default() });
+    let mut client = host.connect().await;
+    for left in [2, 1, 0] {
+        client.send(GET).await;
+        let answer = client.answer().await.unwrap();
+        assert_eq!((answer.status, answer.header("connection")), (200, (left == 0).then_some("close")));
+    }
+    assert_eq!(client.rest().await.unwrap(), "");
+}

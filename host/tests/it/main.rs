@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod admin;
 #[cfg(test)]
+mod alone;
+#[cfg(test)]
 mod call_by_hand;
 #[cfg(test)]
 mod callers;
@@ -35,6 +37,8 @@ mod gateway;
 #[cfg(test)]
 mod gateway_auth;
 #[cfg(test)]
+mod gateway_clients;
+#[cfg(test)]
 mod gateway_compose;
 #[cfg(test)]
 mod gateway_drain;
@@ -43,9 +47,17 @@ mod gateway_function;
 #[cfg(test)]
 mod gateway_hostile;
 #[cfg(test)]
+mod gateway_http2;
+#[cfg(test)]
 mod gateway_rate;
+#[cfg(test)]
 mod gateway_stages;
+#[cfg(test)]
 mod gateway_targets;
+#[cfg(test)]
+mod gateway_tls;
+#[cfg(test)]
+mod gateway_upstream;
 #[cfg(test)]
 mod grpc;
 #[cfg(test)]
@@ -54,6 +66,8 @@ mod guests;
 mod hostile;
 #[cfg(test)]
 mod idempotency;
+#[cfg(test)]
+mod nats;
 #[cfg(test)]
 mod nested;
 #[cfg(test)]

@@ -20,7 +20,7 @@ pub(crate) fn holm(dir: &Path) -> Command {
 
 /// A link to the program that this test was built with: `scripts/up`, which the test of the README
 /// runs, puts its own build in the place where cargo left it.
-fn program() -> &'static Path {
+pub(crate) fn program() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
     PROGRAM.get_or_init(|| {
         let link = Path::new(env!("CARGO_TARGET_TMPDIR")).join("holm");
@@ -110,7 +110,8 @@ impl Host {
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut ready).unwrap();
         let find = |start: &str| ready.split_whitespace().find_map(|word| word.strip_prefix(start)).map(str::to_owned);
         let word = |start: &str| find(start).unwrap_or_else(|| panic!("no ready line: {ready:?}"));
-        let (gateway, admin) = (word("gateway=http://"), word("admin=http://"));
+        let over_tls = find("gateway=https://");
+        let (gateway, admin) = (over_tls.unwrap_or_else(|| word("gateway=http://")), word("admin=http://"));
         let (discovery, grpc) = (find("discovery=http://"), find("grpc=http://"));
         Self { child, gateway, admin, discovery, grpc, dir }
     }

@@ -6,6 +6,7 @@
 //! | [`cors`], [`edits`] | pages of other origins, and header fields: two of the stages |
 //! | [`auth`], [`jwt`] | `[gateway.auth.NAME]`: how somebody shows who they are |
 //! | [`rate`] | `[gateway.rate.NAME]`: how often somebody may ask |
+//! | [`tls`], [`limits`] | `[gateway.tls]`: certificates, and `[gateway.limits]`: what one client may take |
 //! | [`name`], [`field`] | names of schemes, and names of header fields |
 //! | this one | what the rules of one app share |
 //!
@@ -25,8 +26,10 @@ pub mod cors;
 pub mod edits;
 pub mod field;
 pub mod jwt;
+pub mod limits;
 pub mod name;
 pub mod rate;
+pub mod tls;
 
 pub use auth::{ApiKeySettings, AuthSettings};
 pub use chain::Chain;
@@ -34,8 +37,10 @@ pub use cors::Cors;
 pub use edits::Edits;
 pub use field::FieldName;
 pub use jwt::{Algorithm, JwtSettings, KeySource};
+pub use limits::DoorLimits;
 pub use name::PartName;
 pub use rate::{RateKey, RateSettings};
+pub use tls::TlsSettings;
 
 /// What the rules of one app refer to by name.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

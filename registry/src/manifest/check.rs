@@ -36,7 +36,7 @@ impl Checker<'_> {
         let over_grpc = raw.services.iter().filter_map(|service| Some((service.name.clone()?, service.grpc.as_ref()?)));
         let gateway = self.gateway(raw.gateway, over_grpc.collect(), &targets, &app);
         let services = raw.services.into_iter().filter_map(|service| self.service(service, &raw.defaults)).collect();
-        let Gateway { body_limit, settings: gateway, routes } = gateway;
+        let Gateway { body_limit, settings: gateway, routes, tls, limits } = gateway;
         let nats = raw.nats.map(|nats| nats.below(self.base));
         let RawManifest { listen, admin, grpc, require_signature, discovery, .. } = raw;
         Manifest {
@@ -52,6 +52,8 @@ impl Checker<'_> {
             externals,
             gateway,
             routes,
+            tls,
+            limits,
         }
     }
 

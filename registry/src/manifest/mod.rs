@@ -22,7 +22,7 @@ use crate::digest::Digest;
 use crate::discovery::external::External;
 use crate::discovery::settings::DiscoverySettings;
 use crate::event::nats::NatsSettings;
-use crate::gateway::GatewaySettings;
+use crate::gateway::{DoorLimits, GatewaySettings, TlsSettings};
 use crate::name::ServiceName;
 use crate::route::RouteSpec;
 use crate::settings::Settings;
@@ -78,6 +78,10 @@ pub struct Manifest {
     pub gateway: GatewaySettings,
     /// All routes, in the order of the file, without ties, each to one of the services.
     pub routes: Vec<RouteSpec>,
+    /// How the gateway of a host that is started with this manifest speaks TLS; `None`: not at all.
+    pub tls: Option<TlsSettings>,
+    /// What one client may take of the gateway of such a host.
+    pub limits: DoorLimits,
 }
 
 /// A service in a manifest.

@@ -1,6 +1,7 @@
 //! `[gateway]` as a manifest writes it: what JSON has nested stands side by side there.
 
-use holm_registry::gateway::{AuthSettings, GatewaySettings};
+use holm_registry::gateway::tls::{CertificateFiles, CertificateSource};
+use holm_registry::gateway::{AuthSettings, GatewaySettings, TlsSettings};
 use holm_registry::manifest::Manifest;
 use holm_registry::route::{RouteSpec, Target};
 use serde_json::{Map, Value, json};
@@ -14,13 +15,39 @@ pub(super) fn gateway(manifest: &Manifest) -> serde_json::Result<Value> {
     // those of gRPC follow from the services
     let written = manifest.routes.iter().filter(|route| !matches!(route.target, Target::Grpc(_)));
     let routes = written.map(route).collect::<Result<Vec<_>, _>>()?;
-    Ok(json!({
+    let mut section = json!({
         "body_limit": manifest.body_limit.unwrap_or(DEFAULT_BODY_LIMIT),
         "trusted_proxies": manifest.gateway.trusted_proxies,
         "auth": schemes(&manifest.gateway)?,
         "rate": manifest.gateway.rate,
         "route": routes,
-    }))
+    });
+    if let (false, Some(section)) = (manifest.limits.is_empty(), section.as_object_mut()) {
+        section.insert("limits".to_owned(), serde_json::to_value(&manifest.limits)?);
+    }
+    if let (Some(tls), Some(section)) = (&manifest.tls, section.as_object_mut()) {
+        section.insert("tls".to_owned(), self::tls(tls));
+    }
+    Ok(section)
+}
+
+fn tls(tls: &TlsSettings) -> Value {
+    let pair = |pair: &CertificateFiles| json!({ "certificate": pair.certificate, "key": pair.key });
+    let mut section = match &tls.source {
+        CertificateSource::Development => json!({ "development": true }),
+        CertificateSource::Files(files) => {
+            let (first, further) =
+                files.split_first().map_or((Value::Null, [].as_slice()), |(one, all)| (pair(one), all));
+            let mut section = table(first);
+            section.insert("sni".to_owned(), further.iter().map(pair).collect());
+            section.into()
+        }
+    };
+    if let (Some(clients), Some(section)) = (&tls.clients, section.as_object_mut()) {
+        section.insert("client_ca".to_owned(), json!(clients.ca));
+        section.insert("client".to_owned(), json!(clients.demand.as_str()));
+    }
+    section
 }
 
 /// A rule's JSON has its target, its stages and its owner apart; a manifest has the keys of the

@@ -95,6 +95,11 @@ impl Handle for Ticket {
         Ok(())
     }
 
+    async fn give_back(self: Box<Self>) -> Result<(), BusError> {
+        self.durable.give_back(self.taken);
+        Ok(())
+    }
+
     async fn terminate(self: Box<Self>) -> Result<(), BusError> {
         self.ack().await
     }

@@ -151,6 +151,11 @@ impl Durable {
         self.change(|state| state.queue.retry(taken, until));
     }
 
+    /// It was not tried.
+    pub fn give_back(&self, taken: Taken) {
+        self.change(|state| state.queue.give_back(taken));
+    }
+
     /// It is still being handled.
     pub fn progress(&self, taken: Taken, now: Instant) {
         self.state().queue.progress(taken, now);
@@ -219,11 +224,11 @@ impl Durable {
         state.dirty = true;
     }
 
-    /// Counts what waits behind what it has looked at, at most `limit` events further.
+    /// Counts what waits behind what it has looked at, at most `limit` events further. `true`: there may be more.
     ///
     /// # Errors
     /// When the log cannot be read.
-    pub fn count_ahead(&self, head: &Head, limit: usize) -> Result<(), StoreError> {
+    pub fn count_ahead(&self, head: &Head, limit: usize) -> Result<bool, StoreError> {
         let (from, subscription) = {
             let state = self.state();
             (state.ahead.until(), state.subscription.clone())
@@ -231,7 +236,7 @@ impl Durable {
         let page = head.read(from, limit)?;
         let wanted = page.events.iter().filter(|logged| wants(&subscription, logged)).map(|logged| logged.at);
         self.state().ahead.extend(from, wanted, page.until);
-        Ok(())
+        Ok(page.until < head.end())
     }
 
     /// Where it stands, as far as was counted.

@@ -28,8 +28,9 @@ const REMOVED: usize = 2_000;
 /// Events that are read to decide what can go.
 const OLDEST: usize = 256;
 const OLDEST_BYTES: usize = 4 << 20;
-/// Events that are counted in one go for one consumer: some milliseconds.
+/// Events that are counted in one go for one consumer, some milliseconds, and how often in a row.
 const COUNTED: usize = 1024;
+const COUNT_STEPS: usize = 100;
 
 /// Consumers by service and subject.
 type Durables = BTreeMap<(ServiceName, SubjectPattern), Arc<Durable>>;
@@ -172,6 +173,24 @@ impl Kept {
         Key::inbox(&durable.service, durable.subject.as_str(), &self.store.event_id(at))
     }
 
+    /// Removes everything that nobody waits for, whatever retention says; how many events are left.
+    ///
+    /// # Errors
+    /// When the store cannot be read or changed.
+    pub async fn remove_settled(&self) -> Result<u64, BusError> {
+        let settled = self.all().iter().map(|durable| durable.settled_until()).min();
+        let settled = settled.unwrap_or_else(|| self.head.end());
+        loop {
+            let oldest = self.store.events(Log::Events, None, OLDEST)?;
+            let gone = oldest.iter().take_while(|logged| logged.at <= settled);
+            let writes: BTreeMap<_, _> = gone.map(|logged| (Key::event(Log::Events, logged.at), None)).collect();
+            if writes.is_empty() {
+                return Ok(self.store.log_usage(Log::Events).keys);
+            }
+            self.store.commit(Effects { writes, ..Effects::default() }).await?;
+        }
+    }
+
     /// Removes what is over the limits of retention.
     ///
     /// # Errors
@@ -210,13 +229,17 @@ impl Kept {
         Size { events: kept.keys, bytes: kept.bytes }
     }
 
-    /// Counts what waits for each consumer.
+    /// Counts what waits for each consumer. Of a long row it counts the rest the next time.
     ///
     /// # Errors
     /// When the log cannot be read.
-    pub fn count(&self) -> Result<(), BusError> {
+    pub async fn count(&self) -> Result<(), BusError> {
         for durable in self.all() {
-            durable.count_ahead(&self.head, COUNTED)?;
+            let mut steps = 0;
+            while steps < COUNT_STEPS && durable.count_ahead(&self.head, COUNTED)? {
+                steps += 1;
+                tokio::task::yield_now().await;
+            }
         }
         Ok(())
     }

@@ -72,6 +72,15 @@ impl EmbeddedBus {
         self.0.trim().await
     }
 
+    /// The host goes over to another bus: removes everything that nobody waits for, and answers with how many events
+    /// are left.
+    ///
+    /// # Errors
+    /// When the store cannot be read or changed.
+    pub async fn leave(&self) -> Result<u64, BusError> {
+        self.0.remove_settled().await
+    }
+
     /// A consumer that begins where the subscription says.
     fn begin(&self, subscription: &Subscription) -> Result<Durable, StoreError> {
         let Subscription { service, settings } = subscription;
@@ -134,7 +143,7 @@ impl Bus for EmbeddedBus {
     }
 
     async fn consumers(&self) -> Result<Vec<ConsumerInfo>, BusError> {
-        self.0.count()?;
+        self.0.count().await?;
         Ok(self.0.all().iter().map(|durable| durable.info()).collect())
     }
 
@@ -160,6 +169,11 @@ impl Bus for EmbeddedBus {
             std::future::ready(wanted)
         };
         Ok(pages.flat_map(stream::iter).filter(wanted).boxed())
+    }
+
+    /// A cursor that is durable was written by a later commit than the marks behind it.
+    fn outlives_the_store(&self) -> bool {
+        false
     }
 
     fn state(&self) -> BusState {

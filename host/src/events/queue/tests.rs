@@ -182,6 +182,19 @@ fn a_poisonous_event_stops_its_neighbours() {
 }
 
 #[test]
+fn an_event_that_was_not_tried_uses_up_an_attempt() {
+    let (now, mut queue) = (Instant::now(), Queue::new(Order::Key, ACK_WAIT));
+    queue.offer(at(1), Some("a".into()), 2);
+    let taken = queue.take(now).unwrap();
+    queue.give_back(taken);
+    assert!(!queue.release(taken));
+    assert_eq!(queue.take(now), Some(Taken { at: at(1), attempt: 3 }));
+    // too late: it is out again
+    queue.give_back(Taken { at: at(1), attempt: 2 });
+    assert_eq!((queue.take(now), queue.counts().in_flight), (None, 1));
+}
+
+#[test]
 fn a_subscription_that_is_set_in_order_later_lets_events_of_a_key_overtake() {
     let (now, mut queue) = (Instant::now(), Queue::new(Order::None, ACK_WAIT));
     for number in 1..=3 {

@@ -46,7 +46,7 @@ use crate::identity::Identity;
 #[derive(Debug)]
 pub(super) enum Scheme {
     /// Tokens.
-    Jwt(JwtScheme),
+    Jwt(Box<JwtScheme>),
     /// Keys.
     ApiKeys(ApiKeys),
 }
@@ -81,7 +81,7 @@ impl Scheme {
     /// Says what is wrong with them.
     pub(super) fn new(name: &PartName, settings: &AuthSettings, again: Duration) -> Result<Self, String> {
         match settings {
-            AuthSettings::Jwt(jwt) => JwtScheme::new(name, jwt, again).map(Self::Jwt),
+            AuthSettings::Jwt(jwt) => JwtScheme::new(name, jwt, again).map(|jwt| Self::Jwt(Box::new(jwt))),
             AuthSettings::ApiKeys(keys) => Ok(Self::ApiKeys(ApiKeys::new(name, keys))),
         }
     }
@@ -134,14 +134,12 @@ impl Auth {
                 claims::check_scopes(&identity.claims, &self.scopes).map(|()| identity)
             });
             match sufficient {
-                None => {}
                 Some(Ok(identity)) => return Ok(Accepted { identity, scheme }),
                 // of several, the one that says most: it came furthest
-                Some(Err(refusal)) => {
-                    if refused.as_ref().is_none_or(|other| other.weight() < refusal.weight()) {
-                        refused = Some(refusal);
-                    }
+                Some(Err(refusal)) if refused.as_ref().is_none_or(|other| other.weight() < refusal.weight()) => {
+                    refused = Some(refusal);
                 }
+                None | Some(Err(_)) => {}
             }
         }
         Err(match refused {

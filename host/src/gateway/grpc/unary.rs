@@ -4,12 +4,11 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::{Bytes, BytesMut};
 use http::Request;
-use http_body_util::{BodyExt, Limited};
 
 use super::dialect::Dialect;
 use super::frame::{HEAD, MESSAGE, take};
 use super::status::Status;
-use crate::body::Body;
+use crate::body::{self, Body};
 use crate::gateway::named_error::Code;
 
 /// Reads it.
@@ -19,9 +18,9 @@ use crate::gateway::named_error::Code;
 pub(in crate::gateway) async fn message(dialect: Dialect, request: Request<Body>) -> Result<Bytes, Status> {
     // base64 adds a third
     let limit = if dialect == Dialect::WebText { (HEAD + MESSAGE).div_ceil(3) * 4 + 4 } else { HEAD + MESSAGE };
-    let whole = Limited::new(request.into_body(), limit).collect().await;
+    let whole = body::whole(request.into_body(), limit).await;
     let unread = |error| Status::new(Code::ResourceExhausted, format!("the message was not read to its end: {error}"));
-    let bytes = whole.map_err(unread)?.to_bytes();
+    let bytes = whole.map_err(unread)?;
     let bytes = if dialect == Dialect::WebText { decoded(&bytes)? } else { bytes.into() };
     one(bytes)
 }
@@ -49,7 +48,6 @@ fn decoded(text: &[u8]) -> Result<BytesMut, Status> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::body;
 
     async fn read(dialect: Dialect, bytes: &[u8]) -> Result<Bytes, Code> {
         message(dialect, Request::new(body::full(bytes.to_vec()))).await.map_err(|status| status.code)

@@ -14,8 +14,10 @@ mod upstream;
 pub(super) use compose::PartProblem;
 pub(super) use function::FunctionProblem;
 
+use std::sync::Arc;
 use std::time::Instant;
 
+use futures::FutureExt;
 use holm_registry::route::Target;
 use http::{HeaderValue, Request, Response, Uri};
 
@@ -32,12 +34,12 @@ use crate::telemetry::trace::TraceContext;
 pub(super) struct Asked<'a, B> {
     pub(super) behind: &'a B,
     pub(super) rule: &'a Rule,
+    /// Who asks, if the rule wants to know.
+    pub(super) identity: Option<&'a Arc<Identity>>,
     /// As the client asked, before any rewriting.
     pub(super) uri: &'a Uri,
     /// The host that the client asked for, with its port.
     pub(super) authority: &'a HeaderValue,
-    /// Who asks, if the rule wants to know.
-    pub(super) identity: Option<&'a Identity>,
     /// When the answer's head is due.
     pub(super) deadline: Instant,
     pub(super) request_id: &'a HeaderValue,
@@ -78,8 +80,9 @@ pub(super) async fn dispatch<B: Behind>(
         Target::Upstream(url) => upstream::ask(asked, url, request).await,
         Target::Redirect(redirect) => redirect::answer(asked, redirect),
         Target::Respond(answer) => Ok(respond::answer(answer)),
-        Target::Compose(plan) => compose::ask(asked, plan, request).await,
-        Target::Function(function) => function::ask(asked, function, request).await,
-        Target::Grpc(service) => grpc::ask(asked, service, request).await,
+        // boxed, since every request would carry the room for the largest of them
+        Target::Compose(plan) => compose::ask(asked, plan, request).boxed().await,
+        Target::Function(function) => function::ask(asked, function, request).boxed().await,
+        Target::Grpc(service) => grpc::ask(asked, service, request).boxed().await,
     }
 }

@@ -27,7 +27,7 @@ pub(super) async fn ask<B: Behind>(
         deadline: asked.deadline,
         request_id: headers::text(asked.request_id).into_owned(),
         trace: asked.trace,
-        lineage: Lineage::default(),
+        lineage: Lineage::from_outside(asked.identity.cloned()),
     };
     asked.behind.service(entry, request).await.map_err(Problem::Fault)
 }

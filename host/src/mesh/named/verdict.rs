@@ -39,6 +39,7 @@ pub fn judge(status: StatusCode, by: Answered) -> Option<Failure> {
 }
 
 /// The answer, if it is a good one.
+#[expect(clippy::result_large_err, reason = "both variants hold an answer, so the error makes it no larger")]
 pub(super) fn judged(response: Response<Body>, by: Answered) -> Result<Response<Body>, Failed> {
     match judge(response.status(), by) {
         None => Ok(response),

@@ -54,7 +54,16 @@ pub(super) struct Lanes {
 }
 
 /// No service: the gateway.
-type Key = (Option<ServiceName>, Reach);
+type Key = (Option<ServiceName>, Reach, Versions);
+
+/// What may be spoken over the connections of a lane.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Versions {
+    /// Whichever the server likes best.
+    Any,
+    /// HTTP/1.1 alone, which can become something else.
+    Http1,
+}
 
 struct Lane {
     client: Client,
@@ -69,10 +78,10 @@ impl Lanes {
     }
 
     /// The client for a request of a service.
-    pub(super) fn client(&self, owner: Option<ServiceName>, reach: Reach) -> Client {
+    pub(super) fn client(&self, owner: Option<ServiceName>, reach: Reach, versions: Versions) -> Client {
         let now = Instant::now();
         let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = (owner, reach);
+        let key = (owner, reach, versions);
         if let Some(lane) = lanes.get_mut(&key) {
             lane.used = now;
             return lane.client.clone();
@@ -80,12 +89,12 @@ impl Lanes {
         // what has been unused for longer has no connection any more; a request under way has its
         // own handle on its client
         lanes.retain(|_, lane| now.saturating_duration_since(lane.used) < IDLE);
-        let client = self.open(key.1.clone());
+        let client = self.open(key.1.clone(), versions);
         lanes.insert(key, Lane { client: client.clone(), used: now });
         client
     }
 
-    fn open(&self, reach: Reach) -> Client {
+    fn open(&self, reach: Reach, versions: Versions) -> Client {
         let resolver = Resolver::new(self.lookup.clone(), Arc::new(Semaphore::new(LOOKUPS_OF_ONE)), reach);
         // what a lane remembers of a server stays in the lane, too
         let mut tls = self.tls.clone();
@@ -94,11 +103,11 @@ impl Lanes {
         connector.enforce_http(false);
         connector.set_nodelay(true);
         connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
-        let connector = HttpsConnectorBuilder::new()
-            .with_tls_config(tls)
-            .https_or_http()
-            .enable_all_versions()
-            .wrap_connector(connector);
+        let builder = HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http();
+        let connector = match versions {
+            Versions::Any => builder.enable_all_versions().wrap_connector(connector),
+            Versions::Http1 => builder.enable_http1().wrap_connector(connector),
+        };
         legacy::Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE)

@@ -29,10 +29,11 @@ use std::time::{Duration, Instant};
 use holm_registry::ServiceName;
 use http::{Request, Response};
 
-use self::lanes::Lanes;
+use self::lanes::{Lanes, Versions};
 pub use self::resolve::{Lookup, system_lookup};
 pub(super) use self::target::below;
 use crate::body::Body;
+use crate::hop_by_hop::Upgrade;
 use crate::runtime::{Answer, OutboundError, Terms};
 
 /// Which addresses a request may reach.
@@ -90,7 +91,7 @@ impl OutgoingHttp {
             Ok(uri) => *request.uri_mut() = uri,
             Err(refused) => return Box::pin(std::future::ready(Err(refused))),
         }
-        let client = self.lanes.client(Some(terms.service), reach);
+        let client = self.lanes.client(Some(terms.service), reach, Versions::Any);
         Box::pin(send::send(client, request, bounds))
     }
 
@@ -102,6 +103,8 @@ impl OutgoingHttp {
         reach: Reach,
         bounds: Bounds,
     ) -> Result<Response<Body>, OutboundError> {
-        send::send(self.lanes.client(owner, reach), request, bounds).await
+        let upgrades = request.extensions().get::<Upgrade>().is_some();
+        let versions = if upgrades { Versions::Http1 } else { Versions::Any };
+        send::send(self.lanes.client(owner, reach, versions), request, bounds).await
     }
 }

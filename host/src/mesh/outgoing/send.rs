@@ -18,6 +18,9 @@ pub(super) async fn send(
     bounds: Bounds,
 ) -> Result<Response<Body>, OutboundError> {
     hop_by_hop::strip(request.headers_mut());
+    if let Some(upgrade) = request.extensions().get::<hop_by_hop::Upgrade>().cloned() {
+        upgrade.apply(request.headers_mut());
+    }
     // the client says it again, from the URL that was checked
     request.headers_mut().remove(header::HOST);
     let sent = tokio::time::timeout_at(bounds.deadline.into(), client.request(request)).await;

@@ -4,6 +4,7 @@
 //! checks the size and does the work. A refusal is an error value of the interface; a trap
 //! means that the guest broke the contract.
 
+pub mod caller;
 pub mod config;
 pub mod events;
 pub mod keyvalue;

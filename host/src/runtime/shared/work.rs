@@ -16,9 +16,10 @@ use crate::runtime::cpu::Metered;
 use crate::runtime::exchange::answer_p3;
 use crate::runtime::guest::Guest;
 use crate::runtime::limits::fault_of;
-use crate::runtime::pool::{HttpEntrance, Instance};
+use crate::runtime::pool::Instance;
 use crate::runtime::revision::Revision;
 use crate::runtime::serve::outlived;
+use crate::runtime::start::HttpEntrance;
 
 /// What became of a request's body on its way into the guest.
 type Transmission = Pin<Box<dyn Future<Output = Result<(), Error>> + Send>>;

@@ -7,6 +7,7 @@
 //! | `latency` | how long did they take? |
 //! | `discovery` | how do services do that are not Wasm? |
 //! | `events` | what became of events, by subscription? |
+//! | `nats` | how does it go with the broker? |
 //! | `route` | what did clients outside see, by route? |
 //! | `outgoing` | what were services denied on their way to the outside? |
 //! | `compile` | what did compiling take, and what was refused? |
@@ -23,6 +24,7 @@ mod compile;
 mod discovery;
 mod events;
 mod latency;
+mod nats;
 mod outgoing;
 mod places;
 mod process;
@@ -42,6 +44,7 @@ pub use calls::{CallMetrics, CallOutcome};
 pub use compile::CompileMetrics;
 pub use discovery::{DiscoveryMetrics, Instances};
 pub use events::{EventMetrics, EventOutcome};
+pub use nats::NatsMetrics;
 pub use places::PlaceMetrics;
 pub use revision::RevisionMetrics;
 pub use route::RouteMetrics;
@@ -61,6 +64,7 @@ pub struct Metrics {
     calls: calls::Families,
     discovery: Arc<DiscoveryMetrics>,
     events: events::Families,
+    nats: NatsMetrics,
     swaps: Family<ServiceLabel, Counter>,
     live: Mutex<HashMap<(ServiceName, u32), Arc<RevisionMetrics>>>,
     published: Mutex<HashMap<Rule, Arc<RouteMetrics>>>,
@@ -90,6 +94,7 @@ impl Metrics {
         let calls = calls::Families::register(&mut registry);
         let discovery = Arc::new(DiscoveryMetrics::register(&mut registry));
         let events = events::Families::register(&mut registry);
+        let nats = NatsMetrics::register(&mut registry);
         let swaps = Family::default();
         registry.register("holm_swaps", "Revisions that went live in place of another", swaps.clone());
         let (live, published, called, subscribed) = Default::default();
@@ -103,6 +108,7 @@ impl Metrics {
             calls,
             discovery,
             events,
+            nats,
             swaps,
             live,
             published,
@@ -169,6 +175,11 @@ impl Metrics {
             }
             !gone
         });
+    }
+
+    /// The numbers of the connection to NATS.
+    pub fn nats(&self) -> &NatsMetrics {
+        &self.nats
     }
 
     /// A revision of this service took the place of another.

@@ -1,22 +1,16 @@
 //! What a host makes of any bus: effects once, attempts, dead letters and their replays.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use futures::FutureExt;
-use holm::events::bus::Subscription;
-use holm::events::deliver::Enter;
-use holm::events::{Draft, Events, Parts};
-use holm::fault::{Fault, FaultKind};
-use holm::services::Handled;
-use holm::shutdown::Tasks;
-use holm::telemetry::metrics::{EventOutcome, Metrics};
+use holm::events::Draft;
+use holm::fault::FaultKind;
+use holm::telemetry::metrics::EventOutcome;
 use holm::telemetry::now_ms;
 use holm_registry::event::Event;
-use holm_registry::store::{CommitError, Effects, Key, Store};
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 
+use super::handlers::{Does, Host};
 use super::under_test::{BusUnderTest, PATIENCE, number, numbered, publish, publish_numbers, subscription};
 
 /// Calls a macro with the names of all cases.
@@ -28,6 +22,7 @@ macro_rules! for_each_host_case {
             a_dead_letter_does_not_say_what_it_was_and_why,
             a_poisonous_event_stops_its_neighbours,
             an_overloaded_service_uses_up_the_attempts,
+            a_service_that_never_takes_anything_keeps_the_host_from_stopping,
             a_replayed_dead_letter_is_handled_by_somebody_else_or_twice,
             what_is_under_way_when_the_host_stops_is_lost,
             more_is_under_way_than_may_be,
@@ -37,167 +32,14 @@ macro_rules! for_each_host_case {
     };
 }
 
-/// What a handler makes of an event.
-enum Does {
-    Ack,
-    Retry(Option<Duration>),
-    Reject,
-    Fail(FaultKind),
-    /// Works for so long, then acknowledges.
-    Work(Duration),
-    /// Commits its effects, and its host dies before anybody is told.
-    AckUnseen,
-}
-
-/// What has happened in a handler.
-#[derive(Clone, Debug, PartialEq)]
-struct Seen {
-    service: String,
-    number: u32,
-    attempt: u32,
-    at: Instant,
-}
-
-/// A host with handlers that are no guests.
-struct Host {
-    events: Events,
-    store: Store,
-    tasks: Tasks,
-    metrics: Arc<Metrics>,
-    seen: Arc<Mutex<Vec<Seen>>>,
-}
-
-impl Host {
-    /// Every event of these subscriptions goes to `does`.
-    async fn start(
-        under: &impl BusUnderTest,
-        subscriptions: &[Subscription],
-        does: impl Fn(&Event, u32) -> Does + Send + Sync + 'static,
-    ) -> Self {
-        let (store, tasks, metrics) = (under.store().clone(), Tasks::new(), Arc::new(Metrics::new()));
-        let seen: Arc<Mutex<Vec<Seen>>> = Arc::default();
-        let enter = handler(store.clone(), Arc::clone(&seen), does);
-        let (bus, own_tasks) = (under.bus(), tasks.clone());
-        let parts = Parts { bus, store: store.clone(), enter, metrics: Arc::clone(&metrics), tasks: own_tasks };
-        let host = Self { events: Events::new(parts), store, tasks, metrics, seen };
-        host.want(subscriptions);
-        host.events.start(BTreeSet::new());
-        host.events.confirmed().await;
-        host
-    }
-
-    fn want(&self, subscriptions: &[Subscription]) {
-        let live = subscriptions.iter().map(|one| one.service.clone()).collect();
-        self.events.want(live, subscriptions.iter().cloned());
-    }
-
-    /// Polls until something holds of what the handlers have seen.
-    async fn until(&self, what: &str, holds: impl Fn(&[Seen]) -> bool) -> Vec<Seen> {
-        let end = Instant::now() + PATIENCE;
-        loop {
-            let seen = self.seen.lock().unwrap().clone();
-            if holds(&seen) {
-                return seen;
-            }
-            assert!(Instant::now() < end, "{what} never happened: {seen:?}");
-            sleep(Duration::from_millis(5)).await;
-        }
-    }
-
-    /// Polls until so many dead letters are there.
-    async fn until_dead(&self, count: usize) {
-        self.until("its death", |_| self.events.letters().list(None, 100).unwrap().len() == count).await;
-    }
-
-    fn delivered(&self, subscription: &Subscription, outcome: EventOutcome) -> u64 {
-        self.metrics.events(&subscription.service, subscription.name()).delivered(outcome)
-    }
-
-    async fn stop(&self) {
-        self.events.stop();
-        self.events.drained(Instant::now() + PATIENCE).await;
-        self.tasks.wait(Instant::now() + PATIENCE).await.unwrap();
-    }
-
-    /// How often the effects of each event of a service were committed.
-    fn effects(&self, service: &str) -> BTreeMap<u32, u32> {
-        effects(&self.store, service)
-    }
-}
-
-fn key(service: &str, number: u32) -> Key {
-    Key::state(&service.parse().unwrap(), "", &format!("{number:06}"))
-}
-
-fn effects(store: &Store, service: &str) -> BTreeMap<u32, u32> {
-    let all = Key::state(&service.parse().unwrap(), "", "");
-    store.scan(&all).unwrap().into_iter().map(|(key, record)| (named(&key), count(&record.value))).collect()
-}
-
-fn named(key: &Key) -> u32 {
-    key.state_parts().unwrap().2.parse().unwrap()
-}
-
-fn count(value: &[u8]) -> u32 {
-    std::str::from_utf8(value).unwrap().parse().unwrap()
-}
-
-fn handler(
-    store: Store,
-    seen: Arc<Mutex<Vec<Seen>>>,
-    does: impl Fn(&Event, u32) -> Does + Send + Sync + 'static,
-) -> Enter {
-    Arc::new(move |service, entry, event| {
-        let number = number(&event);
-        let at = Instant::now();
-        seen.lock().unwrap().push(Seen { service: service.to_string(), number, attempt: entry.attempt, at });
-        let (store, does) = (store.clone(), does(&event, entry.attempt));
-        async move {
-            let pause = if let Does::Work(pause) = does { pause } else { Duration::ZERO };
-            sleep(pause).await;
-            match does {
-                Does::Retry(after) => Ok(Handled::Retry(after, None)),
-                Does::Reject => Ok(Handled::Reject(format!("{number} is odd"))),
-                Does::Fail(kind) => Err(Fault { retry_after: Some(pause), ..Fault::new(kind, "on purpose") }),
-                Does::Ack | Does::Work(_) | Does::AckUnseen => {
-                    let handled = count_once(&store, key(service.as_str(), number), entry.mark).await;
-                    if matches!(does, Does::AckUnseen) {
-                        Err(Fault::new(FaultKind::Host, "unseen"))
-                    } else {
-                        Ok(handled)
-                    }
-                }
-            }
-        }
-        .boxed()
-    })
-}
-
-/// What a unit of work does that counts up one key.
-async fn count_once(store: &Store, key: Key, mark: Key) -> Handled {
-    loop {
-        let old = store.get(&key).unwrap();
-        let mut effects = Effects::default();
-        effects.reads.insert(key.clone(), old.as_ref().map_or(holm_registry::store::Sequence::NONE, |old| old.version));
-        let new = old.map_or(0, |old| count(&old.value)) + 1;
-        effects.writes.insert(key.clone(), Some(new.to_string().into()));
-        effects.mark(mark.clone(), now_ms());
-        match store.commit(effects).await {
-            Ok(sequence) => return Handled::Acked(sequence),
-            Err(CommitError::Conflict(_)) if store.get(&mark).unwrap().is_some() => return Handled::Duplicate,
-            Err(CommitError::Conflict(_)) => {}
-            Err(error) => panic!("{error}"),
-        }
-    }
-}
-
 pub(crate) async fn effects_happen_twice_or_not_at_all(under: &mut impl BusUnderTest) {
     let wanted = subscription("stock", "orders.*");
     publish_numbers(under.store(), "orders.created", None, 0..40).await;
     // every fourth handler commits and is not heard of at first
-    let does =
-        |event: &Event, attempt| if number(event) % 4 == 0 && attempt == 1 { Does::AckUnseen } else { Does::Ack };
-    let host = Host::start(under, &[wanted.clone()], does).await;
+    let does = |event: &Event, attempt| {
+        if number(event).is_multiple_of(4) && attempt == 1 { Does::AckUnseen } else { Does::Ack }
+    };
+    let host = Host::start(under, std::slice::from_ref(&wanted), does).await;
     host.until("the end", |seen| seen.len() == 50).await;
     host.stop().await;
     assert_eq!(host.effects("stock"), (0..40).map(|number| (number, 1)).collect());
@@ -237,7 +79,7 @@ pub(crate) async fn a_dead_letter_does_not_say_what_it_was_and_why(under: &mut i
     let before = now_ms();
     let ids = publish(under.store(), &[event.clone(), numbered("orders.created", None, 2)]).await;
     let does = |event: &Event, _| if number(event) == 1 { Does::Reject } else { Does::Fail(FaultKind::Trap) };
-    let host = Host::start(under, &[wanted.clone()], does).await;
+    let host = Host::start(under, std::slice::from_ref(&wanted), does).await;
     host.until_dead(2).await;
     host.stop().await;
     let mut letters: Vec<_> = host.events.letters().list(None, 10).unwrap().into_iter().map(|(_, dead)| dead).collect();
@@ -291,6 +133,20 @@ pub(crate) async fn an_overloaded_service_uses_up_the_attempts(under: &mut impl 
     assert!(host.events.letters().list(None, 10).unwrap().is_empty());
 }
 
+pub(crate) async fn a_service_that_never_takes_anything_keeps_the_host_from_stopping(under: &mut impl BusUnderTest) {
+    let wanted = subscription("stock", "orders.*");
+    let host = Host::start(under, std::slice::from_ref(&wanted), |_, _| Does::Fail(FaultKind::Overload)).await;
+    publish_numbers(under.store(), "orders.created", None, 0..3).await;
+    host.until("a try", |seen| seen.len() > 10).await;
+    let asked = Instant::now();
+    host.stop().await;
+    assert!(asked.elapsed() < PATIENCE / 2, "after {:?}", asked.elapsed());
+    under.restart().await;
+    let host = Host::start(under, &[wanted], |_, _| Does::Ack).await;
+    host.until("the rest", |_| host.effects("stock").len() == 3).await;
+    host.stop().await;
+}
+
 pub(crate) async fn a_replayed_dead_letter_is_handled_by_somebody_else_or_twice(under: &mut impl BusUnderTest) {
     let (stock, mail) = (subscription("stock", "orders.*"), subscription("mail", "orders.*"));
     let well = Arc::new(Mutex::new(false));
@@ -324,7 +180,7 @@ pub(crate) async fn what_is_under_way_when_the_host_stops_is_lost(under: &mut im
     let mut wanted = subscription("stock", "orders.*");
     wanted.settings.concurrency = 3;
     publish_numbers(under.store(), "orders.created", None, 0..10).await;
-    let host = Host::start(under, &[wanted.clone()], |_, _| Does::Work(Duration::from_millis(400))).await;
+    let host = Host::start(under, std::slice::from_ref(&wanted), |_, _| Does::Work(Duration::from_millis(400))).await;
     host.until("work", |seen| seen.len() == 3).await;
     host.stop().await;
     assert_eq!(host.effects("stock").len(), 3, "what was begun is finished, and nothing else is begun");
@@ -350,11 +206,11 @@ pub(crate) async fn more_is_under_way_than_may_be(under: &mut impl BusUnderTest)
 
 pub(crate) async fn a_swap_loses_an_event_or_repeats_its_effects(under: &mut impl BusUnderTest) {
     let mut wanted = subscription("stock", "orders.*");
-    let host = Host::start(under, &[wanted.clone()], |_, _| Does::Work(Duration::from_millis(3))).await;
+    let host = Host::start(under, std::slice::from_ref(&wanted), |_, _| Does::Work(Duration::from_millis(3))).await;
     for round in 0..10 {
         publish_numbers(under.store(), "orders.created", Some("k"), round * 10..round * 10 + 10).await;
         wanted.settings.concurrency = 1 + round % 3;
-        host.want(&[wanted.clone()]);
+        host.want(std::slice::from_ref(&wanted));
         host.events.confirmed().await;
     }
     host.until("the end", |_| host.effects("stock").len() == 100).await;

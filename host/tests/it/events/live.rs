@@ -14,7 +14,7 @@ use crate::client::Client;
 use crate::process::{Host, fixture, signal};
 
 /// Two services: `p` publishes whatever it is asked to, `h` handles it.
-fn manifest(version: &str, subscribe: &str) -> String {
+pub(crate) fn manifest(version: &str, subscribe: &str) -> String {
     let mut text = String::from("[app]\nname = \"events\"\n");
     for (service, component, settings) in [
         ("p", "publish", "grants = { publish = [\"orders.>\"] }\n".to_owned()),
@@ -29,8 +29,8 @@ fn manifest(version: &str, subscribe: &str) -> String {
     text
 }
 
-const ORDERS: &str = "[[service.h.subscribe]]\nsubject = \"orders.*\"\n";
-const QUICK: &str =
+pub(crate) const ORDERS: &str = "[[service.h.subscribe]]\nsubject = \"orders.*\"\n";
+pub(crate) const QUICK: &str =
     "[[service.h.subscribe]]\nsubject = \"orders.*\"\nmax_deliver = 3\nbackoff = [\"20ms\"]\nack_wait = \"5s\"\n";
 
 /// Both, live.
@@ -41,13 +41,13 @@ fn serve(subscribe: &str) -> (Host, Client) {
     (host, client)
 }
 
-async fn publish(client: &Client, query: &str) {
+pub(crate) async fn publish(client: &Client, query: &str) {
     let answer = client.get(&format!("/p/?subject=orders.created&{query}")).await;
     assert!(answer.body.lines().all(|line| line == "ok"), "{}", answer.body);
 }
 
 /// All that a service keeps, as text.
-fn kept(host: &Host, service: &str) -> BTreeMap<String, String> {
+pub(crate) fn kept(host: &Host, service: &str) -> BTreeMap<String, String> {
     let lines = host.done(&["state", "export", service]);
     let record = |line: &str| {
         let record: serde_json::Value = serde_json::from_str(line).unwrap();
@@ -58,17 +58,21 @@ fn kept(host: &Host, service: &str) -> BTreeMap<String, String> {
 }
 
 /// How many events of a subject have taken effect.
-fn effects(kept: &BTreeMap<String, String>, subject: &str) -> u64 {
+pub(crate) fn effects(kept: &BTreeMap<String, String>, subject: &str) -> u64 {
     kept.get(&format!("count/{subject}")).map_or(0, |count| count.parse().unwrap())
 }
 
 /// How often each event was handled.
-fn handled(kept: &BTreeMap<String, String>) -> impl Iterator<Item = &String> {
+pub(crate) fn handled(kept: &BTreeMap<String, String>) -> impl Iterator<Item = &String> {
     kept.iter().filter(|(key, _)| key.starts_with("handled/")).map(|(_, count)| count)
 }
 
 /// Polls until something holds of what the handler keeps.
-async fn until(host: &Host, what: &str, holds: impl Fn(&BTreeMap<String, String>) -> bool) -> BTreeMap<String, String> {
+pub(crate) async fn until(
+    host: &Host,
+    what: &str,
+    holds: impl Fn(&BTreeMap<String, String>) -> bool,
+) -> BTreeMap<String, String> {
     let end = Instant::now() + PATIENCE;
     loop {
         let kept = kept(host, "h");
@@ -80,7 +84,7 @@ async fn until(host: &Host, what: &str, holds: impl Fn(&BTreeMap<String, String>
     }
 }
 
-fn json(text: &str) -> Vec<serde_json::Value> {
+pub(crate) fn json(text: &str) -> Vec<serde_json::Value> {
     serde_json::from_str(text).unwrap()
 }
 
@@ -207,6 +211,23 @@ async fn a_swap_of_a_handler_loses_an_event_or_repeats_its_effects() {
     // a service that is taken away takes its subscription with it
     host.done(&["remove", "h"]);
     assert_eq!(host.done(&["events", "consumers", "--json"]).trim(), "[]");
+}
+
+#[tokio::test]
+async fn a_swap_cuts_off_what_the_old_revision_has_begun_or_lets_others_wait_for_it() {
+    let patient = format!("timeout = \"20s\"\n{ORDERS}");
+    let (host, client) = serve(&patient);
+    publish(&client, "key=slow&payload=sleep=4000%20set=slow").await;
+    host.until("h", "the begin", |service| service["in_flight"] == 1);
+    host.deploy_manifest(&manifest("1.1.0", &patient));
+    publish(&client, "key=quick&payload=set=quick").await;
+    let kept = until(&host, "the event for the new revision", |kept| kept.contains_key("quick")).await;
+    assert!(!kept.contains_key("slow"), "the old revision was not waited for: {kept:#?}");
+    let kept = until(&host, "the end of the old revision's event", |kept| kept.contains_key("slow")).await;
+    assert!(handled(&kept).count() == 2 && handled(&kept).all(|count| count == "1"), "{kept:#?}");
+    let metrics = Client::new(&host.admin).get("/metrics").await.body;
+    let counted = r#"holm_events_delivered_total{service="h",subscription="orders.*",outcome="acked"} 2"#;
+    assert!(metrics.contains(counted), "{metrics}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

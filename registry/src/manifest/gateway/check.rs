@@ -9,7 +9,7 @@ use toml::Spanned;
 use super::RawGateway;
 use super::policy::RawPolicy;
 use super::route::{RawChain, RawRoute};
-use crate::gateway::{AuthSettings, Chain, GatewaySettings, Misfit, PartName};
+use crate::gateway::{AuthSettings, Chain, DoorLimits, GatewaySettings, Misfit, PartName, TlsSettings};
 use crate::manifest::check::{Checker, find};
 use crate::manifest::grpc::RawGrpc;
 use crate::name::ServiceName;
@@ -22,6 +22,8 @@ pub(in crate::manifest) struct Gateway {
     pub(in crate::manifest) body_limit: Option<ByteSize>,
     pub(in crate::manifest) settings: GatewaySettings,
     pub(in crate::manifest) routes: Vec<RouteSpec>,
+    pub(in crate::manifest) tls: Option<TlsSettings>,
+    pub(in crate::manifest) limits: DoorLimits,
 }
 
 /// What rules are checked against.
@@ -49,7 +51,17 @@ impl Checker<'_> {
         let mut routes: Vec<_> = raw.routes.into_iter().filter_map(|route| self.route(route, &known)).collect();
         routes.extend(over_grpc.into_iter().filter_map(|(service, grpc)| self.grpc_route(service, grpc, &known)));
         let routes = self.without_ties(routes);
-        Gateway { body_limit: raw.body_limit, settings, routes }
+        let tls = raw.tls.map(|tls| tls.below(self.base));
+        let limits = raw.limits.map(|limits| self.limits(limits)).unwrap_or_default();
+        Gateway { body_limit: raw.body_limit, settings, routes, tls, limits }
+    }
+
+    fn limits(&self, written: Spanned<DoorLimits>) -> DoorLimits {
+        for problem in written.get_ref().problems() {
+            let value = find(self.table, &format!("gateway.limits.{}", problem.field));
+            self.reader.report(value.unwrap_or_else(|| written.span()), problem.message, problem.help);
+        }
+        written.into_inner()
     }
 
     fn shared(&self, raw: &RawGateway) -> GatewaySettings {

@@ -8,13 +8,14 @@
 //! | `stages`, `policy` | their keys that are tables |
 //! | `target` | who answers the requests of a rule |
 //! | `compose` | one answer made of several |
+//! | `tls` | `[gateway.tls]` |
 //! | `check` | what of it fits together |
 
 use toml::Spanned;
 
 use super::section::Section;
 use crate::discovery::ranges::IpRange;
-use crate::gateway::{AuthSettings, PartName, RateSettings};
+use crate::gateway::{AuthSettings, DoorLimits, PartName, RateSettings, TlsSettings};
 use crate::units::ByteSize;
 
 mod auth;
@@ -25,6 +26,7 @@ mod rate;
 mod route;
 mod stages;
 mod target;
+mod tls;
 
 pub(super) use check::Gateway;
 use policy::RawPolicy;
@@ -40,6 +42,8 @@ pub(super) struct RawGateway {
     trusted_proxies: Vec<IpRange>,
     defaults: (RawChain, RawPolicy),
     routes: Vec<RawRoute>,
+    tls: Option<TlsSettings>,
+    limits: Option<Spanned<DoorLimits>>,
 }
 
 impl RawGateway {
@@ -51,7 +55,11 @@ impl RawGateway {
         let defaults = section.section("defaults", "{ auth = \"jwt\" }").map(route::defaults);
         let body_limit = section.size("body_limit");
         let trusted_proxies = section.list("trusted_proxies", "[\"10.0.0.0/8\"]", str::parse).unwrap_or_default();
-        section.finish(&["tls"]);
+        let tls = section.section("tls", "{ certificate = \"cert.pem\", key = \"key.pem\" }").and_then(tls::tls);
+        let span = section.key_span("limits");
+        let door =
+            section.section("limits", "{ connections = 10000 }").map(|inner| Spanned::new(span, door_limits(inner)));
+        section.finish(&[]);
         Self {
             body_limit,
             auth: schemes.into_iter().filter_map(|(name, section)| auth::scheme(name, section)).collect(),
@@ -59,8 +67,25 @@ impl RawGateway {
             trusted_proxies,
             defaults: defaults.unwrap_or_default(),
             routes: routes.into_iter().map(route::route).collect(),
+            tls,
+            limits: door,
         }
     }
+}
+
+/// `[gateway.limits]`
+fn door_limits(mut section: Section<'_>) -> DoorLimits {
+    let found = DoorLimits {
+        connections: section.count("connections"),
+        connections_per_client: section.count("connections_per_client"),
+        requests_per_connection: section.count("requests_per_connection"),
+        header_timeout: section.duration("header_timeout"),
+        idle_timeout: section.duration("idle_timeout"),
+        write_timeout: section.duration("write_timeout"),
+        websocket_timeout: section.duration("websocket_timeout"),
+    };
+    section.finish(&[]);
+    found
 }
 
 /// The name of a part that a manifest gives in `[gateway.KIND.NAME]`.

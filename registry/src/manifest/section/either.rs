@@ -65,7 +65,12 @@ impl<'a> Section<'a> {
     /// A status of HTTP, as far as it is a number for one.
     pub(in super::super) fn status(&mut self, key: &'static str) -> Option<u16> {
         let number = self.count(key)?;
-        u16::try_from(number).ok().or(Some(u16::MAX))
+        let status = u16::try_from(number).ok().filter(|status| (100..1000).contains(status));
+        if status.is_none() {
+            let message = format!("`{key}` is {number}, and a status of HTTP has three digits");
+            self.report(self.key_span(key), message, format!("for example `{key} = 200`"));
+        }
+        status
     }
 
     /// Statuses of HTTP under names that are the user's own.

@@ -7,6 +7,7 @@ mod calls;
 mod events;
 mod gateway;
 mod refused;
+mod rules;
 mod targets;
 
 const SHOP: &str = r#"

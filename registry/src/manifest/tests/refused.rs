@@ -267,27 +267,6 @@ holm.toml:2:1: `require_signature` is empty, which would let every component in
     assert!(told.contains("`ed25519:x` is not a public key; write `ed25519:` and 64 hex digits"), "{told}");
 }
 
-/// Keys of the format that are still to come, each with the line that it stands on.
-const LATER: &str = r#"[service.users]
-component = "users.wasm"
-version = "1.0.0"
-[gateway.tls]
-"#;
-
-#[test]
-fn a_key_that_does_nothing_yet_is_accepted() {
-    let diagnostics = parse(LATER).unwrap_err();
-    let found: Vec<_> = diagnostics
-        .items
-        .iter()
-        .map(|item| {
-            let key = item.message.strip_suffix(" is not available in this version of Holm");
-            format!("{} {}", item.line, key.unwrap_or_else(|| panic!("{}", item.message)))
-        })
-        .collect();
-    assert_eq!(found, ["4 `gateway.tls`"]);
-}
-
 #[test]
 fn a_manifest_nested_without_end_ends_the_host() {
     for open in ["[", "{a="] {

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use futures::future::BoxFuture;
 use holm_registry::compose::Next;
 use holm_registry::gateway::PartName;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::{Method, Request, Response, StatusCode, Uri};
-use http_body_util::{BodyExt, Limited};
 use serde_json::Value;
 
 use crate::body::{self, Body};
@@ -61,12 +61,12 @@ pub(super) fn headers(of_client: &HeaderMap) -> HeaderMap {
     headers
 }
 
-/// Asks for it.
-pub(super) async fn ask<'p, B: Behind>(
+/// Asks for it. What comes of it is told with its name.
+pub(super) fn ask<'p, B: Behind>(
     asked: Asked<'_, B>,
     next: Next<'p>,
     headers: HeaderMap,
-) -> (&'p PartName, Result<Value, Missing>) {
+) -> BoxFuture<'p, (&'p PartName, Result<Value, Missing>)> {
     let deadline = next.part.timeout.map_or(asked.deadline, |timeout| asked.deadline.min(Instant::now() + timeout));
     let entry = HttpEntry {
         service: next.part.get.service().clone(),
@@ -80,9 +80,12 @@ pub(super) async fn ask<'p, B: Behind>(
     *request.method_mut() = Method::GET;
     *request.uri_mut() = Uri::from(next.path);
     *request.headers_mut() = headers;
-    let answer = async { read(asked.behind.service(entry, request).await?).await };
-    let late = |_| Err(Fault::new(FaultKind::Deadline, "the part's deadline passed").into());
-    (next.name, tokio::time::timeout_at(deadline.into(), answer).await.unwrap_or_else(late))
+    let (name, answer) = (next.name, asked.behind.service(entry, request));
+    Box::pin(async move {
+        let answer = tokio::time::timeout_at(deadline.into(), async { read(answer.await?).await }).await;
+        let late = |_| Err(Fault::new(FaultKind::Deadline, "the part's deadline passed").into());
+        (name, answer.unwrap_or_else(late))
+    })
 }
 
 async fn read(response: Response<Body>) -> Result<Value, Missing> {
@@ -97,8 +100,8 @@ async fn read(response: Response<Body>) -> Result<Value, Missing> {
     if !is_json(&head.headers) {
         return Err(broken("what it answered is not called JSON by its content-type".to_owned()).into());
     }
-    let whole = Limited::new(body, PART).collect().await;
-    let bytes = whole.map_err(|error| broken(format!("its answer was not read to its end: {error}")))?.to_bytes();
+    let whole = body::whole(body, PART).await;
+    let bytes = whole.map_err(|error| broken(format!("its answer was not read to its end: {error}")))?;
     serde_json::from_slice(&bytes).map_err(|error| broken(format!("what it answered is no JSON: {error}")).into())
 }
 

@@ -9,11 +9,10 @@
 use holm_registry::route::FunctionTarget;
 use http::{HeaderMap, Request, Response, header};
 use http_body::Body as _;
-use http_body_util::{BodyExt, Limited};
 use serde_json::Value;
 
 use super::{Asked, call_entry};
-use crate::body::Body;
+use crate::body::{self, Body};
 use crate::fault::{Fault, FaultKind};
 use crate::gateway::behind::Behind;
 use crate::gateway::limits::ARGUMENTS;
@@ -69,10 +68,10 @@ async fn read(request: Request<Body>) -> Result<Option<Value>, Problem> {
         return Ok(None);
     }
     let (head, body) = request.into_parts();
-    let whole = Limited::new(body, ARGUMENTS).collect().await;
+    let whole = body::whole(body, ARGUMENTS).await;
     let unread =
         |error| Problem::Fault(Fault::new(FaultKind::BodyTooLarge, format!("the arguments were not read: {error}")));
-    let bytes = whole.map_err(unread)?.to_bytes();
+    let bytes = whole.map_err(unread)?;
     if bytes.is_empty() {
         return Ok(None);
     }
