@@ -41,4 +41,7 @@ except grpc.RpcError as error:
 
 health = channel.unary_unary("/grpc.health.v1.Health/Check")
 assert health(b"\x0a\x10user.UserService") == b"\x08\x01", "the service is not well"
+watch = channel.unary_stream("/grpc.health.v1.Health/Watch")(b"\x0a\x10user.UserService")
+assert next(watch) == b"\x08\x01", "who watches is not told how it does"
+watch.cancel()
 print("done")

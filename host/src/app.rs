@@ -187,7 +187,7 @@ impl App {
         }
         let stop_admin = admin_state.stop.clone();
         let admin = self.tasks.spawn("admin", admin::serve(admin_listener, admin_state));
-        let gateway = self.gateway;
+        let gateway = Arc::clone(&self.gateway);
         let serving = self.listeners.into_iter().map(|listener| {
             let gateway = Arc::clone(&gateway);
             let limits = limits(&self.config);
@@ -203,6 +203,7 @@ impl App {
         });
         let delivering = async {
             shutdown.draining().await;
+            self.gateway.end_watches();
             self.events.stop();
             self.events.drained(Instant::now() + self.config.drain).await;
         };

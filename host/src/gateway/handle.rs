@@ -149,7 +149,7 @@ impl<B: Behind> Gateway<B> {
     {
         let builtin = Builtin::of(request.uri(), grpc).ok_or(Problem::NotFound)?;
         let (request, _) = self.limit_body(request, self.limits.body)?;
-        Ok(builtin.answer(&self.behind(), request).await)
+        Ok(builtin.answer(self.watch(), request).await)
     }
 
     fn limit_body<I>(&self, request: Request<I>, limit: u64) -> Result<(Request<Body>, Cut), Problem>

@@ -32,7 +32,6 @@ pub(super) enum Code {
     Unimplemented = 12,
     Internal = 13,
     Unavailable = 14,
-    DataLoss = 15,
     Unauthenticated = 16,
 }
 
