@@ -9,7 +9,7 @@ use http::Request;
 use crate::body::Body;
 use crate::gateway::{Answer, Behind};
 use crate::mesh::OutsideServices;
-use crate::services::{CallError, Function, GrpcServices, HttpEntry, Services, Table};
+use crate::services::{CallError, Described, Function, GrpcServices, HttpEntry, Services, Table, describe};
 
 /// Services of this host, and those that are not Wasm.
 #[derive(Clone)]
@@ -42,6 +42,10 @@ impl Behind for AllServices {
 
     fn function(&self, service: &ServiceName, interface: &str, name: &str) -> Result<Function, CallError> {
         Function::find(&self.table, service, interface, name)
+    }
+
+    fn describe(&self, service: &ServiceName) -> Option<Described> {
+        describe(&self.table, service)
     }
 
     fn grpc(&self) -> Arc<GrpcServices> {

@@ -10,7 +10,7 @@ use http::{Request, Response};
 
 use crate::body::Body;
 use crate::fault::Fault;
-use crate::services::{CallError, Function, GrpcServices, HttpEntry};
+use crate::services::{CallError, Described, Function, GrpcServices, HttpEntry};
 
 /// What comes of a request to a target.
 pub type Answer = BoxFuture<'static, Result<Response<Body>, Fault>>;
@@ -29,6 +29,9 @@ pub trait Behind: Clone + Send + Sync + 'static {
     /// # Errors
     /// When there is none.
     fn function(&self, service: &ServiceName, interface: &str, name: &str) -> Result<Function, CallError>;
+
+    /// What of a service's functions rules lead to; `None`: it is not live.
+    fn describe(&self, service: &ServiceName) -> Option<Described>;
 
     /// What is answered over gRPC.
     fn grpc(&self) -> Arc<GrpcServices>;

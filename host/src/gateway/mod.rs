@@ -20,6 +20,7 @@
 //! | `handle`, `reply` | the life of one request, in order, and the end of its answer |
 //! | `targets`, `behind` | who answers, by the kind of target, and what stands behind them all |
 //! | `grpc` | gRPC on the wire |
+//! | `openapi` | how are functions described for those who write clients (pure) |
 //! | `headers` | what a proxy takes away from a message and adds to it |
 //! | `body_limit` | how large and how slow may a request's body be |
 //! | `respond` | what does a client see of a fault |
@@ -42,6 +43,7 @@ mod handle;
 mod headers;
 mod limits;
 mod named_error;
+mod openapi;
 mod origin;
 mod publish;
 mod rate;

@@ -62,6 +62,7 @@ pub use crate::runtime::value;
 pub use call::{CallError, Called, Function, TypedCall};
 pub use callers::CallLine;
 pub use examine::{Candidate, examine};
+pub use functions::{Described, Operation, describe};
 pub use gateway::CheckGateway;
 pub use grpc::{Answering, GrpcServices};
 pub use lookup::OfferedFunction;

@@ -11,7 +11,7 @@ use holm::body::{self, Body};
 use holm::fault::{Fault, FaultKind};
 use holm::gateway::{Access, Answer as Answered, Behind, Door, Drained, Gateway, Limits, Observer, Tls, bind};
 use holm::mesh::policy::Policies;
-use holm::services::{CallError, Function, GrpcServices, HttpEntry};
+use holm::services::{CallError, Described, Function, GrpcServices, HttpEntry};
 use holm::shutdown::{Shutdown, Tasks};
 use holm::telemetry::metrics::Metrics;
 use holm_registry::ServiceName;
@@ -66,6 +66,10 @@ impl Behind for Echo {
 
     fn function(&self, _: &ServiceName, _: &str, name: &str) -> Result<Function, CallError> {
         Err(CallError::NotFound(name.to_owned()))
+    }
+
+    fn describe(&self, _: &ServiceName) -> Option<Described> {
+        None
     }
 
     fn grpc(&self) -> Arc<GrpcServices> {

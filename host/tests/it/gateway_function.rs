@@ -119,6 +119,29 @@ async fn an_argument_that_does_not_fit_is_not_pointed_at() {
     assert_eq!(form.fault(), "bad-request");
 }
 
+#[tokio::test]
+async fn nobody_is_told_what_can_be_called() {
+    let host = Host::start();
+    host.deploy_manifest(&manifest(&format!(
+        "{ROUTES}[[gateway.route]]\npath = \"/openapi/stock.json\"\nopenapi = \"inventory\"\n"
+    )));
+    let client = Client::new(&host.gateway);
+    let told = client.get("/openapi/stock.json").await;
+    assert_eq!((told.status.as_u16(), &told.headers["content-type"]), (200, &"application/json".parse().unwrap()));
+    let document = told.json();
+    assert_eq!((&document["openapi"], &document["info"]["title"]), (&json!("3.1.0"), &json!("inventory")));
+    let mut paths: Vec<&String> = document["paths"].as_object().unwrap().keys().collect();
+    paths.sort_unstable();
+    let rpc = |name: &str| format!("/rpc/shop:inventory/stock/{name}");
+    let expected = [rpc("check-availability"), rpc("release"), rpc("reserve"), "/stock/{reservation}".to_owned()];
+    assert_eq!(paths, expected.iter().collect::<Vec<_>>(), "{document}");
+    let put = &document["paths"]["/stock/{reservation}"]["put"];
+    assert_eq!(put["parameters"][0]["name"], "reservation");
+    let item = &put["requestBody"]["content"]["application/json"]["schema"]["items"];
+    assert_eq!(item["properties"]["quantity"]["maximum"], u32::MAX);
+    assert_eq!(client.send(Method::POST, "/openapi/stock.json", "").await.status, 405);
+}
+
 #[test]
 fn a_rule_leads_to_a_function_that_there_is_not() {
     let host = Host::start();

@@ -2,11 +2,10 @@
 
 use serde_json::{Map, Value, json};
 
-use super::super::shape::Shape;
-use super::special;
+use crate::services::value::Shape;
 
 /// The schema of the JSON that stands for values of a type.
-pub fn schema(shape: &Shape) -> Value {
+pub(super) fn schema(shape: &Shape) -> Value {
     match shape {
         Shape::Bool => json!({"type": "boolean"}),
         Shape::U8 => integer(0, u8::MAX.into()),
@@ -18,13 +17,15 @@ pub fn schema(shape: &Shape) -> Value {
         Shape::U64 => json!({"type": "string", "pattern": "^[0-9]+$", "format": "uint64"}),
         Shape::S64 => json!({"type": "string", "pattern": "^-?[0-9]+$", "format": "int64"}),
         Shape::F32 | Shape::F64 => {
-            json!({"anyOf": [{"type": "number"}, {"enum": [special::NAN, special::INFINITY, special::MINUS_INFINITY]}]})
+            json!({"anyOf": [{"type": "number"}, {"enum": ["NaN", "Infinity", "-Infinity"]}]})
         }
         Shape::Char => json!({"type": "string", "minLength": 1, "maxLength": 1}),
         Shape::String => json!({"type": "string"}),
         Shape::Enum(names) => json!({"type": "string", "enum": names}),
-        Shape::Flags(names) => json!({"type": "array", "items": {"type": "string", "enum": names}, "uniqueItems": true}),
-        Shape::Record(fields) => record(fields),
+        Shape::Flags(names) => {
+            json!({"type": "array", "items": {"type": "string", "enum": names}, "uniqueItems": true})
+        }
+        Shape::Record(fields) => record(&fields.iter().collect::<Vec<_>>()),
         Shape::Tuple(shapes) => tuple(&shapes.iter().collect::<Vec<_>>()),
         Shape::Variant(cases) => {
             json!({"oneOf": cases.iter().map(|(name, payload)| case(name, payload.as_ref())).collect::<Vec<_>>()})
@@ -42,7 +43,7 @@ fn integer(low: i64, high: i64) -> Value {
 }
 
 /// Only options may be absent, and nothing else may be there.
-fn record(fields: &[(String, Shape)]) -> Value {
+pub(super) fn record(fields: &[&(String, Shape)]) -> Value {
     let properties: Map<String, Value> = fields.iter().map(|(name, shape)| (name.clone(), schema(shape))).collect();
     let required: Vec<&str> =
         fields.iter().filter(|(_, shape)| !matches!(shape, Shape::Option(_))).map(|(name, _)| name.as_str()).collect();

@@ -6,6 +6,7 @@
 mod compose;
 mod function;
 mod grpc;
+mod openapi;
 mod redirect;
 mod respond;
 mod service;
@@ -80,6 +81,7 @@ pub(super) async fn dispatch<B: Behind>(
         Target::Upstream(url) => upstream::ask(asked, url, request).await,
         Target::Redirect(redirect) => redirect::answer(asked, redirect),
         Target::Respond(answer) => Ok(respond::answer(answer)),
+        Target::OpenApi(service) => openapi::answer(asked, service),
         // boxed, since every request would carry the room for the largest of them
         Target::Compose(plan) => compose::ask(asked, plan, request).boxed().await,
         Target::Function(function) => function::ask(asked, function, request).boxed().await,

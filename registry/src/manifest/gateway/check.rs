@@ -239,10 +239,10 @@ impl Checker<'_> {
     }
 }
 
-/// What a composition asks is only read, so it takes `GET` alone unless the rule says otherwise.
+/// A composition and a description are only read, so they take `GET` alone unless the rule says otherwise.
 fn methods_of(target: &Target, written: Vec<Method>) -> Vec<Method> {
     match target {
-        Target::Compose(_) if written.is_empty() => vec![Method::GET],
+        Target::Compose(_) | Target::OpenApi(_) if written.is_empty() => vec![Method::GET],
         _ => written,
     }
 }

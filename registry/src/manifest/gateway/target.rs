@@ -10,7 +10,7 @@ use crate::manifest::section::Section;
 use crate::route::{FixedAnswer, FunctionTarget, Redirect, Target};
 
 /// All kinds of targets. A rule has one.
-const KINDS: [&str; 6] = ["service", "upstream", "redirect", "respond", "function", "compose"];
+const KINDS: [&str; 7] = ["service", "upstream", "redirect", "respond", "function", "openapi", "compose"];
 
 /// Reads the target. `None` when it is reported that there is none, or none that makes sense.
 pub(super) fn target(section: &mut Section<'_>) -> Option<Spanned<Target>> {
@@ -21,13 +21,14 @@ pub(super) fn target(section: &mut Section<'_>) -> Option<Spanned<Target>> {
     let compose = if section.has_any(&["compose"]) { compose::plan(section) } else { None };
     let compose = compose.map(|plan| spanned(plan, Target::Compose));
     let function = function(section);
+    let openapi = section.parsed("openapi", "\"users\"", str::parse).map(|name| spanned(name, Target::OpenApi));
     let written: Vec<&str> = KINDS.into_iter().filter(|kind| section.has_any(&[kind])).collect();
     match written.as_slice() {
         [] => {
             section.require("service", "\"users\"");
             None
         }
-        [_] => service.or(upstream).or(redirect).or(respond).or(compose).or(function),
+        [_] => service.or(upstream).or(redirect).or(respond).or(compose).or(function).or(openapi),
         [one, other, ..] => {
             let message = format!("a rule has one target, and this one has `{one}` and `{other}`");
             section.report_here(message, "keep one; for another one in its place when it fails, see `fallback`".into());

@@ -111,3 +111,15 @@ fn a_service_that_speaks_grpc_has_no_rule_or_an_open_one() {
         assert!(found.contains(expected), "{lines}: {found}");
     }
 }
+
+#[test]
+fn a_description_can_be_written_to() {
+    let manifest = manifest("[[gateway.route]]\npath = \"/openapi.json\"\nopenapi = \"users\"\n");
+    let route = &manifest.routes[0];
+    assert_eq!(
+        (route.methods.as_slice(), route.target.to_string().as_str()),
+        (&[http::Method::GET][..], "OpenAPI of users")
+    );
+    let found = problems("[[gateway.route]]\npath = \"/openapi.json\"\nopenapi = \"user\"\n");
+    assert!(found.contains("did you mean `users`?"), "{found}");
+}

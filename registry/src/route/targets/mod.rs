@@ -43,6 +43,8 @@ pub enum Target {
     Function(FunctionTarget),
     /// The methods that a service answers over gRPC.
     Grpc(ServiceName),
+    /// What of a service's functions rules lead to, described for those who write clients (OpenAPI).
+    OpenApi(ServiceName),
 }
 
 impl Target {
@@ -67,7 +69,7 @@ impl Target {
     /// The one service that answers, if it is one.
     pub fn service(&self) -> Option<&ServiceName> {
         match self {
-            Self::Service(name) | Self::Grpc(name) => Some(name),
+            Self::Service(name) | Self::Grpc(name) | Self::OpenApi(name) => Some(name),
             Self::Function(function) => Some(&function.service),
             Self::Upstream(_) | Self::Redirect(_) | Self::Respond(_) | Self::Compose(_) => None,
         }
@@ -83,6 +85,7 @@ impl Target {
             Self::Compose(_) => "compose",
             Self::Function(_) => "function",
             Self::Grpc(_) => "grpc",
+            Self::OpenApi(_) => "openapi",
         }
     }
 
@@ -92,7 +95,7 @@ impl Target {
     /// What is wrong with it.
     pub fn check(&self, path: &PathPattern) -> Result<(), RouteError> {
         match self {
-            Self::Service(_) | Self::Grpc(_) => Ok(()),
+            Self::Service(_) | Self::Grpc(_) | Self::OpenApi(_) => Ok(()),
             Self::Upstream(url) if url.uri().query().is_some() => {
                 let message = format!("the upstream {url} has a query; those of the requests go there as they are");
                 Err(RouteError::Target { message })
@@ -115,6 +118,7 @@ impl fmt::Display for Target {
         match self {
             Self::Service(name) => name.fmt(f),
             Self::Grpc(name) => write!(f, "{name} over gRPC"),
+            Self::OpenApi(name) => write!(f, "OpenAPI of {name}"),
             Self::Function(function) => write!(f, "{function}"),
             Self::Upstream(url) => url.fmt(f),
             Self::Redirect(redirect) => write!(f, "{} to {}", redirect.status, redirect.to),
