@@ -5,6 +5,7 @@
 //! | `schema` | which messages and services does a `.proto` file have |
 //! | `names` | is this field that parameter |
 //! | `pair` | which function is a method, and does its message fit its types, field by field |
+//! | `generate` | what does a `.proto` file look like where none was written |
 //! | `form` | what was found: a message as WIT sees it |
 //! | `wire` | what stands in bytes, before anybody knows what it means |
 //! | `decode`, `encode` | bytes to values and back, by form |
@@ -15,6 +16,7 @@
 mod decode;
 mod encode;
 mod form;
+mod generate;
 mod names;
 mod pair;
 mod schema;
@@ -24,6 +26,7 @@ mod wire;
 mod tests;
 
 pub use decode::Wrong;
+pub use generate::generate;
 pub use pair::{Method, Pairing, Streaming};
-pub use schema::{Schema, SchemaError, compile};
+pub use schema::{Schema, SchemaError, compile, compile_text};
 pub use wire::{Damage, Fields, Raw, put_bytes, put_varint};

@@ -37,8 +37,22 @@ pub fn compile(file: &Path) -> Result<String, SchemaError> {
     Ok(STANDARD.encode(compiler.encode_file_descriptor_set()))
 }
 
+/// The same of a text that imports nothing of its own.
+///
+/// # Errors
+/// What is wrong with it, with its line.
+pub fn compile_text(name: &str, text: &str) -> Result<String, SchemaError> {
+    let source = |error: protox::Error| SchemaError::Source(error.to_string());
+    let mut resolver = ChainFileResolver::new();
+    resolver.add(One { name: name.to_owned(), text: text.to_owned() });
+    resolver.add(GoogleFileResolver::new());
+    let mut compiler = Compiler::with_file_resolver(resolver);
+    compiler.include_imports(true).open_file(name).map_err(source)?;
+    Ok(STANDARD.encode(compiler.encode_file_descriptor_set()))
+}
+
 impl Schema {
-    /// What [`compile`] gave.
+    /// What [`compile`] or [`compile_text`] gave.
     ///
     /// # Errors
     /// When it is something else.
@@ -46,20 +60,6 @@ impl Schema {
         let damaged = |error: &dyn std::fmt::Display| SchemaError::Damaged(error.to_string());
         let bytes = STANDARD.decode(text).map_err(|error| damaged(&error))?;
         DescriptorPool::decode(bytes.as_slice()).map(Self).map_err(|error| damaged(&error))
-    }
-
-    /// Of one file that imports nothing of its own.
-    ///
-    /// # Errors
-    /// What is wrong with it.
-    pub fn of_text(name: &str, text: &str) -> Result<Self, SchemaError> {
-        let source = |error: protox::Error| SchemaError::Source(error.to_string());
-        let mut resolver = ChainFileResolver::new();
-        resolver.add(One { name: name.to_owned(), text: text.to_owned() });
-        resolver.add(GoogleFileResolver::new());
-        let mut compiler = Compiler::with_file_resolver(resolver);
-        compiler.include_imports(true).open_file(name).map_err(source)?;
-        Ok(Self(compiler.descriptor_pool()))
     }
 
     /// A service by its full name.

@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use holm_registry::ServiceName;
+use holm_registry::catalog::{FieldNumbers, ServiceRecord};
+use holm_registry::settings::Settings;
 
 use super::{DeployError, Table, lock, lookup};
-use crate::grpc::{Pairing, Schema};
-use crate::runtime::Revision;
+use crate::grpc::{Pairing, Schema, compile_text, generate};
 use crate::runtime::value::Signature;
+use crate::runtime::{Offer, Revision};
 
 /// All that is answered over gRPC, by snapshot.
 #[derive(Debug, Default)]
@@ -73,6 +75,52 @@ pub(super) fn check(revision: &Revision) -> Result<(), DeployError> {
     })
 }
 
+/// What is made from the interface of a service that has no proto file: the file, and the numbers of all fields.
+pub(super) struct Generated {
+    pub(super) file: String,
+    pub(super) numbers: FieldNumbers,
+}
+
+/// `None` for a service that has a file, or does not answer over gRPC.
+///
+/// # Errors
+/// When it does not export the interface.
+pub(super) fn generated(
+    settings: &Settings,
+    offer: &Offer,
+    numbers: &FieldNumbers,
+) -> Result<Option<Generated>, DeployError> {
+    let Some(grpc) = settings.grpc.as_ref().filter(|grpc| grpc.is_generated()) else { return Ok(None) };
+    let missing = |why| DeployError::Rejected(format!("it cannot answer over gRPC: it exports {why}"));
+    let interface = lookup::interface(offer, &grpc.interface.to_string()).map_err(missing)?;
+    let mut numbers = numbers.clone();
+    let file = generate(&grpc.service, interface, &signatures(offer, interface), &mut numbers);
+    Ok(Some(Generated { file, numbers }))
+}
+
+/// The file that was made for a live service, if one was.
+pub(super) fn file(revision: &Revision, record: &ServiceRecord) -> Option<String> {
+    let live = record.live_revision()?;
+    Some(generated(&live.settings, revision.offer(), &record.numbers).ok()??.file)
+}
+
+/// The settings with the messages that its file means.
+///
+/// # Errors
+/// When a name of the interface is none in a proto file.
+pub(super) fn with_messages(mut settings: Settings, file: &str) -> Result<Settings, DeployError> {
+    if let Some(grpc) = &mut settings.grpc {
+        let name = format!("{}.proto", grpc.service.replace('.', "/"));
+        let refused = |error| DeployError::Rejected(format!("no proto file can be made from its interface: {error}"));
+        grpc.descriptors = Some(compile_text(&name, file).map_err(refused)?);
+    }
+    Ok(settings)
+}
+
+fn signatures(offer: &Offer, interface: &str) -> Vec<Arc<Signature>> {
+    offer.functions(interface).filter_map(|(_, offered)| offered.signature.as_ref().ok().cloned()).collect()
+}
+
 /// `None` for a service that does not answer over gRPC.
 fn pairing(revision: &Revision) -> Result<Option<Pairing>, Vec<String>> {
     let Some(settings) = &revision.settings().grpc else { return Ok(None) };
@@ -84,8 +132,5 @@ fn pairing(revision: &Revision) -> Result<Option<Pairing>, Vec<String>> {
     let offer = revision.offer();
     let interface =
         lookup::interface(offer, &settings.interface.to_string()).map_err(|why| one(format!("it exports {why}")))?;
-    let functions = offer.functions(interface);
-    let functions: Vec<Arc<Signature>> =
-        functions.filter_map(|(_, offered)| offered.signature.as_ref().ok().cloned()).collect();
-    Pairing::new(schema, &settings.service, interface, &functions).map(Some)
+    Pairing::new(schema, &settings.service, interface, &signatures(offer, interface)).map(Some)
 }

@@ -330,8 +330,9 @@ impl Services {
             component.isolation = revision.isolation().as_str();
         }
         let limits = running.map(|revision| revision.limits()).unwrap_or_default();
+        let proto = running.and_then(|revision| grpc::file(revision, record));
         let status = self.status(&table, record);
-        Ok(ServiceInspection { component, status, settings: live.settings.clone(), limits })
+        Ok(ServiceInspection { component, status, settings: live.settings.clone(), limits, proto })
     }
 
     /// Ends a compilation that is under way: nobody will wait for it any more.

@@ -111,8 +111,9 @@ impl Services {
             match outcome {
                 Outcome::Unchanged(number) => deployed.push(self.unchanged(&name, number)?),
                 Outcome::Ready(prepared) => {
-                    let Prepared { record, revision, settings_of, took } = *prepared;
-                    steps.push(Step::Deploy(name, Box::new(record)));
+                    let Prepared { record, revision, numbers, settings_of, took } = *prepared;
+                    steps.push(Step::Deploy(name.clone(), Box::new(record)));
+                    steps.extend(numbers.map(|numbers| Step::Number(name, numbers)));
                     deployed.push(Deployed { settings_of, ..describe(&revision, took, true) });
                     fresh.push(revision);
                 }

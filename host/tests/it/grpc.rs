@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, Request, Version};
+use http::{HeaderMap, Method, Request, Response, Version};
 use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
 use hyper_util::client::legacy::Client as Pooled;
 use hyper_util::rt::TokioExecutor;
 use serde_json::json;
@@ -43,14 +44,18 @@ struct Told {
     message: String,
 }
 
-async fn call(host: &Host, path: &str, message: &[u8], headers: &[(&str, &str)]) -> Told {
+async fn begin(host: &Host, path: &str, message: &[u8], headers: &[(&str, &str)]) -> Response<Incoming> {
     let client = Pooled::builder(TokioExecutor::new()).http2_only(true).build_http::<Full<Bytes>>();
     let mut request = Request::post(format!("http://{}{path}", host.gateway)).version(Version::HTTP_2);
     for (name, value) in [("content-type", "application/grpc"), ("te", "trailers")].iter().chain(headers) {
         request = request.header(*name, *value);
     }
     let request = request.body(Full::from(frame(message))).unwrap();
-    let (head, body) = within(client.request(request)).await.unwrap().into_parts();
+    within(client.request(request)).await.unwrap()
+}
+
+async fn call(host: &Host, path: &str, message: &[u8], headers: &[(&str, &str)]) -> Told {
+    let (head, body) = begin(host, path, message, headers).await.into_parts();
     assert_eq!(
         (head.status.as_u16(), &head.headers["content-type"]),
         (200, &"application/grpc+proto".parse().unwrap())
@@ -156,6 +161,50 @@ fn a_proto_file_that_does_not_fit_is_deployed() {
     assert!(told.contains("UserService.FindUser: shop:users/directory@1.0.0 has no such function"), "{told}");
     let told = refused(&proto.replace("string name = 3;", "string name = ;"));
     assert!(told.contains("the proto file of users cannot be used") && told.contains("other.proto"), "{told}");
+}
+
+#[tokio::test]
+async fn a_service_without_a_proto_file_cannot_be_called_or_renumbers_its_fields() {
+    let host = Host::start();
+    let deploy = |service: &str, version: &str| {
+        let grpc = "[service.users.grpc]\ninterface = \"shop:users/directory\"\n";
+        let lines = format!("component = \"{}\"\nversion = \"{version}\"\n", component(service).display());
+        let route = "[[gateway.route]]\npath = \"/users/{*rest}\"\nservice = \"users\"\n";
+        host.deploy_manifest(&format!("[service.users]\n{lines}{grpc}{route}"));
+    };
+    deploy("users", "1.0.0");
+    let ada = json!({"email": "ada@example.com", "name": "Ada Lovelace"}).to_string();
+    let created = Client::new(&host.gateway).send(Method::POST, "/users", &ada).await.json();
+    let id = created["id"].as_str().unwrap();
+    let one = call(&host, "/shop.users.Directory/GetUser", &texts(&[id]), &[]).await;
+    assert_eq!((one.status.as_str(), one.messages), ("0", vec![texts(&[id, "ada@example.com", "Ada Lovelace"])]));
+    let file = host.done(&["inspect", "users", "--proto"]);
+    for line in ["package shop.users;", "rpc GetUser (GetUserRequest) returns (GetUserResponse);", "string email = 2;"]
+    {
+        assert!(file.contains(line), "{file}");
+    }
+    deploy("users_next", "1.1.0");
+    assert_eq!(host.done(&["inspect", "users", "--proto"]), file);
+    host.done(&["remove", "users"]);
+    host.deploy("users", "1.0.0", &component("users"), &[]);
+    let told = stderr(&host.cli(&["inspect", "users", "--proto"]));
+    assert!(told.contains("it does not answer over gRPC") && told.contains("`[service.NAME.grpc]`"), "{told}");
+}
+
+#[tokio::test]
+async fn who_watches_a_service_is_told_nothing_or_keeps_the_host_from_ending() {
+    let (host, _) = open("").await;
+    let mut watch = begin(&host, "/grpc.health.v1.Health/Watch", &texts(&["user.UserService"]), &[]).await.into_body();
+    let mut later = begin(&host, "/grpc.health.v1.Health/Watch", &texts(&["shop.Later"]), &[]).await.into_body();
+    let next = async |body: &mut Incoming| within(body.frame()).await.unwrap().unwrap().into_data().ok();
+    assert_eq!(next(&mut watch).await, Some(frame(&[8, 1]).into()));
+    assert_eq!(next(&mut later).await, Some(frame(&[8, 3]).into()));
+    host.done(&["remove", "users", "--force"]);
+    assert_eq!(next(&mut watch).await, Some(frame(&[8, 3]).into()));
+    let ended = tokio::task::spawn_blocking(|| host.terminate().0);
+    let trailers = within(watch.frame()).await.unwrap().unwrap().into_trailers().unwrap();
+    assert_eq!(trailers["grpc-status"], "14");
+    assert!(ended.await.unwrap().success());
 }
 
 fn example() -> PathBuf {

@@ -1,12 +1,17 @@
 //! Messages and values, against the library that everybody else uses.
 
+mod generated;
 mod pairs;
 mod values;
 
 use std::sync::Arc;
 
-use super::{Pairing, Schema};
+use super::{Pairing, Schema, SchemaError, compile_text};
 use crate::runtime::value::{Shape, Signature};
+
+fn of_text(name: &str, text: &str) -> Result<Schema, SchemaError> {
+    compile_text(name, text).and_then(|sent| Schema::decode(&sent))
+}
 
 /// A file of one service `S` with one method `Do`, of these messages.
 fn schema(messages: &str) -> Schema {
@@ -14,7 +19,7 @@ fn schema(messages: &str) -> Schema {
         "syntax = \"proto3\";\npackage t;\nimport \"google/protobuf/empty.proto\";\n\
          service S {{ rpc Do (In) returns (Out); }}\n{messages}"
     );
-    Schema::of_text("t.proto", &text).unwrap_or_else(|error| panic!("{error}"))
+    of_text("t.proto", &text).unwrap_or_else(|error| panic!("{error}"))
 }
 
 fn function(params: &[(&str, Shape)], result: Option<Shape>) -> Arc<Signature> {

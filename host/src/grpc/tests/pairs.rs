@@ -16,7 +16,7 @@ fn a_service_of_the_document_does_not_fit_its_function() {
     let all = Signature { name: "list-users".into(), result: result(list(user)), ..(*function(&[], None)).clone() };
     let functions = [Arc::new(Signature { name: "get-user".into(), ..get }), Arc::new(all)];
     let text = include_str!("../../../../examples/shop/user.proto");
-    let schema = Schema::of_text("user.proto", text).unwrap();
+    let schema = of_text("user.proto", text).unwrap();
     let pairing = Pairing::new(schema, "user.UserService", "shop:users/directory@1.0.0", &functions).unwrap();
     let names: Vec<_> = pairing.methods.iter().map(|(name, method)| (name.as_str(), method.streaming)).collect();
     assert_eq!(names, [("GetUser", Streaming::One), ("ListUsers", Streaming::Many)]);
@@ -106,7 +106,7 @@ fn a_stream_that_no_function_gives_is_accepted() {
         let text = format!(
             "syntax = \"proto3\"; package t; service S {{ rpc Do {rpc}; }} message In {{}} message Out {{ string a = 1; }}"
         );
-        let schema = Schema::of_text("t.proto", &text).unwrap();
+        let schema = of_text("t.proto", &text).unwrap();
         Pairing::new(schema, "t.S", "t:t/s", &[function(&[], Some(result))])
             .map(drop)
             .map_err(|problems| problems.join("\n"))
@@ -120,7 +120,7 @@ fn a_stream_that_no_function_gives_is_accepted() {
 
 #[test]
 fn a_file_that_is_none_ends_the_host() {
-    assert!(Schema::of_text("t.proto", "syntax = \"proto3\"; message {").is_err());
-    assert!(Schema::of_text("t.proto", "syntax = \"proto3\"; import \"other.proto\";").is_err());
+    assert!(of_text("t.proto", "syntax = \"proto3\"; message {").is_err());
+    assert!(of_text("t.proto", "syntax = \"proto3\"; import \"other.proto\";").is_err());
     assert!(Schema::decode("AAAA").is_err() && Schema::decode("not base64!").is_err());
 }

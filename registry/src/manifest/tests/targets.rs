@@ -101,7 +101,8 @@ fn a_service_that_speaks_grpc_has_no_rule_or_an_open_one() {
     let settings = closed.services.values().find_map(|service| service.settings.grpc.clone()).unwrap();
     assert_eq!(settings.proto, Some("/apps/shop/user.proto".into()));
     for (lines, expected) in [
-        ("[service.users.grpc]\nservice = \"a.B\"\ninterface = \"a:b/c\"\n", "`service.users.grpc` has no `proto`"),
+        ("[service.users.grpc]\nproto = \"a.proto\"\ninterface = \"a:b/c\"\n", "`service.users.grpc` has no `service`"),
+        ("[service.users.grpc]\nservice = \"a.B\"\n", "`service.users.grpc` has no `interface`"),
         (&grpc.replace("user.UserService", "user/Service"), "`user/Service` is no service of a proto file"),
         (&grpc.replace("shop:users/directory", "directory"), "`directory` is not an interface"),
         (&format!("{grpc}rate = \"none\"\n"), "none"),
@@ -110,6 +111,17 @@ fn a_service_that_speaks_grpc_has_no_rule_or_an_open_one() {
         let found = problems(lines);
         assert!(found.contains(expected), "{lines}: {found}");
     }
+}
+
+#[test]
+fn a_service_without_a_proto_file_is_not_reached_over_grpc() {
+    let of = |lines: &str| {
+        let manifest = manifest(&format!("[service.users.grpc]\ninterface = \"shop:users/directory\"\n{lines}"));
+        let settings = manifest.services.values().find_map(|service| service.settings.grpc.clone()).unwrap();
+        (manifest.routes[0].path.to_string(), settings.service, settings.proto)
+    };
+    assert_eq!(of(""), ("/shop.users.Directory/{method}".to_owned(), "shop.users.Directory".to_owned(), None));
+    assert_eq!(of("service = \"user.UserService\"\n").0, "/user.UserService/{method}");
 }
 
 #[test]
