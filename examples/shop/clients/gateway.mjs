@@ -86,6 +86,15 @@ const moved = await ask("get", "/products/7?a=b");
 assert.deepEqual([moved.status, moved.headers.location], [308, "/api/products/7?a=b"]);
 console.log("200 from the services behind, paths rewritten");
 
+// a typed function, called with JSON, and where its description says that it is
+const openapi = await ask("get", "/rpc/openapi.json", bearer(token));
+const called = Object.keys(openapi.data.paths).find((path) => path.endsWith("/get-user"));
+const told = await ask("post", called, { data: { "user-id": made.data.id }, ...bearer(token) });
+assert.deepEqual([told.status, told.data], [200, { email: "ada@example.com", name: "Ada", "user-id": made.data.id }]);
+const unknown = await ask("post", called, { data: { "user-id": "nobody" }, ...bearer(token) });
+assert.deepEqual([unknown.status, unknown.data.error], [404, "not-found"]);
+console.log("a function called with JSON, found in its OpenAPI");
+
 // an order, its user and its products in one answer: the user is the token's, the products are the order's
 const create = async (path, data) => {
   const created = await ask("post", path, { data, ...bearer(token) });
