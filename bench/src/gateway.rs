@@ -1,5 +1,5 @@
 //! One route of the shop, with a token, a limit and a rewritten path: Holm, and the gateway and the
-//! service that people write with express.
+//! service that people write with express. Then far more than a limit lets through.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -15,6 +15,7 @@ use crate::holm::Holm;
 use crate::peers::free_address;
 use crate::process::Process;
 use crate::report::{line, machine, median, memory, ratio, table, time};
+use crate::siege;
 use crate::wrk::{self, Load};
 
 /// Connections of the load: what a browser's backend keeps open.
@@ -60,7 +61,11 @@ pub fn run(tools: &Tools) -> anyhow::Result<()> {
             processes.iter_mut().try_for_each(Process::check)?;
         }
     }
-    tell(&sides, &loads, &processes)
+    tell(&sides, &loads, &processes)?;
+    let host = processes.last_mut().context("no host")?;
+    siege::run(host, holm, "/limited/users")?;
+    // the others are answered as before
+    made(holm, "/users").map(drop)
 }
 
 fn side(
@@ -144,8 +149,10 @@ fn start_holm(tools: &Tools) -> anyhow::Result<(Process, SocketAddr, TempDir)> {
          limits = {{ queue = 256 }}\n\
          [gateway.auth.jwt]\nsecret = \"{SECRET}\"\nprincipal = \"id\"\nheaders = {{ x-user-id = \"id\" }}\n\
          [gateway.rate.default]\nrequests = 1000000000\nper = \"15m\"\n\
+         [gateway.rate.tight]\nrequests = 100\nper = \"15m\"\n\
          [[gateway.route]]\npath = \"/api/users/{{*rest}}\"\nauth = \"jwt\"\nrate = \"default\"\n\
          rewrite = \"/users/{{rest}}\"\nservice = \"users\"\n\
+         [[gateway.route]]\npath = \"/limited/{{*rest}}\"\nrate = \"tight\"\nrewrite = \"/{{rest}}\"\nservice = \"users\"\n\
          [[gateway.route]]\npath = \"/users/{{*rest}}\"\nservice = \"users\"\n",
         component.display()
     ))?;

@@ -30,6 +30,7 @@ mod pace;
 mod peers;
 mod process;
 mod report;
+mod siege;
 mod state;
 mod wrk;
 

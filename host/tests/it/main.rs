@@ -41,7 +41,11 @@ mod gateway_auth;
 #[cfg(test)]
 mod gateway_clients;
 #[cfg(test)]
+mod gateway_compose;
+#[cfg(test)]
 mod gateway_drain;
+#[cfg(test)]
+mod gateway_function;
 #[cfg(test)]
 mod gateway_hostile;
 #[cfg(test)]
@@ -56,6 +60,8 @@ mod gateway_targets;
 mod gateway_tls;
 #[cfg(test)]
 mod gateway_upstream;
+#[cfg(test)]
+mod grpc;
 #[cfg(test)]
 mod guests;
 #[cfg(test)]

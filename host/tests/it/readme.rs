@@ -77,7 +77,7 @@ impl Up {
         let mut child = shell(START)
             .env("CARGO_TARGET_DIR", target())
             .env("HOLM_DATA", dir.path().join("data"))
-            .envs(["HOLM_LISTEN", "HOLM_ADMIN", "HOLM_DISCOVERY"].map(|name| (name, "127.0.0.1:0")))
+            .envs(["HOLM_LISTEN", "HOLM_ADMIN", "HOLM_DISCOVERY", "HOLM_GRPC"].map(|name| (name, "127.0.0.1:0")))
             .env("HOLM_LOG", "warn")
             .spawn()
             .unwrap();

@@ -14,6 +14,7 @@ use super::ComponentSource;
 use super::calls::{RawAllCalls, RawCall, call};
 use super::events;
 use super::gateway::RawGateway;
+use super::grpc::{self, RawGrpc};
 use super::outside::{self, RawExternal};
 use super::section::Section;
 use crate::discovery::settings::DiscoverySettings;
@@ -28,6 +29,7 @@ pub(super) struct RawManifest {
     pub(super) app: Option<ServiceName>,
     pub(super) listen: Option<SocketAddr>,
     pub(super) admin: Option<SocketAddr>,
+    pub(super) grpc: Option<SocketAddr>,
     pub(super) require_signature: Vec<PublicKey>,
     pub(super) nats: Option<NatsSettings>,
     pub(super) defaults: RawDefaults,
@@ -64,6 +66,7 @@ pub(super) struct RawService {
     pub(super) all_calls: RawAllCalls,
     pub(super) calls: Vec<RawCall>,
     pub(super) subscribe: Vec<Subscribe>,
+    pub(super) grpc: Option<RawGrpc>,
 }
 
 /// `instances = { … }`
@@ -102,7 +105,7 @@ pub(super) struct RawLimits {
 /// Reads the whole file.
 pub(super) fn manifest(mut root: Section<'_>) -> RawManifest {
     let app = root.section("app", "{ name = \"shop\" }").and_then(app);
-    let (listen, admin) = root.section("host", "{ listen = \"127.0.0.1:8080\" }").map(host).unwrap_or_default();
+    let [listen, admin, grpc] = root.section("host", "{ listen = \"127.0.0.1:8080\" }").map(host).unwrap_or_default();
     let defaults = root.section("defaults", "{ timeout = \"3s\" }").map(defaults).unwrap_or_default();
     let services = root.named_sections("service", "{ component = \"users.wasm\", version = \"1.0.0\" }");
     let gateway = root.section("gateway", "{ body_limit = \"1MiB\" }").map(RawGateway::read).unwrap_or_default();
@@ -115,7 +118,7 @@ pub(super) fn manifest(mut root: Section<'_>) -> RawManifest {
     let services = services.into_iter().map(|(name, section)| service(name, section)).collect();
     let externals = externals.into_iter().map(outside::external).collect();
     let discovery = discovery.unwrap_or_default();
-    RawManifest { app, listen, admin, require_signature, nats, defaults, services, discovery, externals, gateway }
+    RawManifest { app, listen, admin, grpc, require_signature, nats, defaults, services, discovery, externals, gateway }
 }
 
 /// Whose signature components need. An empty list would silently mean nobody's.
@@ -142,9 +145,14 @@ fn app(mut section: Section<'_>) -> Option<ServiceName> {
     name.map(Spanned::into_inner)
 }
 
-fn host(mut section: Section<'_>) -> (Option<SocketAddr>, Option<SocketAddr>) {
+/// Where to listen: the gateway, the admin API, and the gateway for gRPC.
+fn host(mut section: Section<'_>) -> [Option<SocketAddr>; 3] {
     let mut address = |key, example| section.parsed(key, example, parse_address).map(Spanned::into_inner);
-    let found = (address("listen", "\"127.0.0.1:8080\""), address("admin", "\"127.0.0.1:7070\""));
+    let found = [
+        address("listen", "\"127.0.0.1:8080\""),
+        address("admin", "\"127.0.0.1:7070\""),
+        address("grpc", "\"127.0.0.1:50051\""),
+    ];
     section.finish(&[]);
     found
 }
@@ -193,8 +201,11 @@ fn service(name: Spanned<&str>, mut section: Section<'_>) -> RawService {
             .into_iter()
             .filter_map(events::subscribe)
             .collect(),
+        grpc: section
+            .section("grpc", "{ proto = \"user.proto\", service = \"user.UserService\" }")
+            .and_then(grpc::grpc),
     };
-    section.finish(&["grpc"]);
+    section.finish(&[]);
     found
 }
 

@@ -7,6 +7,7 @@
 //! | `route` | `[[gateway.route]]` and `[gateway.defaults]` |
 //! | `stages`, `policy` | their keys that are tables |
 //! | `target` | who answers the requests of a rule |
+//! | `compose` | one answer made of several |
 //! | `tls` | `[gateway.tls]` |
 //! | `check` | what of it fits together |
 
@@ -19,6 +20,7 @@ use crate::units::ByteSize;
 
 mod auth;
 mod check;
+mod compose;
 mod policy;
 mod rate;
 mod route;
@@ -28,7 +30,8 @@ mod tls;
 
 pub(super) use check::Gateway;
 use policy::RawPolicy;
-use route::{RawChain, RawRoute};
+pub(super) use route::RawChain;
+use route::RawRoute;
 
 /// `[gateway]`
 #[derive(Default)]
