@@ -69,6 +69,8 @@ mod hostile;
 #[cfg(test)]
 mod idempotency;
 #[cfg(test)]
+mod migrating;
+#[cfg(test)]
 mod nats;
 #[cfg(test)]
 mod nested;
