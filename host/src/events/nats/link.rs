@@ -184,21 +184,6 @@ impl Link {
         Ok(Inbox { subject: subject.to_owned(), subscriber })
     }
 
-    /// Waits until the server has taken in everything that was sent.
-    ///
-    /// # Errors
-    /// When it has not within this time.
-    pub async fn flush(&self, within: Duration) -> Result<(), LinkError> {
-        let number = self.number()?;
-        tokio::select! {
-            flushed = timeout(within, self.client.flush()) => match flushed {
-                Ok(Ok(())) => Ok(()),
-                _ => Err(LinkError::Late(within)),
-            },
-            error = self.lost(number) => Err(error),
-        }
-    }
-
     fn number(&self) -> Result<u64, LinkError> {
         match &*self.state.borrow() {
             LinkState::Up(number) => Ok(*number),

@@ -205,7 +205,7 @@ impl Bus for NatsBus {
     async fn tail(&self, subject: &SubjectPattern) -> Result<Tail, BusError> {
         let inbox = self.0.link.subscribe(subject.as_str()).await?;
         // on return the server knows of it
-        self.0.link.flush(api::WITHIN).await?;
+        api::catch_up(&self.0.link).await?;
         let events = stream::unfold((inbox, 1), |(mut inbox, number)| async move {
             loop {
                 let message = inbox.next().await?;
@@ -248,7 +248,7 @@ impl Bus for NatsBus {
             tracing::warn!("not all events were sent; they stay in the store until the next start");
         }
         working.hand_back().await?;
-        Ok(link.flush(FAREWELL).await?)
+        Ok(api::catch_up(link).await?)
     }
 }
 

@@ -120,7 +120,7 @@ impl Working {
     pub async fn hand_back(&self) -> Result<(), BusError> {
         let all = self.all();
         // what the server has sent before it answers this has come
-        self.link.flush(api::WITHIN).await?;
+        api::catch_up(&self.link).await?;
         for durable in &all {
             pump::take_rest(durable).await;
         }

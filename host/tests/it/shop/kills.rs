@@ -1,5 +1,5 @@
-//! Thirty times SIGKILL while buyers order, give up, and order again what they had no answer to: every order happens
-//! once, every order ends, and the books balance.
+//! Thirty times SIGKILL, ten on each bus, while buyers order, give up, and order again what they had no answer to:
+//! every order happens once, every order ends, and the books balance.
 //!
 //! A service of the test, the ledger, keeps every event that it is given: what happened twice, it has twice.
 
@@ -16,7 +16,7 @@ use super::{SHOP, Shop, pause};
 use crate::nats::server::{NatsServer, Release};
 use crate::process::{Host, fixture, signal};
 
-const ROUNDS: u64 = 30;
+const ROUNDS: u64 = 10;
 const BUYERS: u64 = 4;
 /// Milliseconds from the moment that a host is ready to its end: the earliest, and by how much it may be later.
 const KILL: (u64, u64) = (20, 700);
@@ -145,11 +145,11 @@ async fn check(shop: &Shop, known: &Known) {
     check_events(&books, &told(shop));
     assert!(shop.dead_letters().is_empty(), "{:?}", shop.dead_letters());
     println!("{} orders confirmed, {} given up", books.confirmed(), books.cancelled());
-    assert!(known.taken.len() > 200, "only {} orders were taken", known.taken.len());
+    assert!(known.taken.len() > 60, "only {} orders were taken", known.taken.len());
     // the test would be worth little if one of the ways that an order can go were never taken
     let given_up_for =
         |why: &str| books.orders().any(|order| order["reason"].as_str().is_some_and(|it| it.contains(why)));
-    assert!(given_up_for("by the buyer") && given_up_for("declined") && books.confirmed() > 100);
+    assert!(given_up_for("by the buyer") && given_up_for("declined") && books.confirmed() > 30);
     assert!(given_up_for("Only 0 of rare") || !known.refused.is_empty());
     for (sku, stock) in books.stocks() {
         let shown = shop.client.get(&format!("/api/stock/{sku}")).await.json();
