@@ -77,7 +77,7 @@ impl<'p, F> Progress<'p, F> {
     ///
     /// # Errors
     /// When a required part can never be asked.
-    pub fn next(&mut self) -> Result<Vec<Next<'p>>, Broken<F>> {
+    pub fn ready(&mut self) -> Result<Vec<Next<'p>>, Broken<F>> {
         let mut ready = Vec::new();
         // a part that fails here may take others with it
         while let Some((name, part)) = self.take_settled() {
@@ -196,11 +196,11 @@ mod tests {
     fn a_part_waits_for_one_that_it_does_not_need() {
         let plan = shop();
         let mut progress: Progress<'_, &str> = Progress::new(&plan, given());
-        assert_eq!(paths(progress.next().unwrap()), ["order /orders/o-1", "user /users/7"]);
-        assert_eq!(paths(progress.next().unwrap()), [""; 0]);
+        assert_eq!(paths(progress.ready().unwrap()), ["order /orders/o-1", "user /users/7"]);
+        assert_eq!(paths(progress.ready().unwrap()), [""; 0]);
         let name = |text: &str| plan.parts.keys().find(|name| name.as_str() == text).unwrap();
         progress.finish(name("order"), Ok(json!({"id": "o-1", "item_ids": ["a", "b"]}))).unwrap();
-        assert_eq!(paths(progress.next().unwrap()), ["products /products?ids=a,b"]);
+        assert_eq!(paths(progress.ready().unwrap()), ["products /products?ids=a,b"]);
         progress.finish(name("products"), Ok(json!([1]))).unwrap();
         progress.finish(name("user"), Err("late")).unwrap();
         assert_eq!(progress.missing().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["user"]);
@@ -216,15 +216,15 @@ mod tests {
         let plan = shop();
         let name = |text: &str| plan.parts.keys().find(|name| name.as_str() == text).unwrap();
         let mut progress: Progress<'_, &str> = Progress::new(&plan, given());
-        progress.next().unwrap();
+        progress.ready().unwrap();
         let broken = progress.finish(name("order"), Err("gone")).unwrap_err();
         assert_eq!((broken.part.as_str(), broken.failure), ("order", Failure::Asked("gone")));
         let mut nobody = given();
         nobody["claims"] = json!({});
         let mut progress: Progress<'_, &str> = Progress::new(&plan, nobody);
-        assert_eq!(paths(progress.next().unwrap()), ["order /orders/o-1"]);
+        assert_eq!(paths(progress.ready().unwrap()), ["order /orders/o-1"]);
         progress.finish(name("order"), Ok(json!({}))).unwrap();
-        assert_eq!(paths(progress.next().unwrap()), [""; 0]);
+        assert_eq!(paths(progress.ready().unwrap()), [""; 0]);
         let output = progress.output(describe).unwrap();
         assert_eq!((&output["user"], output["errors"].as_array().unwrap().len()), (&Value::Null, 2));
     }
@@ -236,10 +236,10 @@ mod tests {
         plan.output = serde_json::from_value(output).unwrap();
         let name = |text: &str| plan.parts.keys().find(|name| name.as_str() == text).unwrap();
         let mut progress: Progress<'_, &str> = Progress::new(&plan, given());
-        progress.next().unwrap();
+        progress.ready().unwrap();
         progress.finish(name("order"), Ok(json!({"id": 1, "item_ids": []}))).unwrap();
         progress.finish(name("user"), Err("down")).unwrap();
-        progress.next().unwrap();
+        progress.ready().unwrap();
         progress.finish(name("products"), Ok(json!([]))).unwrap();
         let expected = json!({"id": 1, "name": null, "hello": "hi ", "why": [["user", "Asked(\"down\")"]]});
         assert_eq!(progress.output(describe), Ok(expected));
@@ -253,9 +253,9 @@ mod tests {
             "c": {"get": "http://c/?x={b}"},
         }}));
         let mut progress: Progress<'_, &str> = Progress::new(&plan, Map::new());
-        assert_eq!(paths(progress.next().unwrap()), ["a /"]);
+        assert_eq!(paths(progress.ready().unwrap()), ["a /"]);
         progress.finish(plan.parts.keys().next().unwrap(), Err("down")).unwrap();
-        let broken = progress.next().unwrap_err();
+        let broken = progress.ready().unwrap_err();
         assert_eq!(broken.part.as_str(), "c");
         assert_eq!(broken.failure, Failure::Unready(Unready::Needs("b".parse().unwrap())));
     }
@@ -272,7 +272,7 @@ mod tests {
             prop_assert_eq!(plan.problems(std::iter::empty(), super::super::check::Claims::Unknown), []);
             let (mut progress, mut asked) = (Progress::<'_, ()>::new(&plan, Map::new()), Vec::new());
             loop {
-                let next = progress.next().unwrap();
+                let next = progress.ready().unwrap();
                 if next.is_empty() { break; }
                 for Next { name, .. } in next {
                     let at: usize = name.as_str()[1..].parse().unwrap();

@@ -34,7 +34,7 @@ pub(super) fn grpc(mut section: Section<'_>) -> Option<RawGrpc> {
     let interface = section.parsed::<InterfaceName, _>("interface", "\"shop:users/directory\"", str::parse);
     let chain = RawChain::read(&mut section);
     let timeout = section.parsed("timeout", "\"3s\"", parse_duration);
-    section.finish(&[]);
+    section.finish();
     let interface = interface?;
     let service = match service {
         Some(service) => service,

@@ -1,7 +1,6 @@
 //! What the user wrote: every value parsed, what is absent left absent.
 //!
-//! One function for each table of `holm.toml`, in the order of the format. The lists of keys
-//! given to [`Section::finish`] are what the format has and this version of Holm cannot do yet.
+//! One function for each table of `holm.toml`, in the order of the format.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -114,7 +113,7 @@ pub(super) fn manifest(mut root: Section<'_>) -> RawManifest {
     let discovery = root.section("discovery", "{ listen = \"127.0.0.1:8500\" }").map(outside::discovery);
     let externals = root.sections("external", "[{ name = \"legacy-billing\", url = \"http://127.0.0.1:3000\" }]");
     let nats = root.section("nats", "{ url = \"nats://127.0.0.1:4222\" }").and_then(events::nats);
-    root.finish(&[]);
+    root.finish();
     let services = services.into_iter().map(|(name, section)| service(name, section)).collect();
     let externals = externals.into_iter().map(outside::external).collect();
     let discovery = discovery.unwrap_or_default();
@@ -133,7 +132,7 @@ fn deploy(mut section: Section<'_>) -> Vec<PublicKey> {
             help.to_owned(),
         );
     }
-    section.finish(&[]);
+    section.finish();
     keys.unwrap_or_default()
 }
 
@@ -141,7 +140,7 @@ fn app(mut section: Section<'_>) -> Option<ServiceName> {
     let name = section.parsed("name", "\"shop\"", |text| {
         text.parse::<ServiceName>().map_err(|error| format!("an app is named like a service: {error}"))
     });
-    section.finish(&[]);
+    section.finish();
     name.map(Spanned::into_inner)
 }
 
@@ -153,7 +152,7 @@ fn host(mut section: Section<'_>) -> [Option<SocketAddr>; 3] {
         address("admin", "\"127.0.0.1:7070\""),
         address("grpc", "\"127.0.0.1:50051\""),
     ];
-    section.finish(&[]);
+    section.finish();
     found
 }
 
@@ -167,7 +166,7 @@ fn defaults(mut section: Section<'_>) -> RawDefaults {
         limits: limits_in(&mut section),
         all_calls: RawAllCalls::read(&mut section),
     };
-    section.finish(&[]);
+    section.finish();
     found
 }
 
@@ -205,7 +204,7 @@ fn service(name: Spanned<&str>, mut section: Section<'_>) -> RawService {
             .section("grpc", "{ proto = \"user.proto\", service = \"user.UserService\" }")
             .and_then(grpc::grpc),
     };
-    section.finish(&[]);
+    section.finish();
     found
 }
 
@@ -240,7 +239,7 @@ fn instances(mut section: Section<'_>) -> RawInstances {
         idle: section.duration("idle"),
         growth: section.size("growth"),
     };
-    section.finish(&[]);
+    section.finish();
     found
 }
 
@@ -249,7 +248,7 @@ pub(super) fn health(mut section: Section<'_>) -> Option<Health> {
     let path = section.parsed("path", "\"/health\"", any_text);
     let interval = section.duration("interval").unwrap_or_else(Health::default_interval);
     let timeout = section.duration("timeout").unwrap_or_else(Health::default_timeout);
-    section.finish(&[]);
+    section.finish();
     path.map(|path| Health { path: path.into_inner(), interval, timeout })
 }
 
@@ -282,7 +281,7 @@ fn limits(mut section: Section<'_>) -> RawLimits {
         outgoing: section.count("outgoing"),
         outgoing_body: section.size("outgoing_body"),
     };
-    section.finish(&[]);
+    section.finish();
     found
 }
 
@@ -292,7 +291,7 @@ fn grants(mut section: Section<'_>) -> Grants {
     let publish = section.list("publish", "[\"orders.*\"]", str::parse).unwrap_or_default();
     let secrets = section.texts("secrets", "{ DB_TOKEN = \"${DB_TOKEN}\" }");
     section.empty_list("files", "components have no files; keep data in wasi:keyvalue");
-    section.finish(&[]);
+    section.finish();
     let secrets = secrets.into_iter().map(|(name, value)| (name, Secret::new(value))).collect();
     Grants { http, services, publish, secrets }
 }

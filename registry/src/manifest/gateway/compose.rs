@@ -54,7 +54,7 @@ fn part(name: &Spanned<&str>, mut section: Section<'_>) -> Option<(PartName, Par
     let get = section.parsed("get", GET, str::parse).map(Spanned::into_inner);
     let timeout = section.duration("timeout");
     let need = if section.switch("optional").unwrap_or(false) { Need::Optional } else { Need::Required };
-    section.finish(&[]);
+    section.finish();
     Some((parsed?, Part { get: get?, timeout, need }))
 }
 

@@ -59,7 +59,7 @@ impl RawGateway {
         let span = section.key_span("limits");
         let door =
             section.section("limits", "{ connections = 10000 }").map(|inner| Spanned::new(span, door_limits(inner)));
-        section.finish(&[]);
+        section.finish();
         Self {
             body_limit,
             auth: schemes.into_iter().filter_map(|(name, section)| auth::scheme(name, section)).collect(),
@@ -84,7 +84,7 @@ fn door_limits(mut section: Section<'_>) -> DoorLimits {
         write_timeout: section.duration("write_timeout"),
         websocket_timeout: section.duration("websocket_timeout"),
     };
-    section.finish(&[]);
+    section.finish();
     found
 }
 

@@ -114,13 +114,13 @@ pub(super) fn route(mut section: Section<'_>) -> RawRoute {
         chain: RawChain::read(&mut section),
         policy: RawPolicy::read(&mut section),
     };
-    section.finish(&[]);
+    section.finish();
     found
 }
 
 /// Reads `[gateway.defaults]`.
 pub(super) fn defaults(mut section: Section<'_>) -> (RawChain, RawPolicy) {
     let found = (RawChain::read(&mut section), RawPolicy::read(&mut section));
-    section.finish(&[]);
+    section.finish();
     found
 }

@@ -52,7 +52,7 @@ fn redirect(section: &mut Section<'_>) -> Option<Spanned<Target>> {
     section.require("to", EXAMPLE);
     let to = section.parsed("to", EXAMPLE, str::parse);
     let status = section.status("status");
-    section.finish(&[]);
+    section.finish();
     let redirect = Redirect { to: to?.into_inner(), status: status.unwrap_or(Redirect::STATUS) };
     Some(Spanned::new(span, Target::Redirect(redirect)))
 }
@@ -76,7 +76,7 @@ fn respond(section: &mut Section<'_>) -> Option<Spanned<Target>> {
         }
         (None, None) => String::new(),
     };
-    section.finish(&[]);
+    section.finish();
     Some(Spanned::new(span, Target::Respond(FixedAnswer { status, headers, body })))
 }
 
@@ -92,7 +92,7 @@ fn function(section: &mut Section<'_>) -> Option<Spanned<Target>> {
     let name = section.parsed("name", "\"get-user\"", str::parse).map(Spanned::into_inner);
     let body = section.parsed("body", "\"profile\"", any).map(Spanned::into_inner);
     let errors = section.section("errors", "{ gone = 410 }").map(Section::statuses).unwrap_or_default();
-    section.finish(&[]);
+    section.finish();
     let service = service.filter(|_| is_named == name.is_some())?.into_inner();
     Some(Spanned::new(span, Target::Function(FunctionTarget { service, interface, name, body, errors })))
 }

@@ -38,7 +38,7 @@ pub(super) async fn ask<B: Behind>(
     let mut progress = Progress::new(plan, given(&asked));
     let mut under_way = FuturesUnordered::new();
     loop {
-        let ready = progress.next().map_err(|broken| answer::broken(plan, broken))?;
+        let ready = progress.ready().map_err(|broken| answer::broken(plan, broken))?;
         under_way.extend(ready.into_iter().map(|next| part::ask(asked, next, headers.clone())));
         let Some((name, answer)) = under_way.next().await else { break };
         progress.finish(name, answer).map_err(|broken| answer::broken(plan, broken))?;
