@@ -135,7 +135,10 @@ fn tell(bus: &str, outcome: Outcome) -> anyhow::Result<()> {
         outcome.orders,
         time(outcome.settled)
     ));
-    ratio(&format!("orders-a-second-{}", bus.split(' ').next().unwrap_or(bus)), outcome.orders as f64 / LASTS.as_secs_f64());
+    ratio(
+        &format!("orders-a-second-{}", bus.split(' ').next().unwrap_or(bus)),
+        outcome.orders as f64 / LASTS.as_secs_f64(),
+    );
     ensure!(errors == 0, "{errors} requests failed");
     Ok(())
 }

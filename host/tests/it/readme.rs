@@ -170,7 +170,7 @@ fn the_lines_to_try_that_the_host_starts_with_do_not_work() {
         assert_ne!(up.out.read_line(&mut out).unwrap(), 0, "{out}");
     }
     let lines: Vec<_> = out.lines().map(str::trim).filter(|line| line.starts_with("curl ")).collect();
-    assert_eq!(lines.len(), 4, "{out}");
+    assert_eq!(lines.len(), 5, "{out}");
     for line in lines {
         let answer = up.terminal(&format!("{line} --fail")).output().unwrap();
         assert!(answer.status.success() && !answer.stdout.is_empty(), "{line}: {answer:?}");
