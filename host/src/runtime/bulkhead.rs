@@ -26,7 +26,7 @@ const DECAY: Duration = Duration::from_millis(100);
 /// not for long: when two services call each other back in both directions, those who wait may wait for each other. A
 /// call that was turned away has its caller end, and theirs, and so give a permit back; on a loaded machine that takes
 /// some ten milliseconds.
-const AGAIN: Duration = Duration::from_millis(100);
+const AGAIN: Duration = Duration::from_millis(50);
 
 /// How long an invocation from outside stands before a full queue until it is turned away. A burst passes in less, and
 /// clients that come again at once do so a hundred times a second and not a thousand times: to turn somebody away costs
