@@ -68,6 +68,10 @@ pub(super) const ARGUMENTS: usize = 8 << 20;
 /// that take several times as much.
 pub(super) const PART: usize = 512 * 1024;
 
+/// Clients that watch how services do, at once, whoever they are: no rule stands in front of that, and each looks once a
+/// second.
+pub(super) const WATCHES: usize = 1000;
+
 /// Longest `x-request-id` that is taken from a client; a longer one is replaced.
 pub(super) const REQUEST_ID: usize = 128;
 

@@ -8,12 +8,12 @@ use futures::future::join_all;
 use holm_registry::gateway::GatewaySettings;
 use holm_registry::route::{Found, Head, Origin, RouteSpec, Router, check_ties};
 use http::HeaderName;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::access::Observer;
 use super::auth::{Issuer, KeyClient};
-use super::limits::Limits;
+use super::limits::{Limits, WATCHES};
 use super::respond::Problem;
 use super::rule::Rule;
 use super::shared::Shared;
@@ -35,6 +35,8 @@ pub struct Gateway<B> {
     pub(super) observer: Option<Observer>,
     /// When answers end that have no end of their own.
     ending: CancellationToken,
+    /// How many of them there may be.
+    watches: Arc<Semaphore>,
     /// Everybody who is asked for keys.
     issuers: watch::Sender<Vec<Arc<Issuer>>>,
 }
@@ -53,6 +55,8 @@ pub(super) struct Watched<B> {
     pub(super) behind: watch::Receiver<B>,
     /// Cancelled when nobody is told any more.
     pub(super) ending: CancellationToken,
+    /// Who watches for long takes a permit.
+    pub(super) room: Arc<Semaphore>,
 }
 
 /// What a request takes from what is published.
@@ -76,7 +80,8 @@ impl<B: Clone> Gateway<B> {
         let nothing = Published { router: Router::default(), shared: Shared::default(), told: Arc::new([]), behind };
         let (published, issuers) = (ArcSwap::from_pointee(nothing), watch::Sender::default());
         let unrouted = metrics.route("", None);
-        Self { published, behind: now, ending, limits, unrouted, metrics, policies, observer, issuers }
+        let watches = Arc::new(Semaphore::new(WATCHES));
+        Self { published, behind: now, ending, watches, limits, unrouted, metrics, policies, observer, issuers }
     }
 
     /// Replaces all rules at once, with what they share and what their targets need. Requests under
@@ -118,7 +123,7 @@ impl<B: Clone> Gateway<B> {
 
     /// What rules lead to now, and whatever they will.
     pub(super) fn watch(&self) -> Watched<B> {
-        Watched { behind: self.behind.subscribe(), ending: self.ending.clone() }
+        Watched { behind: self.behind.subscribe(), ending: self.ending.clone(), room: Arc::clone(&self.watches) }
     }
 
     /// Ends answers that have no end of their own, so that a drain does not wait for them.

@@ -1,6 +1,7 @@
 //! `grpc.health.v1.Health`: whether a service passes its probe, once or for as long as somebody wants to
 //! know (<https://github.com/grpc/grpc/blob/master/doc/health-checking.md>).
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -8,6 +9,7 @@ use futures::stream;
 use http::{Request, Response};
 use http_body::Frame;
 use http_body_util::{BodyExt, StreamBody};
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::answer::{head, messages, refusal, trailers};
 use super::dialect::Dialect;
@@ -45,9 +47,12 @@ pub(super) async fn watch<B: Behind>(dialect: Dialect, watched: Watched<B>, requ
         let why = "a stream without an end is not offered over grpc-web; ask with Check";
         return refusal(dialect, &Status::new(Code::Unimplemented, why));
     }
-    match message(dialect, request).await.and_then(|message| service(&message)) {
-        Ok(name) => {
-            let watch = Watch { watched, name, told: None, over: false };
+    let name = message(dialect, request).await.and_then(|message| service(&message));
+    let room = Arc::clone(&watched.room).try_acquire_owned();
+    let room = room.map_err(|_| Status::new(Code::ResourceExhausted, "too many watch already; ask with Check"));
+    match name.and_then(|name| Ok((name, room?))) {
+        Ok((name, room)) => {
+            let watch = Watch { watched, name, told: None, over: false, _room: room };
             head(dialect, StreamBody::new(stream::unfold(watch, Watch::next)).boxed_unsync())
         }
         Err(status) => refusal(dialect, &status),
@@ -60,6 +65,7 @@ struct Watch<B> {
     name: String,
     told: Option<u64>,
     over: bool,
+    _room: OwnedSemaphorePermit,
 }
 
 impl<B: Behind> Watch<B> {
@@ -82,7 +88,7 @@ impl<B: Behind> Watch<B> {
 
     /// Whether it is worth to look again.
     async fn wait(&mut self) -> bool {
-        let Watched { behind, ending } = &mut self.watched;
+        let Watched { behind, ending, .. } = &mut self.watched;
         tokio::select! {
             () = ending.cancelled() => false,
             _ = behind.changed() => true,
