@@ -25,7 +25,7 @@ use tokio_util::sync::CancellationToken;
 use crate::admin::{self, AdminState, AdminToken, ConsulState, Listener, Tokens};
 use crate::audit::{Action, AuditLog, Entry};
 use crate::body::Body;
-use crate::config::{self, HostConfig};
+use crate::config::HostConfig;
 use crate::discovery::Discovery;
 use crate::events::Events;
 use crate::events::embedded::{EmbeddedBus, Retention};
@@ -111,7 +111,7 @@ impl App {
             admin: admin_listener.local_addr()?,
             discovery: discovery_listener.as_ref().map(TcpListener::local_addr).transpose()?,
         };
-        let telemetry = Telemetry::new();
+        let telemetry = Telemetry::with_clock(config.clock.clone());
         let tasks = Tasks::new();
         let opened = open(&data, &config, token, &telemetry, &tasks).await?;
         let table = Arc::new(TableCell::new());
@@ -196,6 +196,16 @@ impl App {
         let signals = Signals::catch().context("cannot catch SIGTERM and SIGINT")?;
         // watched to the very end, so that a second signal leaves at once whatever is under way
         let watching = Tasks::new().spawn("signals", signals.run(shutdown.clone(), || std::process::exit(1)));
+        let closed = self.run_until(shutdown).await;
+        watching.abort();
+        closed
+    }
+
+    /// Serves until the shutdown begins, drains, and closes the store.
+    ///
+    /// # Errors
+    /// When the store fails at its end.
+    pub async fn run_until(self, shutdown: Shutdown) -> anyhow::Result<()> {
         let background = self.start_background();
         let (admin_listener, admin_state) = self.admin;
         if let Some((listener, access)) = self.discovery {
@@ -232,9 +242,7 @@ impl App {
             tracing::warn!("{still_running}");
         }
         self.services.stop_compiling();
-        let closed = self.store.close().await.context("the store did not close cleanly");
-        watching.abort();
-        closed
+        self.store.close().await.context("the store did not close cleanly")
     }
 
     fn start_background(&self) -> CancellationToken {
@@ -312,7 +320,7 @@ fn runtime(
 ) -> anyhow::Result<Runtime> {
     let key = CacheKey::load_or_create(&data.compile_key())?;
     let limits = config.compile;
-    let compiling = Compiling { cache: &data.compiled(), key, program: config::compiler(), limits };
+    let compiling = Compiling { cache: &data.compiled(), key, program: config.compiler.clone(), limits };
     let runtime = Runtime::new(compiling, config.places, store, Arc::new(mesh), telemetry.clone(), tasks.clone());
     runtime.context("cannot start the engine")
 }

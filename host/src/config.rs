@@ -17,8 +17,9 @@ use holm_registry::gateway::{DoorLimits, TlsSettings};
 use holm_registry::signature::PublicKey;
 use holm_registry::units::ByteSize;
 
-pub use compile::{CompileLimits, WORKER_COMMAND, called_to_compile, compiler};
+pub use compile::{CompileLimits, WORKER_COMMAND, called_to_compile, compiler, this_program};
 
+use crate::telemetry::clock::Clock;
 use crate::telemetry::init::{DEFAULT_FILTER, InitError, LogFormat, parse_filter};
 
 /// Where the gateway listens: on this machine alone, until somebody decides otherwise.
@@ -156,6 +157,10 @@ pub struct HostConfig {
     pub component_limit: usize,
     /// What compiling one component may take.
     pub compile: CompileLimits,
+    /// The program that compiles: `holm`, of the same build as this one.
+    pub compiler: PathBuf,
+    /// What services take for the time.
+    pub clock: Clock,
     /// Places for instances.
     pub places: u32,
     /// Components need a signature of one of these keys; of none when there are none.
@@ -207,6 +212,8 @@ impl HostConfig {
             drain: DEFAULT_DRAIN,
             component_limit: COMPONENT_LIMIT,
             compile: flags.compile,
+            compiler: compiler(),
+            clock: Clock::default(),
             places: flags.places.unwrap_or(DEFAULT_PLACES),
             require_signature: match flags.require_signature.is_empty() {
                 true => file.require_signature,

@@ -108,7 +108,7 @@ pub(super) async fn value(
 #[utoipa::path(
     post, path = "/api/state/{name}/import", tag = "state",
     params(("name" = String, Path, description = "Service name")),
-    request_body(content = String, content_type = "application/x-ndjson"),
+    request_body(content = Option<String>, content_type = "application/x-ndjson"),
     responses((status = 200, body = Imported), (status = 403, body = Problem), (status = 413, body = Problem),
               (status = 422, body = Problem), (status = 507, body = Problem))
 )]

@@ -68,7 +68,7 @@ impl Builder {
     }
 
     /// Cargo's messages. What it has to say to people goes to stderr as it comes.
-    fn run(self, dir: &Path) -> anyhow::Result<String> {
+    pub(super) fn run(self, dir: &Path) -> anyhow::Result<String> {
         let mut command = Command::new("cargo");
         command.args(self.arguments()).arg("--message-format=json-render-diagnostics").current_dir(dir);
         let output = command.stderr(Stdio::inherit()).output().map_err(|error| {

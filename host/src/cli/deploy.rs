@@ -135,7 +135,12 @@ async fn live(client: &Client) -> anyhow::Result<Vec<ServiceName>> {
 }
 
 /// Sends what the host does not have, and waits until it is live.
-async fn upload(context: &Context, client: &Client, plan: Plan, force: bool) -> anyhow::Result<Vec<Deployed>> {
+pub(super) async fn upload(
+    context: &Context,
+    client: &Client,
+    plan: Plan,
+    force: bool,
+) -> anyhow::Result<Vec<Deployed>> {
     let names: Vec<_> = plan.services.iter().map(|part| part.name.to_string()).collect();
     let progress = context.output.progress(format!("asking what the host has of {}", names.join(", ")));
     let (mut plan, components) = plan.into_upload();

@@ -9,6 +9,7 @@
 //! | `check_components` | can the components of a manifest be deployed together? |
 //! | `compile_worker` | what does the host start for each compilation? |
 //! | `compile_limits` | what may compiling take? |
+//! | `sources` | where does a component of a manifest come from, and how is it built and tested? |
 //! | `host` | which host is meant, and with which token? |
 //! | `signature_file` | how does a signature lie beside its component? |
 //! | [`plan`] | what do a manifest and its components become? |
@@ -25,7 +26,9 @@ mod compile_limits;
 mod compile_worker;
 mod completions;
 mod deploy;
+mod dev;
 mod events;
+mod export;
 mod failure;
 mod host;
 mod inspect;
@@ -41,7 +44,9 @@ mod rollback;
 mod routes;
 mod services;
 mod signature_file;
+mod sources;
 mod state;
+mod test;
 mod token;
 mod up;
 
@@ -65,6 +70,8 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Up(up::Args),
+    Dev(Box<dev::Args>),
+    Test(test::Args),
     New(new::Args),
     Build(build::Args),
     Deploy(deploy::Args),
@@ -77,6 +84,7 @@ enum Command {
     Call(call::Args),
     Calls(calls::Args),
     Events(events::Args),
+    Export(export::Args),
     State(state::Args),
     Logs(logs::Args),
     Audit(audit::Args),
@@ -121,10 +129,13 @@ fn parse_and_run(context: &Context) -> anyhow::Result<()> {
 fn run(command: Command, context: &Context) -> anyhow::Result<()> {
     match command {
         Command::Up(args) => workers()?.block_on(args.run(context)),
+        Command::Dev(args) => workers()?.block_on(args.run(context)),
+        Command::Test(args) => args.run(context),
         Command::New(args) => args.run(context),
         Command::Build(args) => args.run(context),
         Command::Check(args) => client()?.block_on(args.run(context)),
         Command::Keys(args) => args.run(context),
+        Command::Export(args) => args.run(context),
         Command::Completions(args) => args.run(context),
         Command::Deploy(args) => client()?.block_on(args.run(context)),
         Command::Services(args) => client()?.block_on(args.run(context)),

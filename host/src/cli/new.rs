@@ -23,6 +23,10 @@ pub(super) struct Args {
 enum Template {
     /// Answers HTTP requests
     Http,
+    /// Offers functions that other services call
+    Typed,
+    /// Handles events
+    Events,
 }
 
 impl Template {
@@ -36,6 +40,25 @@ impl Template {
                 ("README.md", include_str!("templates/http/README.md.in")),
                 (".gitignore", include_str!("templates/http/gitignore.in")),
             ],
+            Self::Typed => &[
+                ("Cargo.toml", include_str!("templates/typed/Cargo.toml.in")),
+                ("src/lib.rs", include_str!("templates/typed/src/lib.rs.in")),
+                ("wit/world.wit", include_str!("templates/typed/wit/world.wit.in")),
+                ("holm.toml", include_str!("templates/typed/holm.toml.in")),
+                ("README.md", include_str!("templates/typed/README.md.in")),
+                (".gitignore", include_str!("templates/typed/gitignore.in")),
+            ],
+            Self::Events => &[
+                ("Cargo.toml", include_str!("templates/events/Cargo.toml.in")),
+                ("src/lib.rs", include_str!("templates/events/src/lib.rs.in")),
+                ("wit/world.wit", include_str!("templates/events/wit/world.wit.in")),
+                ("wit/deps/holm-events/types.wit", include_str!("../../../wit/holm-events-0.1.0/types.wit")),
+                ("wit/deps/holm-events/publisher.wit", include_str!("../../../wit/holm-events-0.1.0/publisher.wit")),
+                ("wit/deps/holm-events/handler.wit", include_str!("../../../wit/holm-events-0.1.0/handler.wit")),
+                ("holm.toml", include_str!("templates/events/holm.toml.in")),
+                ("README.md", include_str!("templates/events/README.md.in")),
+                (".gitignore", include_str!("templates/events/gitignore.in")),
+            ],
         }
     }
 }
@@ -48,7 +71,10 @@ impl Args {
         for (path, text) in self.template.files() {
             write(&dir.join(path), &fill_in(text, &self.name, builder))?;
         }
-        context.output.note(format_args!("next: cd {0}, `holm build`, then deploy as {0}/README.md says", self.name));
+        context.output.note(format_args!(
+            "next: cd {0}, and `holm dev` builds it, runs it, and swaps in what you save; {0}/README.md says more",
+            self.name
+        ));
         Ok(context.output.line(dir.display())?)
     }
 }
@@ -80,9 +106,11 @@ mod tests {
     #[test]
     fn a_name_with_a_dash_points_the_manifest_at_a_missing_file() {
         let name = "my-service".parse().unwrap();
-        for (path, text) in Template::Http.files() {
+        let files = [Template::Http, Template::Typed, Template::Events].into_iter().flat_map(Template::files);
+        for (path, text) in files {
             let filled = fill_in(text, &name, Builder::Cargo);
-            assert!(["{name}", "{artifact}", "{target}"].iter().all(|blank| !filled.contains(blank)), "{path}");
+            let blank = ["{name}", "{artifact}", "{target}"].into_iter().find(|blank| filled.contains(blank));
+            assert_eq!(blank, None, "{path}");
         }
         let manifest = fill_in(Template::Http.files()[2].1, &name, Builder::Cargo);
         assert!(manifest.contains("wasm32-wasip2/release/my_service.wasm"), "{manifest}");

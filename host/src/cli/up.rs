@@ -4,21 +4,22 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use holm_registry::event::nats::NatsSettings;
+use holm_registry::manifest::Manifest;
 use holm_registry::signature::PublicKey;
 
 use super::compile_limits::CompileArgs;
 use super::output::ready_line;
 use super::{Context, plan};
-use crate::app::App;
+use crate::app::{Addresses, App};
 use crate::config::{FileHost, HostConfig, HostFlags, PLACES};
-use crate::telemetry::init::{self, LogFormat};
+use crate::telemetry::init::{self, FlushGuard, LogFormat};
 
 /// Start a host: gateway, services and admin API
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// Deploy the services of this manifest before the host says that it is ready
     #[arg(long, value_name = "FILE")]
-    manifest: Option<PathBuf>,
+    pub(super) manifest: Option<PathBuf>,
     /// Data directory [default: $HOLM_DATA, else .holm]
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
@@ -37,7 +38,7 @@ pub(super) struct Args {
     nats: Option<NatsSettings>,
     /// Which log lines go to stderr, such as `warn` or `info,holm::access=off` [default: $HOLM_LOG, else info]
     #[arg(long, value_name = "FILTER")]
-    log: Option<String>,
+    pub(super) log: Option<String>,
     /// How they look: text or json
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     log_format: LogFormat,
@@ -56,23 +57,20 @@ pub(super) struct Args {
 impl Args {
     pub(super) async fn run(self, context: &Context) -> anyhow::Result<()> {
         let manifest = self.manifest.as_deref().map(plan::read_manifest).transpose()?;
-        let file = manifest.as_ref().map_or_else(FileHost::default, |manifest| FileHost {
-            listen: manifest.listen,
-            admin: manifest.admin,
-            body_limit: manifest.body_limit,
-            tls: manifest.tls.clone(),
-            limits: manifest.limits.clone(),
-            discovery: manifest.discovery.clone(),
-            require_signature: manifest.require_signature.clone(),
-            nats: manifest.nats.clone(),
-        });
+        let file = manifest.as_ref().map_or_else(FileHost::default, file_host);
         let plan = manifest.map(plan::from_parsed).transpose()?;
+        let (config, _flushed_at_the_end) = self.begin(file, context)?;
+        serve(context, config, plan).await
+    }
+
+    /// The configuration of the host; from here on it logs, until what this returns is dropped.
+    pub(super) fn begin(self, file: FileHost, context: &Context) -> anyhow::Result<(HostConfig, FlushGuard)> {
         let config = HostConfig::resolve(self.flags(), file, &context.environment)?;
-        let _flushed_at_the_end = init::init(&config.log, config.log_format, context.output.colored())?;
+        let flushed_at_the_end = init::init(&config.log, config.log_format, context.output.colored())?;
         for warning in config.warnings() {
             tracing::warn!("{warning}");
         }
-        serve(context, config, plan).await
+        Ok((config, flushed_at_the_end))
     }
 
     fn flags(self) -> HostFlags {
@@ -83,6 +81,20 @@ impl Args {
     }
 }
 
+/// What a manifest says of the host itself.
+pub(super) fn file_host(manifest: &Manifest) -> FileHost {
+    FileHost {
+        listen: manifest.listen,
+        admin: manifest.admin,
+        body_limit: manifest.body_limit,
+        tls: manifest.tls.clone(),
+        limits: manifest.limits.clone(),
+        discovery: manifest.discovery.clone(),
+        require_signature: manifest.require_signature.clone(),
+        nats: manifest.nats.clone(),
+    }
+}
+
 async fn serve(context: &Context, config: HostConfig, plan: Option<plan::Plan>) -> anyhow::Result<()> {
     let app = App::build(config).await?;
     if let Some(plan) = plan {
@@ -90,16 +102,14 @@ async fn serve(context: &Context, config: HostConfig, plan: Option<plan::Plan>) 
         app.deploy(plan.into_deploy_set()).await?;
         drop(progress);
     }
-    let addresses = app.addresses();
-    let services = app.services().list().len();
-    context.output.line(ready_line(
-        addresses.scheme,
-        addresses.gateway,
-        addresses.admin,
-        services,
-        addresses.discovery,
-    ))?;
+    ready(context, app.addresses(), app.services().list().len())?;
     app.run().await
+}
+
+/// Says where the host serves.
+pub(super) fn ready(context: &Context, addresses: Addresses, services: usize) -> std::io::Result<()> {
+    let Addresses { scheme, gateway, admin, discovery } = addresses;
+    context.output.line(ready_line(scheme, gateway, admin, services, discovery))
 }
 
 fn places(text: &str) -> Result<u32, String> {

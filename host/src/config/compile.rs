@@ -46,8 +46,13 @@ pub fn called_to_compile() -> bool {
     std::env::args_os().nth(1).is_some_and(|argument| argument == WORKER_COMMAND)
 }
 
+/// The file of the program that runs now, for others to start.
+pub fn this_program() -> PathBuf {
+    std::env::current_exe().unwrap_or_else(|_| "holm".into())
+}
+
 /// The program to start for a compilation.
 pub fn compiler() -> PathBuf {
     let this = Path::new(THIS_PROGRAM);
-    if this.exists() { this.to_owned() } else { std::env::current_exe().unwrap_or_else(|_| "holm".into()) }
+    if this.exists() { this.to_owned() } else { this_program() }
 }

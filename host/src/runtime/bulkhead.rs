@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use holm_registry::settings::{Limit, Settings};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 use tokio::time::{Instant, timeout_at};
 
 use super::lineage::Standing;
@@ -26,6 +26,11 @@ const DECAY: Duration = Duration::from_millis(100);
 /// not for long: when two services call each other back in both directions, those who wait may wait for each other.
 const AGAIN: Duration = Duration::from_millis(10);
 
+/// How long an invocation from outside stands before a full queue until it is turned away. A burst passes in less, and
+/// clients that come again at once do so a hundred times a second and not a thousand times: to turn somebody away costs
+/// a fifth of what it costs to serve them.
+const STAND: Duration = Duration::from_millis(10);
+
 /// The permits of one revision.
 pub struct Bulkhead {
     /// What everybody needs.
@@ -33,8 +38,7 @@ pub struct Bulkhead {
     /// What invocations from outside need as well: all permits but the reserve.
     outside: Arc<Semaphore>,
     reserve: Arc<Reserve>,
-    waiting: AtomicU32,
-    queue: u32,
+    queue: Queue,
     queue_wait: Duration,
     /// Which setting gives the number of permits.
     limit: Limit,
@@ -77,8 +81,7 @@ impl Bulkhead {
             outside: Arc::new(Semaphore::new(total as usize)),
             // an eighth is always left for outside: nothing nested comes without it
             reserve: Arc::new(Reserve::new(total.saturating_sub(total.div_ceil(8)))),
-            waiting: AtomicU32::new(0),
-            queue: settings.limits.queue,
+            queue: Queue::new(settings.limits.queue as usize),
             queue_wait: settings.limits.queue_wait,
             limit: match total < settings.limits.concurrency {
                 true => Limit::Instances,
@@ -109,10 +112,14 @@ impl Bulkhead {
         if standing == Standing::Again && !kept {
             return Err(overload(", and the service waits for this call itself"));
         }
-        let _place = QueuePlace::take(&self.waiting, self.queue)
-            .ok_or_else(|| overload(" and limits.queue is full").at(Limit::Queue))?;
-        let patience = if standing == Standing::Again { AGAIN.min(self.queue_wait) } else { self.queue_wait };
-        let patience = deadline.min(Instant::now() + patience);
+        let (stand, wait) = match standing {
+            Standing::Outside => (STAND, self.queue_wait),
+            Standing::Nested => (Duration::ZERO, self.queue_wait),
+            Standing::Again => (Duration::ZERO, AGAIN),
+        };
+        let patience = deadline.min(Instant::now() + wait.min(self.queue_wait));
+        let place = self.queue.place(patience.min(Instant::now() + stand)).await;
+        let _place = place.ok_or_else(|| overload(" and limits.queue is full").at(Limit::Queue))?;
         match timeout_at(patience, self.wait(standing)).await {
             Ok(Some(permit)) => Ok(permit),
             _ => Err(overload(", and no permit became free in time").at(Limit::QueueWait)),
@@ -220,19 +227,24 @@ impl Reserve {
     }
 }
 
-/// A place in the queue, given up when the wait ends, however it ends.
-struct QueuePlace<'a>(&'a AtomicU32);
-
-impl<'a> QueuePlace<'a> {
-    fn take(waiting: &'a AtomicU32, limit: u32) -> Option<Self> {
-        waiting.fetch_update(Ordering::AcqRel, Ordering::Acquire, |count| (count < limit).then_some(count + 1)).ok()?;
-        Some(Self(waiting))
-    }
+/// Where invocations wait for a permit. As many as have a place may stand before it.
+struct Queue {
+    places: Semaphore,
+    standing: Semaphore,
 }
 
-impl Drop for QueuePlace<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::AcqRel);
+impl Queue {
+    fn new(length: usize) -> Self {
+        Self { places: Semaphore::new(length), standing: Semaphore::new(length) }
+    }
+
+    /// A place, given up when it is dropped; `None`: there was none until then.
+    async fn place(&self, until: Instant) -> Option<SemaphorePermit<'_>> {
+        if let Ok(place) = self.places.try_acquire() {
+            return Some(place);
+        }
+        let _standing = self.standing.try_acquire().ok()?;
+        timeout_at(until, self.places.acquire()).await.ok()?.ok()
     }
 }
 
@@ -263,6 +275,32 @@ mod tests {
         assert_eq!(enter(&bulkhead, Standing::Outside).await.err().unwrap().kind, FaultKind::Overload);
         held.clear();
         assert!(enter(&bulkhead, Standing::Outside).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn a_burst_that_passes_in_a_moment_is_turned_away() {
+        let bulkhead = Bulkhead::new(&settings(1));
+        let held = enter(&bulkhead, Standing::Outside).await.unwrap();
+        let outside = || async { enter(&bulkhead, Standing::Outside).await.map(drop) };
+        let end = async {
+            // two wait, two stand; a fifth is one too many
+            let fifth = enter(&bulkhead, Standing::Outside).await.err().unwrap();
+            assert_eq!(fifth.limit, Some(Limit::Queue));
+            drop(held);
+        };
+        let (first, second, third, fourth, ()) = tokio::join!(outside(), outside(), outside(), outside(), end);
+        assert!([first, second, third, fourth].iter().all(Result::is_ok));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_full_queue_is_stood_before_for_ever() {
+        let bulkhead = Bulkhead::new(&settings(1));
+        let _held = enter(&bulkhead, Standing::Outside).await.unwrap();
+        let begin = Instant::now();
+        let outside = || async { (enter(&bulkhead, Standing::Outside).await.err().unwrap().limit, begin.elapsed()) };
+        let (first, _, third) = tokio::join!(outside(), outside(), outside());
+        assert_eq!(first, (Some(Limit::QueueWait), Duration::from_millis(50)));
+        assert_eq!(third, (Some(Limit::Queue), STAND));
     }
 
     #[tokio::test]

@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use holm_registry::ServiceName;
 use holm_registry::settings::Settings;
 use holm_registry::store::{Quota, Store as Database};
 use tokio::sync::Semaphore;
 use wasmtime::component::ResourceTable;
+use wasmtime_wasi::clocks::HostWallClock;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
@@ -20,6 +22,7 @@ use super::lanes::Manners;
 use super::limits::{MAX_RANDOM, StoreLimiter};
 use super::log::IslandLog;
 use super::outbound::{Outbound, Upstream};
+use crate::telemetry::clock::Clock;
 use crate::telemetry::logs::LogSource;
 use crate::telemetry::metrics::RevisionMetrics;
 
@@ -48,6 +51,8 @@ pub struct Island {
     pub outgoing: Arc<Semaphore>,
     /// Which requests with an idempotency key are under way, in all services.
     pub under_way: UnderWay,
+    /// Their time of day.
+    pub clock: Clock,
     /// Whether its guests hold their threads for long.
     pub manners: Manners,
 }
@@ -83,6 +88,7 @@ impl Guest {
             .allow_tcp(false)
             .allow_udp(false)
             .max_random_size(MAX_RANDOM)
+            .wall_clock(island.clock.clone())
             .build();
         let limits = &island.settings.limits;
         let mut http = WasiHttpCtx::new();
@@ -129,6 +135,16 @@ impl Guest {
     /// Ends the invocation under way.
     pub fn leave(&mut self) {
         self.hooks.invocation = None;
+    }
+}
+
+impl HostWallClock for Clock {
+    fn resolution(&self) -> Duration {
+        Duration::from_nanos(1)
+    }
+
+    fn now(&self) -> Duration {
+        Clock::now(self)
     }
 }
 

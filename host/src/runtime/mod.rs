@@ -277,6 +277,7 @@ impl Runtime {
             outbound: self.outbound.clone(),
             upstreams,
             under_way: self.under_way.clone(),
+            clock: self.telemetry.clock.clone(),
             manners: Manners::new(self.lanes.clone()),
         };
         Ok(Revision::new(version, digest, linked, calls, island, &self.places, self.tasks.clone())?)

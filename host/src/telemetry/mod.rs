@@ -2,6 +2,7 @@
 //!
 //! | module | question it answers |
 //! | --- | --- |
+//! | [`clock`] | what time is it for the services? |
 //! | [`access`] | which requests came from outside, and what became of them? |
 //! | [`init`] | where do the host's own log lines go, and which of them? |
 //! | [`logs`] | what did the services write, lately and from now on? |
@@ -11,6 +12,7 @@
 //! | `writer` | how does a slow terminal not slow the host? |
 
 pub mod access;
+pub mod clock;
 pub mod init;
 pub mod logs;
 pub mod metrics;
@@ -34,12 +36,19 @@ pub struct Telemetry {
     pub logs: Arc<logs::LogHub>,
     /// The numbers of all services.
     pub metrics: Arc<metrics::Metrics>,
+    /// The time of day of all services.
+    pub clock: clock::Clock,
 }
 
 impl Telemetry {
     /// Nothing told yet.
     pub fn new() -> Self {
-        Self { logs: Arc::new(logs::LogHub::new()), metrics: Arc::new(metrics::Metrics::new()) }
+        Self::with_clock(clock::Clock::default())
+    }
+
+    /// Nothing told yet, and this is the time.
+    pub fn with_clock(clock: clock::Clock) -> Self {
+        Self { logs: Arc::new(logs::LogHub::new()), metrics: Arc::new(metrics::Metrics::new()), clock }
     }
 }
 

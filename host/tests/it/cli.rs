@@ -2,12 +2,16 @@
 
 use std::fs;
 use std::net::TcpListener;
+use std::process::Command;
 
 use crate::process::{holm, run, stderr, stdout};
 
-const COMMANDS: [&str; 17] = [
+const COMMANDS: [&str; 20] = [
     "up",
     "new",
+    "dev",
+    "test",
+    "export",
     "build",
     "deploy",
     "services",
@@ -152,4 +156,23 @@ fn an_unbuilt_component_is_reported_without_a_way_out() {
     let output = run(dir.path(), &["up", "--manifest", "hello/holm.toml", "--listen", "127.0.0.1:0"]);
     assert_eq!(output.status.code(), Some(1));
     assert!(stderr(&output).contains("`holm build hello`"), "{}", stderr(&output));
+}
+
+#[test]
+fn what_is_exported_for_kubernetes_is_none_of_its_objects() {
+    let dir = here();
+    let shop = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/shop/gateway.toml");
+    let output = run(dir.path(), &["export", "kubernetes", shop, "--image", "shop:1.0.0"]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    fs::write(dir.path().join("shop.yaml"), &output.stdout).unwrap();
+    let validate = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/kubernetes/.venv/bin/kubernetes-validate");
+    let checked = Command::new(validate).args(["--strict", "shop.yaml"]).current_dir(dir.path()).output().unwrap();
+    assert!(checked.status.success(), "{}{}\n{}", stdout(&checked), stderr(&checked), stdout(&output));
+    let told = stdout(&output);
+    assert!(told.contains("component = \"/components/users.wasm\"") && told.contains("JWT_SECRET: \"\""), "{told}");
+
+    let output = run(dir.path(), &["export", "kubernetes", shop, "--image", "shop:1.0.0", "--replicas", "2"]);
+    assert!(stderr(&output).contains("its own state"), "{}", stderr(&output));
+    let output = run(dir.path(), &["export", "kubernetes", "none.toml", "--image", "shop:1.0.0"]);
+    assert!(stderr(&output).contains("none.toml cannot be read"), "{}", stderr(&output));
 }

@@ -19,6 +19,8 @@ mod concurrency;
 #[cfg(test)]
 mod crash;
 #[cfg(test)]
+mod dev;
+#[cfg(test)]
 mod discovery;
 #[cfg(test)]
 mod door;

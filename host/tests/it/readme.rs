@@ -158,6 +158,7 @@ fn a_command_of_the_readme_does_not_do_what_it_shows() {
     assert_eq!(outside.iter().map(|step| step.commands.trim()).collect::<Vec<_>>(), [START, TEST]);
     up.walk(&walk);
     up.walk(&steps(Path::new("examples/shop/README.md")));
+    up.walk(&steps(Path::new("examples/kubernetes/README.md")));
     up.stop();
 }
 

@@ -1,0 +1,34 @@
+//! `holm test`: the tests of a service, with its component built and a host at hand.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use super::{Context, plan, sources};
+
+/// Build the components of a manifest and run the tests of their crates
+///
+/// Tests that use the crate holm-testing start a host in their own process, with real state and events.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The manifest
+    #[arg(default_value = "holm.toml")]
+    manifest: PathBuf,
+    /// Further arguments for `cargo test` or `npm test`
+    #[arg(last = true)]
+    arguments: Vec<OsString>,
+}
+
+impl Args {
+    pub(super) fn run(self, context: &Context) -> anyhow::Result<()> {
+        let projects = sources::projects(&plan::read_manifest(&self.manifest)?);
+        for project in &projects {
+            context.output.note(format_args!("building {}", project.dir().display()));
+            project.build()?;
+        }
+        for project in &projects {
+            context.output.note(format_args!("testing {}", project.dir().display()));
+            project.test(&self.arguments)?;
+        }
+        Ok(())
+    }
+}
