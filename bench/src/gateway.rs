@@ -1,5 +1,5 @@
 //! One route of the shop, with a token, a limit and a rewritten path: Holm, and the gateway and the
-//! service that people write with express.
+//! service that people write with express. Then far more than a limit lets through.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -15,6 +15,7 @@ use crate::holm::Holm;
 use crate::peers::free_address;
 use crate::process::Process;
 use crate::report::{line, machine, median, memory, ratio, table, time};
+use crate::siege;
 use crate::wrk::{self, Load};
 
 /// Connections of the load: what a browser's backend keeps open.
@@ -29,7 +30,7 @@ const USER: &str = r#"{"email": "ada@example.com", "name": "Ada"}"#;
 struct Side {
     name: &'static str,
     url: String,
-    header: Option<String>,
+    header: String,
     processes: Vec<usize>,
 }
 
@@ -43,36 +44,33 @@ pub fn run(tools: &Tools) -> anyhow::Result<()> {
     let bearer = format!("Authorization: Bearer {token}");
     let made = |address, path: &str| create(address, path, &bearer);
     let sides = [
-        side("express", gateway, &made(gateway, "/api/users")?, "/api/users", Some(&bearer), &[0, 1]),
-        side("holm, whole chain", holm, &made(holm, "/api/users")?, "/api/users", Some(&bearer), &[2]),
-        side("holm, no chain", holm, &made(holm, "/users")?, "/users", None, &[2]),
+        side("express", gateway, &made(gateway, "/api/users")?, "/api/users", &bearer, &[0, 1]),
+        side("holm, whole chain", holm, &made(holm, "/api/users")?, "/api/users", &bearer, &[2]),
+        side("holm, no chain", holm, &made(holm, "/users")?, "/users", &bearer, &[2]),
     ];
     machine();
     line(format!(
-        "settings: GET one user by id, wrk with one thread and {CONNECTIONS} connections, {TURNS} turns of {TURN} s each, in turn\n\
+        "settings: GET one user by id, the same request on all sides, wrk with one thread and {CONNECTIONS} connections, {TURNS} turns of {TURN} s each, in turn\n\
          express: express-rate-limit, jsonwebtoken, http-proxy-middleware with kept connections; users in memory\n\
          Holm: the users component, whose users are durable; access log, metrics and traces on"
     ));
     let mut loads: Vec<Vec<Load>> = sides.iter().map(|_| Vec::new()).collect();
     for _ in 0..TURNS {
         for (side, loads) in sides.iter().zip(&mut loads) {
-            loads.push(wrk::run_with(&side.url, CONNECTIONS, TURN, side.header.as_deref())?);
+            loads.push(wrk::run_with(&side.url, CONNECTIONS, TURN, Some(&side.header))?);
             processes.iter_mut().try_for_each(Process::check)?;
         }
     }
-    tell(&sides, &loads, &processes)
+    tell(&sides, &loads, &processes)?;
+    let host = processes.last_mut().context("no host")?;
+    siege::run(host, holm, "/limited/users")?;
+    // the others are answered as before
+    made(holm, "/users").map(drop)
 }
 
-fn side(
-    name: &'static str,
-    address: SocketAddr,
-    id: &str,
-    path: &str,
-    header: Option<&str>,
-    processes: &[usize],
-) -> Side {
+fn side(name: &'static str, address: SocketAddr, id: &str, path: &str, header: &str, processes: &[usize]) -> Side {
     let url = format!("http://{address}{path}/{id}");
-    Side { name, url, header: header.map(str::to_owned), processes: processes.to_vec() }
+    Side { name, url, header: header.to_owned(), processes: processes.to_vec() }
 }
 
 fn tell(sides: &[Side], loads: &[Vec<Load>], processes: &[Process]) -> anyhow::Result<()> {
@@ -144,8 +142,10 @@ fn start_holm(tools: &Tools) -> anyhow::Result<(Process, SocketAddr, TempDir)> {
          limits = {{ queue = 256 }}\n\
          [gateway.auth.jwt]\nsecret = \"{SECRET}\"\nprincipal = \"id\"\nheaders = {{ x-user-id = \"id\" }}\n\
          [gateway.rate.default]\nrequests = 1000000000\nper = \"15m\"\n\
+         [gateway.rate.tight]\nrequests = 100\nper = \"15m\"\n\
          [[gateway.route]]\npath = \"/api/users/{{*rest}}\"\nauth = \"jwt\"\nrate = \"default\"\n\
          rewrite = \"/users/{{rest}}\"\nservice = \"users\"\n\
+         [[gateway.route]]\npath = \"/limited/{{*rest}}\"\nrate = \"tight\"\nrewrite = \"/{{rest}}\"\nservice = \"users\"\n\
          [[gateway.route]]\npath = \"/users/{{*rest}}\"\nservice = \"users\"\n",
         component.display()
     ))?;

@@ -9,6 +9,7 @@
 //! | `hostile` | does a neighbour notice a component that misbehaves? |
 //! | `gateway` | what does a token, a limit and a rewritten path cost, against express? |
 //! | `state` | what does a durable commit cost, and what does sharing one flush save? |
+//! | `shop` | how does the whole shop do, and do its books balance? |
 //! | `events` | how fast are events, against a bare client of NATS? |
 //! | `holm`, `peers`, `bare`, `loopback`, `nats_bare` | how are the sides started? |
 //! | `process` | what does a process cost (processor, memory), and who ends it? |
@@ -30,6 +31,8 @@ mod pace;
 mod peers;
 mod process;
 mod report;
+mod shop;
+mod siege;
 mod state;
 mod wrk;
 
@@ -63,6 +66,8 @@ enum Bench {
     State,
     /// Events on both buses, against a bare client of NATS
     Events(Tools),
+    /// The shop under a mix of browsing, carts and orders, on both buses
+    Shop(Tools),
     /// The peer "bare async-nats" (started by `events`)
     #[command(hide = true)]
     BareNats { url: String },
@@ -107,6 +112,7 @@ fn main() -> anyhow::Result<()> {
         Bench::Gateway(tools) => gateway::run(&tools),
         Bench::State => state::run(),
         Bench::Events(tools) => tokio::runtime::Runtime::new()?.block_on(events::run(&tools)),
+        Bench::Shop(tools) => tokio::runtime::Runtime::new()?.block_on(shop::run(&tools)),
         Bench::BareNats { url } => tokio::runtime::Runtime::new()?.block_on(nats_bare::run(&url)),
         Bench::HyperServer { address } => tokio::runtime::Runtime::new()?.block_on(peers::serve_hyper(address)),
         Bench::JsonServer { address } => tokio::runtime::Runtime::new()?.block_on(loopback::serve(address)),

@@ -5,35 +5,35 @@
 //! directory and its lock, the listeners, the store, the engine, the services. Requests wait
 //! in the listeners' backlogs until [`App::run`].
 
+mod behind;
 mod bus;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use anyhow::Context;
+use futures::future::join_all;
 use holm_registry::artifact::Artifacts;
 use holm_registry::catalog::Catalog;
 use holm_registry::data_dir::DataDir;
-use holm_registry::discovery::url::HttpUrl;
 use holm_registry::store::{Store, StoreOptions};
 use holm_registry::table::TableCell;
-use http::Request;
 use tokio::net::TcpListener;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use self::behind::AllServices;
 use crate::admin::{self, AdminState, AdminToken, ConsulState, Listener, Tokens};
 use crate::audit::{Action, AuditLog, Entry};
-use crate::body::Body;
 use crate::config::HostConfig;
 use crate::discovery::Discovery;
 use crate::events::Events;
 use crate::events::embedded::{EmbeddedBus, Retention};
-use crate::gateway::{Answer, Behind, Door, Gateway, Limits, Tls, bind, check_settings};
+use crate::gateway::{Door, Gateway, Limits, Tls, bind, check_settings};
 use crate::mesh::policy::Policies;
 use crate::mesh::{Mesh, OutsideServices, system_lookup};
 use crate::runtime::{CacheKey, Compiling, Revision, Runtime};
-use crate::services::{DeployError, DeploySet, HttpEntry, Parts, Required, Services, Table};
+use crate::services::{DeployError, DeploySet, Parts, Required, Services, Table};
 use crate::shutdown::{Shutdown, Signals, Tasks};
 use crate::telemetry::Telemetry;
 
@@ -46,7 +46,8 @@ pub struct App {
     services: Services,
     events: Events,
     gateway: Arc<ServiceGateway>,
-    listener: TcpListener,
+    /// Those of the gateway.
+    listeners: Vec<TcpListener>,
     tls: Option<Arc<Tls>>,
     admin: (TcpListener, AdminState),
     /// The listener for clients of Consul's agent, where there is one.
@@ -66,31 +67,11 @@ pub struct Addresses {
     pub admin: SocketAddr,
     /// Discovery, when it has a listener of its own.
     pub discovery: Option<SocketAddr>,
+    /// The gateway for gRPC, when that has a listener of its own.
+    pub grpc: Option<SocketAddr>,
 }
 
 type ServiceGateway = Gateway<AllServices>;
-
-/// What the rules of the gateway lead to: services of this host, and those that are not Wasm.
-#[derive(Clone)]
-struct AllServices {
-    table: Arc<Table>,
-    outside: OutsideServices,
-}
-
-impl Behind for AllServices {
-    fn service(&self, entry: HttpEntry, request: Request<Body>) -> Answer {
-        let Self { table, outside } = self.clone();
-        Box::pin(async move {
-            let is_outside = !table.services.contains_key(&entry.service) && outside.knows(&entry.service);
-            if is_outside { outside.http(&entry, request).await } else { Services::http(&table, &entry, request).await }
-        })
-    }
-
-    fn upstream(&self, url: &HttpUrl, deadline: std::time::Instant, request: Request<Body>) -> Answer {
-        let (outside, url) = (self.outside.clone(), url.clone());
-        Box::pin(async move { outside.http_to(&url, deadline, request).await })
-    }
-}
 
 impl App {
     /// Opens the data directory, binds the listeners and brings every service back.
@@ -104,12 +85,14 @@ impl App {
         let listener = bind(config.listen, "--listen")?;
         let admin_listener = bind(config.admin, "--admin")?;
         let discovery_listener = config.discovery.listen.map(|address| bind(address, "--discovery")).transpose()?;
+        let grpc_listener = config.grpc.map(|address| bind(address, "--grpc")).transpose()?;
         let tls = config.tls.clone().map(|settings| Tls::open(settings, data.path())).transpose()?;
         let addresses = Addresses {
             scheme: if tls.is_some() { "https" } else { "http" },
             gateway: listener.local_addr()?,
             admin: admin_listener.local_addr()?,
             discovery: discovery_listener.as_ref().map(TcpListener::local_addr).transpose()?,
+            grpc: grpc_listener.as_ref().map(TcpListener::local_addr).transpose()?,
         };
         let telemetry = Telemetry::with_clock(config.clock.clone());
         let tasks = Tasks::new();
@@ -147,6 +130,7 @@ impl App {
         };
         let admin = (admin_listener, state);
         let (store, discovery) = (opened.store, discovery_door);
+        let listeners = std::iter::once(listener).chain(grpc_listener).collect();
         let tls = tls.map(Arc::new);
         Ok(Self {
             config,
@@ -155,7 +139,7 @@ impl App {
             services,
             events,
             gateway,
-            listener,
+            listeners,
             tls,
             admin,
             discovery,
@@ -213,24 +197,30 @@ impl App {
         }
         let stop_admin = admin_state.stop.clone();
         let admin = self.tasks.spawn("admin", admin::serve(admin_listener, admin_state));
-        let mut door =
-            Door::new(self.listener, limits(&self.config), "gateway connections", &self.tasks, shutdown.clone());
-        if let Some(tls) = self.tls {
-            door = door.with_tls(tls);
-        }
-        let gateway = self.gateway;
-        let serving = door.serve(move |request, peer| {
+        let gateway = Arc::clone(&self.gateway);
+        let serving = self.listeners.into_iter().map(|listener| {
             let gateway = Arc::clone(&gateway);
-            async move { gateway.handle(request, peer).await }
+            let limits = limits(&self.config);
+            let door = Door::new(listener, limits, "gateway connections", &self.tasks, shutdown.clone());
+            let door = match &self.tls {
+                Some(tls) => door.with_tls(Arc::clone(tls)),
+                None => door,
+            };
+            door.serve(move |request, peer| {
+                let gateway = Arc::clone(&gateway);
+                async move { gateway.handle(request, peer).await }
+            })
         });
         let delivering = async {
             shutdown.draining().await;
+            self.gateway.end_watches();
             self.events.stop();
             self.events.drained(Instant::now() + self.config.drain).await;
         };
-        let (drained, ()) = tokio::join!(serving, delivering);
-        if drained.cut_off > 0 {
-            tracing::warn!(connections = drained.cut_off, "the drain's deadline passed; connections were cut off");
+        let (drained, ()) = tokio::join!(join_all(serving), delivering);
+        let cut_off: usize = drained.iter().map(|drained| drained.cut_off).sum();
+        if cut_off > 0 {
+            tracing::warn!(connections = cut_off, "the drain's deadline passed; connections were cut off");
         }
         shutdown.stop();
         stop_admin.cancel();
@@ -342,7 +332,7 @@ fn gateway(
     outside: OutsideServices,
     policies: Arc<Policies>,
 ) -> Arc<ServiceGateway> {
-    let empty = AllServices { table: Arc::new(Table::empty()), outside };
+    let empty = AllServices::of(&Arc::new(Table::empty()), outside);
     Arc::new(Gateway::new(limits(config), empty, telemetry.metrics.clone(), policies, None))
 }
 
@@ -383,7 +373,7 @@ fn services(
         Box::new(move |table| {
             doors.discovery.set_externals(&table.externals);
             // all that can be wrong is refused before a table is made: this is a mistake of ours
-            let behind = AllServices { table: Arc::clone(table), outside: doors.outside.clone() };
+            let behind = AllServices::of(table, doors.outside.clone());
             if let Err(reasons) = doors.gateway.publish(&table.routes, &table.gateway, behind) {
                 tracing::error!(?reasons, "the gateway keeps its old rules");
             }

@@ -5,7 +5,7 @@ mod replay;
 
 pub use replay::Replay;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Empty, Full};
 
@@ -23,4 +23,20 @@ pub fn empty() -> Body {
 /// A body that is already whole.
 pub fn full(bytes: impl Into<Bytes>) -> Body {
     Full::new(bytes.into()).map_err(|never| match never {}).boxed_unsync()
+}
+
+/// Reads one to its end, which has to come within so many bytes.
+///
+/// # Errors
+/// When it ends early, or does not end there.
+pub async fn whole(mut body: Body, limit: usize) -> Result<Bytes, BodyError> {
+    let mut read = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        let Ok(data) = frame?.into_data() else { continue };
+        if data.len() > limit - read.len() {
+            return Err(format!("it has more than the {limit} bytes that are allowed").into());
+        }
+        read.extend_from_slice(&data);
+    }
+    Ok(read.freeze())
 }

@@ -97,6 +97,8 @@ pub struct HostFlags {
     pub admin: Option<SocketAddr>,
     /// `--discovery`.
     pub discovery: Option<SocketAddr>,
+    /// `--grpc`.
+    pub grpc: Option<SocketAddr>,
     /// `--data`.
     pub data: Option<PathBuf>,
     /// `--log`.
@@ -120,6 +122,8 @@ pub struct FileHost {
     pub listen: Option<SocketAddr>,
     /// `admin`.
     pub admin: Option<SocketAddr>,
+    /// `grpc`.
+    pub grpc: Option<SocketAddr>,
     /// `body_limit` of `[gateway]`.
     pub body_limit: Option<ByteSize>,
     /// `[gateway.tls]`.
@@ -141,6 +145,8 @@ pub struct HostConfig {
     pub listen: SocketAddr,
     /// The admin API's address; port 0 lets the system choose.
     pub admin: SocketAddr,
+    /// Where the gateway listens a second time, if it does.
+    pub grpc: Option<SocketAddr>,
     /// How the gateway speaks TLS; `None`: not at all.
     pub tls: Option<TlsSettings>,
     /// What one client may take of the gateway.
@@ -204,6 +210,7 @@ impl HostConfig {
         Ok(Self {
             listen,
             admin,
+            grpc: flags.grpc.or(file.grpc),
             tls: file.tls,
             limits: file.limits,
             discovery,

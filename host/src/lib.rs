@@ -12,6 +12,7 @@ pub mod discovery;
 pub mod events;
 pub mod fault;
 pub mod gateway;
+pub mod grpc;
 pub mod hop_by_hop;
 pub mod identity;
 pub mod mesh;

@@ -11,6 +11,7 @@
 //! | [`settings`] | everything that a revision was deployed with; every default, with its reason |
 //! | [`route`] | gateway rules as data: patterns, targets, rewrites, which of two is more specific |
 //! | [`gateway`] | what stands between a rule and its target: authentication, limits, edits |
+//! | [`compose`] | one answer made of several services' answers: its plan, and how far it is (pure) |
 //! | [`manifest`] | `holm.toml`: what the user wrote, checked, with diagnostics that point at it |
 //! | [`template`] | JSON with references: what stands in for an answer, and what is made of several |
 //! | [`artifact`] | component bytes by digest, verified on every read |
@@ -26,6 +27,7 @@
 pub mod address;
 pub mod artifact;
 pub mod catalog;
+pub mod compose;
 pub mod data_dir;
 pub mod digest;
 pub mod discovery;

@@ -22,6 +22,7 @@ pub(crate) mod call_bounds;
 mod call_target;
 mod calls;
 mod fallback;
+pub mod grpc;
 mod limit;
 mod subscribe;
 mod subscribe_bounds;
@@ -30,6 +31,7 @@ pub use call_target::{CallTarget, CallTargetError};
 pub use calls::{BreakerSettings, BulkheadSettings, CallRules, CallSettings, RetrySettings};
 pub(crate) use fallback::Keys as FallbackKeys;
 pub use fallback::{Fallback, NoFallback};
+pub use grpc::GrpcSettings;
 pub use limit::Limit;
 pub use subscribe::{Order, Start, Subscribe, UnknownOrder, UnknownStart, durable_name};
 
@@ -110,6 +112,9 @@ pub struct Settings {
     pub calls: BTreeMap<CallTarget, CallSettings>,
     /// The events that it is given, each subject once.
     pub subscribe: Vec<Subscribe>,
+    /// An interface that is answered over gRPC, too.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub grpc: Option<GrpcSettings>,
 }
 
 impl Default for Settings {
@@ -127,6 +132,7 @@ impl Default for Settings {
             retry: RetrySettings::default(),
             calls: BTreeMap::new(),
             subscribe: Vec::new(),
+            grpc: None,
         }
     }
 }

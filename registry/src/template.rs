@@ -20,7 +20,7 @@ mod text;
 pub use text::{Part, Reference, TemplateError, Text, parse_text};
 
 /// A parsed template. In JSON it is what it was parsed from.
-#[derive(Clone, PartialEq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Template {
     source: Value,
     root: Node,
@@ -49,7 +49,7 @@ pub enum RenderError {
     },
 }
 
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Node {
     /// Without any reference: copied as it is.
     Plain(Value),
@@ -88,7 +88,32 @@ impl Template {
     /// # Errors
     /// When a reference leads nowhere, or to something that cannot be text where text is needed.
     pub fn render(&self, values: &Map<String, Value>) -> Result<Value, RenderError> {
-        self.root.render(values)
+        self.render_without(values, &|_| false)
+    }
+
+    /// Fills it in although some of the values are missing: whatever refers to one of those becomes
+    /// null, or no text inside a text.
+    ///
+    /// # Errors
+    /// As [`render`](Self::render), for what refers to the others.
+    pub fn render_without(
+        &self,
+        values: &Map<String, Value>,
+        is_missing: &dyn Fn(&str) -> bool,
+    ) -> Result<Value, RenderError> {
+        self.root.render(&Scope { values, is_missing })
+    }
+}
+
+/// What references may lead to.
+struct Scope<'a> {
+    values: &'a Map<String, Value>,
+    is_missing: &'a dyn Fn(&str) -> bool,
+}
+
+impl Scope<'_> {
+    fn find(&self, reference: &Reference) -> Result<&Value, RenderError> {
+        if (self.is_missing)(reference.name()) { Ok(&Value::Null) } else { reference.find(self.values) }
     }
 }
 
@@ -109,14 +134,14 @@ fn parse(source: &Value) -> Result<Node, TemplateError> {
 }
 
 impl Node {
-    fn render(&self, values: &Map<String, Value>) -> Result<Value, RenderError> {
+    fn render(&self, scope: &Scope<'_>) -> Result<Value, RenderError> {
         Ok(match self {
             Self::Plain(value) => value.clone(),
-            Self::Whole(reference) => reference.find(values)?.clone(),
-            Self::Text(text) => Value::String(text.render(values)?),
-            Self::List(items) => items.iter().map(|item| item.render(values)).collect::<Result<_, _>>()?,
+            Self::Whole(reference) => scope.find(reference)?.clone(),
+            Self::Text(text) => Value::String(text.render(scope)?),
+            Self::List(items) => items.iter().map(|item| item.render(scope)).collect::<Result<_, _>>()?,
             Self::Object(fields) => {
-                let field = |(key, node): &(String, Self)| Ok((key.clone(), node.render(values)?));
+                let field = |(key, node): &(String, Self)| Ok((key.clone(), node.render(scope)?));
                 Value::Object(fields.iter().map(field).collect::<Result<_, _>>()?)
             }
         })

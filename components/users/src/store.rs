@@ -6,7 +6,11 @@ use holm_guest::page::{self, Page, Wanted};
 use holm_guest::{Problem, Request};
 
 pub fn find(bucket: &Bucket, id: &str) -> Result<User, Problem> {
-    kv::get(bucket, &key(id))?.ok_or_else(not_found)
+    look_up(bucket, id)?.ok_or_else(not_found)
+}
+
+pub fn look_up(bucket: &Bucket, id: &str) -> Result<Option<User>, kv::Error> {
+    kv::get(bucket, &key(id))
 }
 
 pub fn insert(bucket: &Bucket, user: &User) -> Result<(), kv::Error> {
@@ -30,6 +34,11 @@ pub fn login(bucket: &Bucket, email: &str) -> Result<Option<Login>, kv::Error> {
 
 pub fn insert_login(bucket: &Bucket, email: &str, login: &Login) -> Result<(), kv::Error> {
     kv::set(bucket, &login_key(email), login)
+}
+
+/// The first so many of them.
+pub fn first(bucket: &Bucket, limit: usize) -> Result<Vec<User>, kv::Error> {
+    Ok(page::read(bucket, "user/", &Wanted { limit, after: String::new() }, |_| true)?.items)
 }
 
 fn not_found() -> Problem {

@@ -4,7 +4,7 @@
 //
 // Starts a reviews service and a host of its own, and ends both.
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:http";
@@ -29,25 +29,26 @@ async function startReviews() {
   return server;
 }
 
-// Resolves with the gateway's URL when the host is ready.
+// Resolves when the host is ready: with its process, the gateway's URL, and what runs commands at it.
 async function startHolm(reviews) {
   const data = mkdtempSync(join(tmpdir(), "holm-shop-"));
-  const options = ["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--data", data, "--log", "warn"];
+  const program = process.env.HOLM ?? "holm";
+  const ports = ["--listen", "--admin", "--grpc"].flatMap((door) => [door, "127.0.0.1:0"]);
+  const options = ["--manifest", join(here, "../gateway.toml"), ...ports, "--data", data, "--log", "warn"];
   const env = { ...process.env, JWT_SECRET: secret, REVIEWS_URL: `http://127.0.0.1:${reviews.address().port}` };
-  const holm = spawn(process.env.HOLM ?? "holm", ["up", "--manifest", join(here, "../gateway.toml"), ...options], {
-    env,
-    stdio: ["ignore", "pipe", "inherit"],
-  });
+  const holm = spawn(program, ["up", ...options], { env, stdio: ["ignore", "pipe", "inherit"] });
   holm.on("exit", () => rmSync(data, { recursive: true, force: true }));
   for await (const line of createInterface({ input: holm.stdout })) {
-    const ready = line.match(/^ready gateway=(\S+)/);
-    if (ready) return [holm, ready[1]];
+    const ready = line.match(/^ready gateway=(\S+) admin=(\S+)/);
+    if (!ready) continue;
+    const there = { ...process.env, HOLM_DATA: data, HOLM_ADMIN_URL: ready[2] };
+    return [holm, ready[1], (...command) => execFileSync(program, command, { env: there })];
   }
   throw new Error("the host has ended");
 }
 
 const reviews = await startReviews();
-const [holm, url] = await startHolm(reviews);
+const [holm, url, run] = await startHolm(reviews);
 process.on("exit", () => holm.kill());
 const api = axios.create({ baseURL: url, validateStatus: () => true, maxRedirects: 0 });
 let asked = 0;
@@ -85,6 +86,43 @@ const moved = await ask("get", "/products/7?a=b");
 assert.deepEqual([moved.status, moved.headers.location], [308, "/api/products/7?a=b"]);
 console.log("200 from the services behind, paths rewritten");
 
+// a typed function, called with JSON, and where its description says that it is
+const openapi = await ask("get", "/rpc/openapi.json", bearer(token));
+const called = Object.keys(openapi.data.paths).find((path) => path.endsWith("/get-user"));
+const told = await ask("post", called, { data: { "user-id": made.data.id }, ...bearer(token) });
+assert.deepEqual([told.status, told.data], [200, { email: "ada@example.com", name: "Ada", "user-id": made.data.id }]);
+const unknown = await ask("post", called, { data: { "user-id": "nobody" }, ...bearer(token) });
+assert.deepEqual([unknown.status, unknown.data.error], [404, "not-found"]);
+console.log("a function called with JSON, found in its OpenAPI");
+
+// an order, its user and its products in one answer: the user is the token's, the products are the order's
+const create = async (path, data) => {
+  const created = await ask("post", path, { data, ...bearer(token) });
+  assert.equal(created.status, 201, JSON.stringify(created.data));
+  return created.data.id;
+};
+const mine = bearer(jwt.sign({ id: made.data.id }, secret, { expiresIn: "1h" }));
+const tea = await create("/api/products", { name: "Tea", price_cents: 1290 });
+const counted = await ask("put", `/api/stock/${tea}`, { data: { on_hand: 5 }, ...bearer(token) });
+assert.equal(counted.status, 200, JSON.stringify(counted.data));
+const items = [{ sku: tea, quantity: 2, price_cents: 1290 }];
+const order = await create("/api/orders", { user_id: made.data.id, items });
+const details = `/api/order-details/${order}`;
+assert.equal((await ask("get", details)).status, 401);
+const whole = await ask("get", details, mine);
+assert.equal(whole.status, 200, JSON.stringify(whole.data));
+assert.deepEqual(Object.keys(whole.data), ["order", "products", "user"]);
+assert.deepEqual([whole.data.order.total_cents, whole.data.user.name], [2580, "Ada"]);
+assert.deepEqual(whole.data.products.map((product) => product.name), ["Tea"]);
+
+// a part is down: the others are shown, and the answer says what is missing
+run("remove", "catalog", "--force");
+const partial = await ask("get", details, mine);
+assert.deepEqual([partial.status, partial.headers["x-holm-partial"]], [200, "products"]);
+assert.deepEqual([partial.data.products, partial.data.user.name], [null, "Ada"]);
+assert.deepEqual(partial.data.errors.map((error) => [error.part, error.status]), [["products", 503]]);
+console.log("one answer made of three, and what is left of it while one is down");
+
 // what nobody outside may say is not believed, and a service that is not Wasm is asked like the others
 const review = await ask("get", "/api/reviews/tea-100", { headers: { "x-user-id": "admin" } });
 assert.deepEqual([review.data.path, review.data.user], ["/reviews/tea-100", undefined]);
@@ -102,8 +140,8 @@ breaker.shutdown();
 console.log("a fallback while the service is stopped");
 
 // one more than a hundred
-while (asked < 100) assert.notEqual((await ask("get", "/api/products")).status, 429, `request ${asked}`);
-const refused = await ask("get", "/api/products");
+while (asked < 100) assert.equal((await ask("get", "/api/users", mine)).status, 200, `request ${asked}`);
+const refused = await ask("get", "/api/users", mine);
 assert.equal(refused.status, 429);
 assert.ok(Number(refused.headers["retry-after"]) > 0);
 assert.match(refused.headers.ratelimit, /"default";r=0;t=\d+/);

@@ -199,6 +199,10 @@ pub struct Inspection {
     /// The limits of that service, while it runs.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub limits: Vec<Limit>,
+    /// The proto file that was made from the interface of that service, if it answers over gRPC and has no file of its
+    /// own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proto: Option<String>,
 }
 
 /// One import of a component.
@@ -288,16 +292,26 @@ impl From<services::Inspection> for Inspection {
         let services::Inspection { digest, size, imports, exports, isolation } = inspection;
         let imports = imports.into_iter().map(Import::from).collect();
         let isolation = isolation.to_owned();
-        Self { digest, size, imports, exports, isolation, service: None, settings: None, limits: Vec::new() }
+        Self {
+            digest,
+            size,
+            imports,
+            exports,
+            isolation,
+            service: None,
+            settings: None,
+            limits: Vec::new(),
+            proto: None,
+        }
     }
 }
 
 impl From<services::ServiceInspection> for Inspection {
     fn from(inspection: services::ServiceInspection) -> Self {
-        let services::ServiceInspection { component, status, settings, limits } = inspection;
+        let services::ServiceInspection { component, status, settings, limits, proto } = inspection;
         let (service, settings) = (status.map(Service::from), Some(without_secrets(settings)));
         let limits = limits.into_iter().map(Limit::from).collect();
-        Self { service, settings, limits, ..component.into() }
+        Self { service, settings, limits, proto, ..component.into() }
     }
 }
 

@@ -61,6 +61,8 @@ struct App {
 struct Host {
     listen: SocketAddr,
     admin: SocketAddr,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    grpc: Option<SocketAddr>,
 }
 
 /// Without its token, which is nobody's business.
@@ -100,6 +102,7 @@ fn resolved(manifest: Manifest) -> anyhow::Result<Value> {
         host: Host {
             listen: manifest.listen.unwrap_or(DEFAULT_LISTEN),
             admin: manifest.admin.unwrap_or(DEFAULT_ADMIN),
+            grpc: manifest.grpc,
         },
         deploy: Deploy { require_signature: manifest.require_signature },
         nats: manifest.nats.map(Nats::from),

@@ -23,6 +23,9 @@ use crate::runtime;
 /// Of a service it also shows what it was granted, what it subscribes to, and every limit: its
 /// value, whether that is the default, set by the manifest or the host's, how often it was met
 /// since the host started, and why there is one.
+///
+/// A service that answers over gRPC without a proto file of its own has one that is made from its
+/// interface: `--proto` prints it, for those who call it.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// A .wasm file, or the name of a service
@@ -31,6 +34,9 @@ pub(super) struct Args {
     /// Print JSON
     #[arg(long)]
     json: bool,
+    /// Print the proto file that was made from the interface of a service
+    #[arg(long, conflicts_with = "json")]
+    proto: bool,
     #[command(flatten)]
     compile: CompileArgs,
     #[command(flatten)]
@@ -46,6 +52,9 @@ impl Args {
         };
         if self.json {
             return context.output.json(&inspection);
+        }
+        if self.proto {
+            return Ok(context.output.line(proto(&self.what, inspection)?.trim_end())?);
         }
         context.output.line(text(&inspection))?;
         if !inspection.limits.is_empty() {
@@ -95,6 +104,19 @@ async fn inspect_file(
         }
         answer => Ok(answer?),
     }
+}
+
+fn proto(what: &str, inspection: Inspection) -> Result<String, Failure> {
+    let grpc = inspection.settings.and_then(|settings| settings.grpc);
+    let why = match grpc {
+        Some(_) => "it answers over gRPC by a file of its own",
+        None => "it does not answer over gRPC",
+    };
+    let missing = || {
+        let failure = Failure::new(format!("no proto file was made for {what}")).because(why);
+        failure.so("a service gets one by `[service.NAME.grpc]` with an `interface` and no `proto`")
+    };
+    inspection.proto.ok_or_else(missing)
 }
 
 fn text(inspection: &Inspection) -> String {

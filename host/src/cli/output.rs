@@ -11,6 +11,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
 use super::failure;
+use crate::app::Addresses;
 
 /// Prints for one run of the program.
 #[derive(Clone, Copy, Debug)]
@@ -26,15 +27,13 @@ pub struct Output {
 pub struct Progress(Option<ProgressBar>);
 
 /// The line that says where a host serves. Scripts read it: keep its form; what is new comes last.
-pub fn ready_line(
-    scheme: &str,
-    gateway: SocketAddr,
-    admin: SocketAddr,
-    services: usize,
-    discovery: Option<SocketAddr>,
-) -> String {
-    let discovery = discovery.map(|address| format!(" discovery=http://{address}")).unwrap_or_default();
-    format!("ready gateway={scheme}://{gateway} admin=http://{admin} services={services}{discovery}")
+pub fn ready_line(addresses: &Addresses, services: usize) -> String {
+    let Addresses { scheme, gateway, admin, discovery, grpc } = addresses;
+    let more = |name: &str, scheme: &str, address: &Option<SocketAddr>| {
+        address.map(|address| format!(" {name}={scheme}://{address}")).unwrap_or_default()
+    };
+    let (discovery, grpc) = (more("discovery", "http", discovery), more("grpc", scheme, grpc));
+    format!("ready gateway={scheme}://{gateway} admin=http://{admin} services={services}{discovery}{grpc}")
 }
 
 impl Output {
@@ -144,10 +143,13 @@ mod tests {
 
     #[test]
     fn scripts_cannot_read_the_ready_line() {
-        let [gateway, admin, discovery] = [8080, 7070, 8500].map(|port| SocketAddr::from(([127, 0, 0, 1], port)));
+        let [gateway, admin, discovery, grpc] =
+            [8080, 7070, 8500, 50051].map(|port| SocketAddr::from(([127, 0, 0, 1], port)));
         let line = "ready gateway=http://127.0.0.1:8080 admin=http://127.0.0.1:7070 services=3";
-        assert_eq!(ready_line("http", gateway, admin, 3, None), line);
-        let with_discovery = ready_line("http", gateway, admin, 3, Some(discovery));
-        assert_eq!(with_discovery, format!("{line} discovery=http://127.0.0.1:8500"));
+        let least = Addresses { scheme: "http", gateway, admin, discovery: None, grpc: None };
+        assert_eq!(ready_line(&least, 3), line);
+        let all = Addresses { discovery: Some(discovery), grpc: Some(grpc), ..least };
+        let more = "discovery=http://127.0.0.1:8500 grpc=http://127.0.0.1:50051";
+        assert_eq!(ready_line(&all, 3), format!("{line} {more}"));
     }
 }

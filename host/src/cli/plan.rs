@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use bytes::Bytes;
 use holm_registry::gateway::{AuthSettings, GatewaySettings, KeySource};
 use holm_registry::manifest::{ComponentSource, Manifest, ServiceSpec};
-use holm_registry::settings::Isolation;
+use holm_registry::settings::{Isolation, Settings};
 use holm_registry::signature::Signature;
 use holm_registry::{Digest, ServiceName};
 use semver::Version;
@@ -140,12 +140,23 @@ fn read_public_keys(gateway: &mut GatewaySettings) -> Result<(), Failure> {
 }
 
 fn part(name: ServiceName, spec: ServiceSpec) -> Result<Part, Failure> {
-    let ServiceSpec { component, version, settings } = spec;
+    let ServiceSpec { component, version, mut settings } = spec;
+    read_proto(&name, &mut settings)?;
     let settings = DeploySettings::Given(Box::new(settings));
     match component {
         ComponentSource::Path(path) => part_of_file(name, version, settings, &path),
         ComponentSource::Digest(digest) => Ok(Part { name, version, settings, digest, bytes: None, signature: None }),
     }
+}
+
+/// Puts what a proto file says in the place of the file.
+fn read_proto(service: &ServiceName, settings: &mut Settings) -> Result<(), Failure> {
+    let Some(grpc) = &mut settings.grpc else { return Ok(()) };
+    if let Some(path) = grpc.proto.take() {
+        let refused = |error| Failure::new(format!("the proto file of {service} cannot be used")).because(error);
+        grpc.descriptors = Some(crate::grpc::compile(&path).map_err(refused)?);
+    }
+    Ok(())
 }
 
 fn part_of_file(name: ServiceName, version: Version, settings: DeploySettings, path: &Path) -> Result<Part, Failure> {

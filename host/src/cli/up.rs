@@ -32,6 +32,10 @@ pub(super) struct Args {
     /// Address of a listener for clients of Consul's agent, such as 127.0.0.1:8500 [default: none]
     #[arg(long, value_name = "IP:PORT", value_parser = address)]
     discovery: Option<SocketAddr>,
+    /// A second address of the gateway, for clients that look for gRPC at a port of its own, such as
+    /// 127.0.0.1:50051 [default: none; the first one speaks gRPC, too]
+    #[arg(long, value_name = "IP:PORT", value_parser = address)]
+    grpc: Option<SocketAddr>,
     /// NATS server that events go over, such as nats://127.0.0.1:4222, several with commas between them [default:
     /// `[nats]` of the manifest, else events stay in this host]
     #[arg(long, value_name = "URL")]
@@ -74,10 +78,10 @@ impl Args {
     }
 
     fn flags(self) -> HostFlags {
-        let Self { listen, admin, discovery, data, log, log_format, require_signature, places, nats, compile, .. } =
-            self;
+        let Self { listen, admin, discovery, grpc, data, log, log_format, .. } = self;
+        let Self { require_signature, places, nats, compile, .. } = self;
         let (log_format, compile) = (Some(log_format), compile.into());
-        HostFlags { listen, admin, discovery, data, log, log_format, compile, require_signature, places, nats }
+        HostFlags { listen, admin, discovery, grpc, data, log, log_format, compile, require_signature, places, nats }
     }
 }
 
@@ -86,6 +90,7 @@ pub(super) fn file_host(manifest: &Manifest) -> FileHost {
     FileHost {
         listen: manifest.listen,
         admin: manifest.admin,
+        grpc: manifest.grpc,
         body_limit: manifest.body_limit,
         tls: manifest.tls.clone(),
         limits: manifest.limits.clone(),
@@ -108,8 +113,7 @@ async fn serve(context: &Context, config: HostConfig, plan: Option<plan::Plan>) 
 
 /// Says where the host serves.
 pub(super) fn ready(context: &Context, addresses: Addresses, services: usize) -> std::io::Result<()> {
-    let Addresses { scheme, gateway, admin, discovery } = addresses;
-    context.output.line(ready_line(scheme, gateway, admin, services, discovery))
+    context.output.line(ready_line(&addresses, services))
 }
 
 fn places(text: &str) -> Result<u32, String> {

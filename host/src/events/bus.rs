@@ -16,9 +16,9 @@
 //!   what he has not asked for.
 //! - **In order, by key.** With [`Order::Key`](holm_registry::settings::Order) no event is delivered while an earlier one of its key is not
 //!   settled, retries included; a retry comes before what is later. Other keys, and events without one, go on.
-//! - **Attempts are counted** from 1 and not forgotten in a restart. A bus does not stop at `max_deliver`: on
-//!   the last attempt the host writes a dead letter and terminates. So a delivery may have a higher attempt,
-//!   when a host ended during its last one.
+//! - **Attempts are counted** from 1 and not forgotten in a restart; what a host held and had not begun when it was
+//!   killed was not tried. A bus does not stop at `max_deliver`: on the last attempt the host writes a dead letter
+//!   and terminates. So a delivery may have a higher attempt, when a host ended during its last one.
 //! - **Ack wait.** A delivery that is neither settled nor extended by [`Delivery::progress`] within
 //!   `ack_wait` comes again; so does one whose consumer has died, at the latest then.
 //! - **For one alone.** What [`Subscription::wants`] refuses is not delivered: a broker matches subjects, and

@@ -19,6 +19,7 @@ use super::behind::Behind;
 use super::body_limit::{Cut, LimitedBody};
 use super::connection::Peer;
 use super::cors;
+use super::grpc::{Builtin, Dialect};
 use super::headers;
 use super::origin::Origin;
 use super::publish::{Gateway, Matched};
@@ -41,7 +42,8 @@ impl<B: Behind> Gateway<B> {
         I::Error: Into<BodyError>,
     {
         let version = request.version();
-        let mut exchange = Exchange::new(self.begin(&mut request));
+        let grpc = Dialect::of(request.headers());
+        let mut exchange = Exchange::new(self.begin(&mut request), grpc);
         let outcome = self.answer(request, &peer, &mut exchange).await;
         exchange.finish(outcome, version).await
     }
@@ -74,10 +76,13 @@ impl<B: Behind> Gateway<B> {
         I: HttpBody<Data = Bytes> + Send + Unpin + 'static,
         I::Error: Into<BodyError>,
     {
+        let grpc = exchange.grpc;
         let authority = authority::authority(&request).map_err(Problem::BadHead)?;
-        let matched = match self.enter(&request, &authority, exchange)? {
-            Entered::Request(matched) => matched,
-            Entered::Answered(response) => return Ok(response),
+        let matched = match self.enter(&request, &authority, exchange) {
+            Ok(Entered::Request(matched)) => matched,
+            Ok(Entered::Answered(response)) => return Ok(response),
+            Err(Problem::NotFound) => return self.builtin(request, grpc).await,
+            Err(problem) => return Err(problem),
         };
         let rule = &matched.rule;
         let deadline = exchange.tracked.access.begun + rule.spec.timeout.unwrap_or(self.limits.deadline);
@@ -86,7 +91,8 @@ impl<B: Behind> Gateway<B> {
         let upgrade = Wanted::take(&mut request, &rule.spec.target);
         prepare(&mut request, &matched, &origin, &authority, accepted.as_ref())?;
         let identity = accepted.map(|accepted| Arc::new(accepted.identity));
-        let (request, cut) = self.limit_body(request, &rule.spec)?;
+        let limit = rule.spec.body_limit.map_or(self.limits.body, |limit| limit.as_u64());
+        let (request, cut) = self.limit_body(request, limit)?;
         let access = &mut exchange.tracked.access;
         let asked = Asked {
             behind: &matched.behind,
@@ -135,7 +141,18 @@ impl<B: Behind> Gateway<B> {
         Ok(Entered::Request(matched))
     }
 
-    fn limit_body<I>(&self, request: Request<I>, rule: &RouteSpec) -> Result<(Request<Body>, Cut), Problem>
+    /// What no rule takes may be what every gRPC server answers.
+    async fn builtin<I>(&self, request: Request<I>, grpc: Option<Dialect>) -> Result<Response<Body>, Problem>
+    where
+        I: HttpBody<Data = Bytes> + Send + Unpin + 'static,
+        I::Error: Into<BodyError>,
+    {
+        let builtin = Builtin::of(request.uri(), grpc).ok_or(Problem::NotFound)?;
+        let (request, _) = self.limit_body(request, self.limits.body)?;
+        Ok(builtin.answer(self.watch(), request).await)
+    }
+
+    fn limit_body<I>(&self, request: Request<I>, limit: u64) -> Result<(Request<Body>, Cut), Problem>
     where
         I: HttpBody<Data = Bytes> + Send + Unpin + 'static,
         I::Error: Into<BodyError>,
@@ -144,7 +161,6 @@ impl<B: Behind> Gateway<B> {
         if request.body().is_end_stream() {
             return Ok((request.map(|_| body::empty()), cut));
         }
-        let limit = rule.body_limit.map_or(self.limits.body, |limit| limit.as_u64());
         let announced = request.body().size_hint().lower();
         if announced > limit {
             let detail = format!("a body of {announced} bytes was announced, {limit} are allowed");

@@ -60,6 +60,18 @@ pub(super) const HTTP2_ERROR_RESETS: usize = 128;
 /// without a word while a stream is open.
 pub(super) const HTTP2_PING: Duration = Duration::from_secs(20);
 
+/// Arguments of a function, in bytes of JSON, whatever a route's own limit is. A megabyte of values
+/// is rarely more: base64 adds a third, and a number of eight bytes has at most twenty digits.
+pub(super) const ARGUMENTS: usize = 8 << 20;
+
+/// Largest answer of one part of a composition, in bytes. All parts are in memory at once, as values
+/// that take several times as much.
+pub(super) const PART: usize = 512 * 1024;
+
+/// Clients that watch how services do, at once, whoever they are: no rule stands in front of that, and each looks once a
+/// second.
+pub(super) const WATCHES: usize = 1000;
+
 /// Longest `x-request-id` that is taken from a client; a longer one is replaced.
 pub(super) const REQUEST_ID: usize = 128;
 

@@ -9,6 +9,7 @@
 //! | `upgrade` | how does a connection go on as a WebSocket |
 //! | `activity`, `clock` | has it been doing that for too long |
 //! | `limits` | every number, with its reason |
+//! | `named_error` | what does the error of a function mean to its caller (pure) |
 //! | `rule`, `shared` | what do the stages of a rule need, and what do rules share |
 //! | `origin` | where does a request come from (pure) |
 //! | `auth` | who asks, and may they |
@@ -18,6 +19,8 @@
 //! | `publish` | what do requests find, and how is it replaced |
 //! | `handle`, `reply` | the life of one request, in order, and the end of its answer |
 //! | `targets`, `behind` | who answers, by the kind of target, and what stands behind them all |
+//! | `grpc` | gRPC on the wire |
+//! | `openapi` | how are functions described for those who write clients (pure) |
 //! | `headers` | what a proxy takes away from a message and adds to it |
 //! | `body_limit` | how large and how slow may a request's body be |
 //! | `respond` | what does a client see of a fault |
@@ -34,10 +37,13 @@ mod clock;
 mod compress;
 mod connection;
 mod cors;
+mod grpc;
 mod guard;
 mod handle;
 mod headers;
 mod limits;
+mod named_error;
+mod openapi;
 mod origin;
 mod publish;
 mod rate;

@@ -8,11 +8,12 @@ use futures::future::join_all;
 use holm_registry::gateway::GatewaySettings;
 use holm_registry::route::{Found, Head, Origin, RouteSpec, Router, check_ties};
 use http::HeaderName;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
+use tokio_util::sync::CancellationToken;
 
 use super::access::Observer;
 use super::auth::{Issuer, KeyClient};
-use super::limits::Limits;
+use super::limits::{Limits, WATCHES};
 use super::respond::Problem;
 use super::rule::Rule;
 use super::shared::Shared;
@@ -23,6 +24,8 @@ use crate::telemetry::metrics::{Metrics, RouteMetrics};
 /// rule and its target are of one snapshot.
 pub struct Gateway<B> {
     published: ArcSwap<Published<B>>,
+    /// What rules lead to now, for who watches it. Nobody else is to wait for its lock.
+    behind: watch::Sender<B>,
     pub(super) limits: Limits,
     metrics: Arc<Metrics>,
     /// What is learnt of targets outlives a deployment.
@@ -30,6 +33,10 @@ pub struct Gateway<B> {
     /// Where requests that no rule takes are counted.
     pub(super) unrouted: Arc<RouteMetrics>,
     pub(super) observer: Option<Observer>,
+    /// When answers end that have no end of their own.
+    ending: CancellationToken,
+    /// How many of them there may be.
+    watches: Arc<Semaphore>,
     /// Everybody who is asked for keys.
     issuers: watch::Sender<Vec<Arc<Issuer>>>,
 }
@@ -41,6 +48,15 @@ struct Published<B> {
     /// Fields that only we may set.
     told: Arc<[HeaderName]>,
     behind: B,
+}
+
+/// What rules lead to, for as long as somebody wants to know.
+pub(super) struct Watched<B> {
+    pub(super) behind: watch::Receiver<B>,
+    /// Cancelled when nobody is told any more.
+    pub(super) ending: CancellationToken,
+    /// Who watches for long takes a permit.
+    pub(super) room: Arc<Semaphore>,
 }
 
 /// What a request takes from what is published.
@@ -60,9 +76,12 @@ impl<B: Clone> Gateway<B> {
         policies: Arc<Policies>,
         observer: Option<Observer>,
     ) -> Self {
+        let (now, ending) = (watch::Sender::new(behind.clone()), CancellationToken::new());
         let nothing = Published { router: Router::default(), shared: Shared::default(), told: Arc::new([]), behind };
         let (published, issuers) = (ArcSwap::from_pointee(nothing), watch::Sender::default());
-        Self { published, limits, unrouted: metrics.route("", None), metrics, policies, observer, issuers }
+        let unrouted = metrics.route("", None);
+        let watches = Arc::new(Semaphore::new(WATCHES));
+        Self { published, behind: now, ending, watches, limits, unrouted, metrics, policies, observer, issuers }
     }
 
     /// Replaces all rules at once, with what they share and what their targets need. Requests under
@@ -82,6 +101,7 @@ impl<B: Clone> Gateway<B> {
         let built = rules.iter().map(|spec| Rule::new(spec, &shared, &self.metrics, &self.policies));
         let router = Router::new(built.collect::<Result<_, _>>().map_err(|error| vec![error])?);
         let (issuers, told) = (shared.issuers(), shared.told().into());
+        self.behind.send_replace(behind.clone());
         self.published.store(Arc::new(Published { router, shared, told, behind }));
         self.issuers.send_replace(issuers);
         Ok(())
@@ -99,6 +119,16 @@ impl<B: Clone> Gateway<B> {
                 _ = issuers.changed() => {}
             }
         }
+    }
+
+    /// What rules lead to now, and whatever they will.
+    pub(super) fn watch(&self) -> Watched<B> {
+        Watched { behind: self.behind.subscribe(), ending: self.ending.clone(), room: Arc::clone(&self.watches) }
+    }
+
+    /// Ends answers that have no end of their own, so that a drain does not wait for them.
+    pub fn end_watches(&self) {
+        self.ending.cancel();
     }
 
     /// The rule for a request, and what its target needs.

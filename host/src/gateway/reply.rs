@@ -8,6 +8,7 @@ use http_body::Body as HttpBody;
 use super::access::{AccessBody, Tracked};
 use super::compress::compress;
 use super::cors;
+use super::grpc::{Dialect, Status, refusal};
 use super::headers;
 use super::rate::Told;
 use super::respond::Problem;
@@ -21,6 +22,8 @@ pub(super) struct Exchange {
     pub(super) tracked: Tracked,
     /// The limits that it has met.
     pub(super) told: Told,
+    /// In which words of gRPC a failure is told, if not in those of HTTP.
+    pub(super) grpc: Option<Dialect>,
     /// Its rule, once it has one.
     ruled: Option<Ruled>,
 }
@@ -35,8 +38,8 @@ struct Ruled {
 }
 
 impl Exchange {
-    pub(super) fn new(tracked: Tracked) -> Self {
-        Self { tracked, told: Told::default(), ruled: None }
+    pub(super) fn new(tracked: Tracked, grpc: Option<Dialect>) -> Self {
+        Self { tracked, told: Told::default(), grpc, ruled: None }
     }
 
     /// The request belongs to this rule.
@@ -81,7 +84,10 @@ impl Exchange {
     fn explain(&self, problem: &Problem, version: Version) -> Response<Body> {
         let access = &self.tracked.access;
         problem.log(&headers::text(&access.request_id), access.trace);
-        let mut response = problem.respond(access.uri.path(), access.trace);
+        let mut response = match self.grpc {
+            Some(dialect) => refusal(dialect, &Status::of(problem)),
+            None => problem.respond(access.uri.path(), access.trace),
+        };
         if problem.leaves_body_unread() && version < Version::HTTP_2 {
             response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
         }

@@ -6,9 +6,11 @@
 use http::header::{self, HeaderValue};
 use http::{Method, Response, StatusCode};
 use serde::Serialize;
+use serde_json::{Map, Value};
 
 use super::auth::Refusal;
 use super::rate::{TooMany, whole_seconds};
+use super::targets::{FunctionProblem, PartProblem};
 use crate::body::{self, Body};
 use crate::fault::{Blame, Fault, FaultKind, KeyFault};
 use crate::telemetry::trace::TraceContext;
@@ -28,6 +30,10 @@ pub(super) enum Problem {
     Refused(Refusal),
     /// Somebody asks too often.
     TooMany(TooMany),
+    /// A composition lacks a part that it needs.
+    Part(Box<PartProblem>),
+    /// A function was not called, or has answered with an error.
+    Function(Box<FunctionProblem>),
     /// The target failed.
     Fault(Fault),
 }
@@ -44,6 +50,8 @@ struct Document<'a> {
     detail: Option<&'a str>,
     instance: &'a str,
     trace_id: String,
+    #[serde(flatten)]
+    members: Map<String, Value>,
 }
 
 impl Problem {
@@ -56,6 +64,8 @@ impl Problem {
             Self::Refused(Refusal::NoKeys(_)) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Refused(_) => StatusCode::FORBIDDEN,
             Self::TooMany(_) => StatusCode::TOO_MANY_REQUESTS,
+            Self::Part(part) => part.status,
+            Self::Function(problem) => problem.status,
             Self::Fault(fault) => fault.kind.status(),
         }
     }
@@ -70,17 +80,21 @@ impl Problem {
             Self::Refused(Refusal::NoKeys(_)) => "no-keys",
             Self::Refused(_) => "forbidden",
             Self::TooMany(_) => "too-many-requests",
+            Self::Part(part) => part.kind,
+            Self::Function(problem) => problem.kind,
             Self::Fault(fault) => fault.kind.name(),
         }
     }
 
-    fn title(&self) -> &'static str {
+    pub(super) fn title(&self) -> &'static str {
         match self {
             Self::NotFound => "No route leads from this host and path to a service.",
             Self::MethodNotAllowed(_) => "This path does not take this method.",
             Self::BadHead(_) => FaultKind::BadRequest.title(),
             Self::Unauthenticated(_) => "This path asks for credentials.",
             Self::Refused(refusal) => refusal.told(),
+            Self::Part(part) => part.title,
+            Self::Function(problem) => problem.title,
             Self::TooMany(_) => "There were more requests than are allowed in this time.",
             Self::Fault(fault) => fault.kind.title(),
         }
@@ -90,6 +104,15 @@ impl Problem {
         match self {
             Self::BadHead(detail) => Some(detail),
             _ => None,
+        }
+    }
+
+    /// What the document says besides: which part is missing, what is wrong with which argument.
+    fn members(&self) -> Map<String, Value> {
+        match self {
+            Self::Part(part) => Map::from_iter([("part".to_owned(), part.part.as_str().into())]),
+            Self::Function(problem) => problem.members.clone(),
+            _ => Map::new(),
         }
     }
 
@@ -105,6 +128,7 @@ impl Problem {
         let (kind, trace_id) = (self.name(), trace.trace_id_hex());
         let detail = match self {
             Self::Fault(fault) => &fault.detail,
+            Self::Part(part) => &format!("the part {}: {}", part.part, part.detail),
             Self::Refused(refusal) => &refusal.to_string(),
             _ => return,
         };
@@ -119,6 +143,7 @@ impl Problem {
     fn blame(&self) -> Blame {
         match self {
             Self::Fault(fault) => fault.kind.blame(),
+            Self::Part(part) if part.status.is_server_error() => Blame::Guest,
             Self::Refused(Refusal::NoKeys(_)) => Blame::Host,
             _ => Blame::Caller,
         }
@@ -133,6 +158,7 @@ impl Problem {
             detail: self.detail(),
             instance: path,
             trace_id: trace.trace_id_hex().to_string(),
+            members: self.members(),
         };
         // strings and a number: cannot fail
         let json = serde_json::to_vec(&document).unwrap_or_default();
@@ -165,6 +191,7 @@ impl Problem {
     fn retry_after(&self) -> Option<u64> {
         match self {
             Self::Fault(fault) => fault.retry_after_seconds(),
+            Self::Part(part) => part.retry_after,
             Self::Refused(Refusal::NoKeys(_)) => Some(ISSUER_AWAY),
             Self::TooMany(too_many) => Some(whole_seconds(too_many.wait)),
             _ => None,

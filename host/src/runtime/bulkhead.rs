@@ -23,8 +23,10 @@ use crate::telemetry::metrics::RevisionMetrics;
 const DECAY: Duration = Duration::from_millis(100);
 
 /// How long a call may wait for a permit of a service that waits for it. Only where some are kept for such calls, and
-/// not for long: when two services call each other back in both directions, those who wait may wait for each other.
-const AGAIN: Duration = Duration::from_millis(10);
+/// not for long: when two services call each other back in both directions, those who wait may wait for each other. A
+/// call that was turned away has its caller end, and theirs, and so give a permit back; on a loaded machine that takes
+/// some ten milliseconds.
+const AGAIN: Duration = Duration::from_millis(50);
 
 /// How long an invocation from outside stands before a full queue until it is turned away. A burst passes in less, and
 /// clients that come again at once do so a hundred times a second and not a thousand times: to turn somebody away costs
@@ -262,7 +264,7 @@ mod tests {
 
     async fn enter(bulkhead: &Bulkhead, standing: Standing) -> Result<Permit, Fault> {
         let metrics = Metrics::new().revision(&"a".parse().unwrap(), 1);
-        bulkhead.enter(standing, Instant::now() + Duration::from_millis(50), &metrics).await
+        bulkhead.enter(standing, Instant::now() + Duration::from_millis(200), &metrics).await
     }
 
     #[tokio::test]
@@ -299,7 +301,7 @@ mod tests {
         let begin = Instant::now();
         let outside = || async { (enter(&bulkhead, Standing::Outside).await.err().unwrap().limit, begin.elapsed()) };
         let (first, _, third) = tokio::join!(outside(), outside(), outside());
-        assert_eq!(first, (Some(Limit::QueueWait), Duration::from_millis(50)));
+        assert_eq!(first, (Some(Limit::QueueWait), Duration::from_millis(200)));
         assert_eq!(third, (Some(Limit::Queue), STAND));
     }
 

@@ -159,6 +159,8 @@ pub struct ServiceInspection {
     pub settings: Settings,
     /// Its limits, with what was counted; none while it does not run.
     pub limits: Vec<LimitLine>,
+    /// The proto file that was made from its interface, if one was.
+    pub proto: Option<String>,
 }
 
 /// Why a deployment, rollback or removal did not happen. Nothing has changed then.

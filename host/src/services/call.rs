@@ -14,7 +14,7 @@ use serde_json::Value;
 use super::lookup::{self, OfferedFunction};
 use super::{Services, Table};
 use crate::fault::Fault;
-use crate::runtime::value::{ArgumentError, Mismatch, arguments_from_json, result_to_json};
+use crate::runtime::value::{ArgumentError, Mismatch, Signature, Val, arguments_from_json, result_to_json};
 use crate::runtime::{CallEntry, Lineage, LoadError, Revision, beside_requests};
 use crate::telemetry::trace::TraceContext;
 
@@ -72,31 +72,88 @@ pub enum CallError {
     Host(String),
 }
 
+/// A function of a live service, found by its name.
+#[derive(Clone, Debug)]
+pub struct Function {
+    revision: Arc<Revision>,
+    interface: String,
+    signature: Arc<Signature>,
+}
+
+impl Function {
+    /// Finds it in a snapshot. Of the interface's name, as much as leaves no choice will do.
+    ///
+    /// # Errors
+    /// [`CallError::NotFound`], with what there is.
+    pub fn find(table: &Table, service: &ServiceName, interface: &str, function: &str) -> Result<Self, CallError> {
+        let revision = live(table, service)?;
+        let of_service = |why: String| CallError::NotFound(format!("{service} exports {why}"));
+        let interface = lookup::interface(revision.offer(), interface).map_err(of_service)?.to_owned();
+        let signature = lookup::function(revision.offer(), &interface, function).map_err(of_service)?.clone();
+        Ok(Self { revision, interface, signature })
+    }
+
+    /// Its types.
+    pub fn signature(&self) -> &Arc<Signature> {
+        &self.signature
+    }
+
+    /// The revision that is going to answer.
+    pub fn revision(&self) -> u32 {
+        self.revision.number()
+    }
+
+    /// Reads arguments: an array of all, or an object with their names.
+    ///
+    /// # Errors
+    /// [`CallError::Arguments`].
+    pub async fn arguments(&self, json: Value) -> Result<Vec<Val>, CallError> {
+        let types = self.signature.clone();
+        let arguments = beside_requests(move || arguments_from_json(&json, &types)).await?;
+        arguments.map_err(|problem| CallError::Arguments { problem, function: self.signature.to_string() })
+    }
+
+    /// Calls it. What that changed is durable when this returns. The service's own timeout may be
+    /// sooner than the entry's deadline.
+    ///
+    /// # Errors
+    /// A fault of the service.
+    pub async fn call(&self, entry: CallEntry, arguments: &[Val]) -> Result<Option<Val>, Fault> {
+        let deadline = entry.deadline.min(Instant::now() + self.revision.settings().timeout);
+        let entry = CallEntry { deadline, ..entry };
+        self.revision.call_from_outside(&entry, &self.interface, &self.signature, arguments).await
+    }
+
+    /// What it gave, as JSON: null, if that is nothing.
+    ///
+    /// # Errors
+    /// When it is of another type, which is our own fault.
+    pub async fn to_json(&self, result: Option<Val>) -> Result<Value, CallError> {
+        let signature = self.signature.clone();
+        Ok(beside_requests(move || result_to_json(result.as_ref(), &signature)).await??)
+    }
+}
+
 impl Services {
     /// Calls a function of a live service. What that changed is durable when this returns.
     ///
     /// # Errors
     /// Why there is no result.
     pub async fn call(&self, call: TypedCall) -> Result<Called, CallError> {
-        let revision = live(&self.table(), &call.service)?;
-        let of_service = |why: String| CallError::NotFound(format!("{} exports {why}", call.service));
-        let interface = lookup::interface(revision.offer(), &call.interface).map_err(of_service)?.to_owned();
-        let function = lookup::function(revision.offer(), &interface, &call.function).map_err(of_service)?.clone();
-        let (json, types) = (call.arguments, function.clone());
-        let arguments = beside_requests(move || arguments_from_json(&json, &types)).await?;
-        let wrong = |problem| CallError::Arguments { problem, function: function.to_string() };
-        let arguments = arguments.map_err(wrong)?;
-        let (began, own) = (Instant::now(), revision.settings().timeout);
+        let function = Function::find(&self.table(), &call.service, &call.interface, &call.function)?;
+        let arguments = function.arguments(call.arguments).await?;
+        let (began, own) = (Instant::now(), function.revision.settings().timeout);
         let entry = CallEntry {
-            deadline: began + call.timeout.map_or(own, |timeout| timeout.min(own)),
+            deadline: began + call.timeout.unwrap_or(own),
             request_id: call.request_id,
             correlation: None,
             trace: TraceContext::generate(),
             lineage: Lineage::default(),
         };
-        let result = revision.call_from_outside(&entry, &interface, &function, &arguments).await?;
+        let result = function.call(entry, &arguments).await?;
         let took = began.elapsed();
-        let result = beside_requests(move || result_to_json(result.as_ref(), &function)).await??;
+        let result = function.to_json(result).await?;
+        let Function { revision, interface, .. } = function;
         Ok(Called { interface, revision: revision.number(), version: revision.version.clone(), result, took })
     }
 

@@ -45,7 +45,7 @@ pub fn remove_routes(apps: &[AppRecord], service: &ServiceName) -> RouteChange {
     let mut steps = Vec::new();
     let mut routes = Vec::new();
     for app in apps {
-        let (gone, mut kept): (Vec<_>, Vec<_>) = app.routes.iter().cloned().partition(|rule| leads_to(rule, service));
+        let (gone, mut kept): (Vec<_>, Vec<_>) = app.routes.iter().cloned().partition(|rule| needs(rule, service));
         routes.append(&mut kept.clone());
         match (gone.is_empty(), &app.origin) {
             (true, _) => {}
@@ -58,6 +58,11 @@ pub fn remove_routes(apps: &[AppRecord], service: &ServiceName) -> RouteChange {
         }
     }
     RouteChange { steps, routes }
+}
+
+/// Whether a rule is nothing without a service.
+fn needs(rule: &RouteSpec, service: &ServiceName) -> bool {
+    rule.needs().any(|target| target == service)
 }
 
 /// Whether a rule leads to a service.
@@ -111,7 +116,7 @@ fn names_of_externals(apps: &[AppRecord]) -> impl Iterator<Item = &ServiceName> 
 }
 
 fn check_targets(routes: &[RouteSpec], exists: impl Fn(&ServiceName) -> bool) -> Result<(), DeployError> {
-    let missing = routes.iter().find_map(|rule| Some((rule, rule.services().find(|target| !exists(target))?)));
+    let missing = routes.iter().find_map(|rule| Some((rule, rule.needs().find(|target| !exists(target))?)));
     let Some((rule, target)) = missing else { return Ok(()) };
     Err(DeployError::Rejected(format!(
         "the route {} leads to {target}, which is not deployed; deploy it first or in the same manifest",

@@ -8,6 +8,8 @@
 //! | `examine` | would the services of a manifest be taken, and whom does a component need |
 //! | `kept` | which settings a component has that comes without any (pure) |
 //! | `externals` | which names lead to services that are not Wasm (pure) |
+//! | `functions` | do the rules that lead to functions find them |
+//! | `grpc` | which services answer over gRPC, and with what |
 //! | `gateway` | does what a manifest says for the gateway make sense |
 //! | `lifecycle` | what a deployment, a rollback or a removal changes (pure) |
 //! | `link` | which service answers an import, and whom a change would break |
@@ -36,7 +38,9 @@ mod call;
 mod callers;
 mod examine;
 mod externals;
+mod functions;
 mod gateway;
+mod grpc;
 mod health;
 mod kept;
 mod lifecycle;
@@ -53,10 +57,14 @@ pub use api::{
     HttpEntry, ImportLine, Inspection, LimitLine, Lineage, RevisionStatus, ServedBy, ServiceInspection, ServiceStatus,
 };
 
-pub use call::{CallError, Called, TypedCall};
+pub use crate::runtime::CallEntry;
+pub use crate::runtime::value;
+pub use call::{CallError, Called, Function, TypedCall};
 pub use callers::CallLine;
 pub use examine::{Candidate, examine};
+pub use functions::{Described, Operation, describe};
 pub use gateway::CheckGateway;
+pub use grpc::{Answering, GrpcServices};
 pub use lookup::OfferedFunction;
 pub use vouch::Required;
 
@@ -322,8 +330,9 @@ impl Services {
             component.isolation = revision.isolation().as_str();
         }
         let limits = running.map(|revision| revision.limits()).unwrap_or_default();
+        let proto = running.and_then(|revision| grpc::file(revision, record));
         let status = self.status(&table, record);
-        Ok(ServiceInspection { component, status, settings: live.settings.clone(), limits })
+        Ok(ServiceInspection { component, status, settings: live.settings.clone(), limits, proto })
     }
 
     /// Ends a compilation that is under way: nobody will wait for it any more.

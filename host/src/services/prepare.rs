@@ -7,11 +7,12 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use holm_registry::Digest;
 use holm_registry::artifact::ArtifactError;
-use holm_registry::catalog::{Plan, PlanError, RevisionRecord, ServiceRecord, Wanted};
+use holm_registry::catalog::{FieldNumbers, Plan, PlanError, RevisionRecord, ServiceRecord, Wanted};
 use holm_registry::settings::{Health, Settings};
 use holm_registry::signature::Signature;
 use http::{Request, StatusCode, header};
 
+use super::grpc;
 use super::kept::{Chosen, choose, explain};
 use super::link::Offers;
 use super::publish::Records;
@@ -26,6 +27,8 @@ use crate::telemetry::trace::TraceContext;
 pub(super) struct Prepared {
     pub(super) record: RevisionRecord,
     pub(super) revision: Arc<Revision>,
+    /// Those of its service, if it gives fields new ones.
+    pub(super) numbers: Option<FieldNumbers>,
     /// The revision whose settings it has kept.
     pub(super) settings_of: Option<u32>,
     pub(super) took: Duration,
@@ -76,8 +79,12 @@ impl Services {
         };
         let revision = self.load(old, &record, Some(one.component), offers).await?;
         check_calls(&revision, offers)?;
+        grpc::check(&revision)?;
         self.make_ready(&revision).await?;
-        Ok(Outcome::Ready(Box::new(Prepared { record, revision, settings_of: None, took: began.elapsed() })))
+        let numbers = grpc::generated(&record.settings, revision.offer(), &old.numbers)?.map(|made| made.numbers);
+        let numbers = numbers.filter(|numbers| *numbers != old.numbers);
+        let took = began.elapsed();
+        Ok(Outcome::Ready(Box::new(Prepared { record, revision, numbers, settings_of: None, took })))
     }
 
     /// Prepares a kept revision to go live again.
@@ -92,7 +99,7 @@ impl Services {
         let offers = Offers::new(&self.table(), BTreeMap::new());
         let revision = self.load(service, &record, None, &offers).await?;
         self.make_ready(&revision).await?;
-        Ok(Prepared { record, revision, settings_of: None, took: began.elapsed() })
+        Ok(Prepared { record, revision, numbers: None, settings_of: None, took: began.elapsed() })
     }
 
     /// A revision from the cache, from uploaded bytes or from the artifact store. Uploaded
@@ -116,7 +123,11 @@ impl Services {
             version: record.version.clone(),
             digest: record.digest,
         };
-        let revision = self.0.runtime.revision(identity, record.settings.clone(), &component, calls)?;
+        let settings = match grpc::generated(&record.settings, component.offer(), &service.numbers)? {
+            Some(made) => grpc::with_messages(record.settings.clone(), &made.file)?,
+            None => record.settings.clone(),
+        };
+        let revision = self.0.runtime.revision(identity, settings, &component, calls)?;
         if let Some(bytes) = uploaded {
             let artifacts = self.0.artifacts.clone();
             beside_requests(move || artifacts.put(&bytes)).await?.map_err(artifact_error)?;

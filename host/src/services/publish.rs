@@ -16,13 +16,14 @@ use holm_registry::route::{Origin, RouteSpec, sort_by_specificity};
 use holm_registry::store::CommitError;
 
 use super::externals::externals;
+use super::functions;
 use super::gateway;
 use super::lifecycle::{deploy_routes, leads_to, remove_routes};
 use super::link::{Offers, broken_callers};
 use super::prepare::{Outcome, Prepared};
 use super::warnings::warnings;
 use super::{DeployError, DeploySet, Deployed, Services, Settled, Table, lock, no_service};
-use crate::runtime::Revision;
+use crate::runtime::{Offer, Revision};
 use crate::telemetry::logs::{LogLevel, LogLine, LogSource};
 use crate::telemetry::now_ms;
 
@@ -92,6 +93,11 @@ impl Services {
         for one in set.services {
             outcomes.push((one.name.clone(), self.prepare(one, &offers).await?));
         }
+        if let Some(app) = &set.app {
+            functions::check(&app.routes, |service| {
+                prepared_offer(&outcomes, service).or_else(|| offers.of(service).ok().flatten())
+            })?;
+        }
         let mut catalog = self.0.catalog.lock().await;
         if !set.force {
             self.check_callers(&outcomes, &names)?;
@@ -105,8 +111,9 @@ impl Services {
             match outcome {
                 Outcome::Unchanged(number) => deployed.push(self.unchanged(&name, number)?),
                 Outcome::Ready(prepared) => {
-                    let Prepared { record, revision, settings_of, took } = *prepared;
-                    steps.push(Step::Deploy(name, Box::new(record)));
+                    let Prepared { record, revision, numbers, settings_of, took } = *prepared;
+                    steps.push(Step::Deploy(name.clone(), Box::new(record)));
+                    steps.extend(numbers.map(|numbers| Step::Number(name, numbers)));
                     deployed.push(Deployed { settings_of, ..describe(&revision, took, true) });
                     fresh.push(revision);
                 }
@@ -298,6 +305,14 @@ fn would_break(broken: &[String]) -> Result<(), DeployError> {
             broken.join("; ")
         ))),
     }
+}
+
+/// What a service of a set is going to offer, if it changes.
+fn prepared_offer<'a>(outcomes: &'a [(ServiceName, Outcome)], service: &ServiceName) -> Option<&'a Offer> {
+    outcomes.iter().find_map(|(name, outcome)| match outcome {
+        Outcome::Ready(prepared) if name == service => Some(prepared.revision.offer()),
+        _ => None,
+    })
 }
 
 fn no_duplicates(names: &[ServiceName]) -> Result<(), DeployError> {

@@ -11,9 +11,10 @@ use holm::body::{self, Body};
 use holm::fault::{Fault, FaultKind};
 use holm::gateway::{Access, Answer as Answered, Behind, Door, Drained, Gateway, Limits, Observer, Tls, bind};
 use holm::mesh::policy::Policies;
-use holm::services::HttpEntry;
+use holm::services::{CallError, Described, Function, GrpcServices, HttpEntry};
 use holm::shutdown::{Shutdown, Tasks};
 use holm::telemetry::metrics::Metrics;
+use holm_registry::ServiceName;
 use holm_registry::discovery::url::HttpUrl;
 use holm_registry::gateway::GatewaySettings;
 use holm_registry::manifest::Manifest;
@@ -61,6 +62,18 @@ impl Behind for Echo {
 
     fn upstream(&self, _: &HttpUrl, _: Instant, request: Request<Body>) -> Answered {
         Box::pin(answer(request, Arc::clone(&self.held), Arc::clone(&self.reached)))
+    }
+
+    fn function(&self, _: &ServiceName, _: &str, name: &str) -> Result<Function, CallError> {
+        Err(CallError::NotFound(name.to_owned()))
+    }
+
+    fn describe(&self, _: &ServiceName) -> Option<Described> {
+        None
+    }
+
+    fn grpc(&self) -> Arc<GrpcServices> {
+        Arc::default()
     }
 }
 

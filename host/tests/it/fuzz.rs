@@ -1,6 +1,6 @@
-//! Mangled input to a host that runs: components, and requests of the admin API.
+//! Mangled input to a host that runs: components, requests of the admin API, and heads for the gateway.
 //!
-//! The pure targets are in `fuzz/targets`; these two need an engine and a server. `HOLM_FUZZ_SEED` gives other
+//! The pure targets are in `fuzz/targets`; these need an engine and a server. `HOLM_FUZZ_SEED` gives other
 //! inputs, `HOLM_FUZZ_SECONDS` more of them.
 
 use std::io::{Read, Write};
@@ -23,6 +23,14 @@ const COMPILING: Duration = Duration::from_secs(20);
 #[expect(clippy::disallowed_methods, reason = "the host reads its environment in one place; this is no part of it")]
 fn variable(name: &str, default: u64) -> u64 {
     std::env::var(name).map_or(default, |text| text.parse().unwrap_or_else(|_| panic!("{name} is a number")))
+}
+
+/// All inputs of a corpus that somebody has chosen.
+fn corpus(name: &str) -> Vec<Vec<u8>> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus").join(name);
+    let mut paths: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    paths.sort();
+    paths.iter().map(|path| std::fs::read(path).unwrap()).collect()
 }
 
 /// Makes inputs of a corpus for as long as there is time.
@@ -65,12 +73,8 @@ fn is_alive(host: &Host) {
 #[test]
 fn a_mangled_request_ends_the_admin_api() {
     let host = Host::start();
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus/requests");
-    let mut paths: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-    paths.sort();
-    let corpus: Vec<Vec<u8>> = paths.iter().map(|path| std::fs::read(path).unwrap()).collect();
     let mut answered = 0;
-    for input in inputs(corpus).filter(|input| !input.windows(6).any(|six| six == b"follow")) {
+    for input in inputs(corpus("requests")).filter(|input| !input.windows(6).any(|six| six == b"follow")) {
         let request = request(&host, &input);
         let Some((status, answer)) = exchange(&host.admin, &request, PATIENCE) else { continue };
         answered += usize::from(status < 400);
@@ -81,6 +85,46 @@ fn a_mangled_request_ends_the_admin_api() {
         assert!(status < 400 || problem || body.is_empty(), "{} gave {answer}", input.escape_ascii());
     }
     assert!(answered >= 5, "the corpus is of requests that nobody takes");
+    is_alive(&host);
+}
+
+/// Every stage in front of a target, and targets that answer at once: what a head leads to is told by its answer.
+const RULES: &str = "
+[gateway.auth.jwt]
+secret = \"0123456789abcdef0123456789abcdef\"
+[gateway.rate.default]
+requests = 1000000
+per = \"1s\"
+[[gateway.route]]
+path = \"/open/{*rest}\"
+rate = \"default\"
+cors = { origins = [\"https://shop.example.com\"] }
+respond = { body = \"open\" }
+[[gateway.route]]
+path = \"/closed/{id}\"
+auth = \"jwt\"
+respond = { body = \"closed\" }
+[[gateway.route]]
+host = \"*.shop.test\"
+path = \"/{one}/{two}\"
+methods = [\"GET\", \"POST\"]
+headers = { x-beta = \"1\" }
+redirect = \"/open/{one}\"
+";
+
+#[test]
+fn a_mangled_head_ends_the_gateway_or_opens_a_closed_rule() {
+    let host = Host::start();
+    let path = fixture("echo");
+    host.deploy_manifest(&format!("[service.a]\ncomponent = \"{}\"\nversion = \"1.0.0\"\n{RULES}", path.display()));
+    let mut answered = 0;
+    for input in inputs(corpus("heads")) {
+        let Some((status, answer)) = exchange(&host.gateway, &input, PATIENCE) else { continue };
+        answered += usize::from(status < 400);
+        assert!(status < 500 || status == 501 || status == 505, "{} gave {answer}", input.escape_ascii());
+        assert!(!answer.ends_with("closed"), "{} came to a closed rule", input.escape_ascii());
+    }
+    assert!(answered >= 3, "the corpus is of requests that no rule takes");
     is_alive(&host);
 }
 

@@ -43,7 +43,11 @@ mod gateway_auth;
 #[cfg(test)]
 mod gateway_clients;
 #[cfg(test)]
+mod gateway_compose;
+#[cfg(test)]
 mod gateway_drain;
+#[cfg(test)]
+mod gateway_function;
 #[cfg(test)]
 mod gateway_hostile;
 #[cfg(test)]
@@ -59,11 +63,15 @@ mod gateway_tls;
 #[cfg(test)]
 mod gateway_upstream;
 #[cfg(test)]
+mod grpc;
+#[cfg(test)]
 mod guests;
 #[cfg(test)]
 mod hostile;
 #[cfg(test)]
 mod idempotency;
+#[cfg(test)]
+mod migrating;
 #[cfg(test)]
 mod nats;
 #[cfg(test)]

@@ -52,6 +52,8 @@ pub(crate) struct Host {
     pub(crate) admin: String,
     /// `IP:PORT` of discovery, when it has a listener of its own.
     pub(crate) discovery: Option<String>,
+    /// `IP:PORT` of the gateway for gRPC, when that has a listener of its own.
+    pub(crate) grpc: Option<String>,
     /// Its data directory is `.holm` in here.
     pub(crate) dir: tempfile::TempDir,
 }
@@ -110,7 +112,8 @@ impl Host {
         let word = |start: &str| find(start).unwrap_or_else(|| panic!("no ready line: {ready:?}"));
         let over_tls = find("gateway=https://");
         let (gateway, admin) = (over_tls.unwrap_or_else(|| word("gateway=http://")), word("admin=http://"));
-        Self { child, gateway, admin, discovery: find("discovery=http://"), dir }
+        let (discovery, grpc) = (find("discovery=http://"), find("grpc=http://"));
+        Self { child, gateway, admin, discovery, grpc, dir }
     }
 
     /// Runs a client command against this host.

@@ -77,7 +77,7 @@ impl Up {
         let mut child = shell(START)
             .env("CARGO_TARGET_DIR", target())
             .env("HOLM_DATA", dir.path().join("data"))
-            .envs(["HOLM_LISTEN", "HOLM_ADMIN", "HOLM_DISCOVERY"].map(|name| (name, "127.0.0.1:0")))
+            .envs(["HOLM_LISTEN", "HOLM_ADMIN", "HOLM_DISCOVERY", "HOLM_GRPC"].map(|name| (name, "127.0.0.1:0")))
             .env("HOLM_LOG", "warn")
             .spawn()
             .unwrap();
@@ -170,7 +170,7 @@ fn the_lines_to_try_that_the_host_starts_with_do_not_work() {
         assert_ne!(up.out.read_line(&mut out).unwrap(), 0, "{out}");
     }
     let lines: Vec<_> = out.lines().map(str::trim).filter(|line| line.starts_with("curl ")).collect();
-    assert_eq!(lines.len(), 4, "{out}");
+    assert_eq!(lines.len(), 5, "{out}");
     for line in lines {
         let answer = up.terminal(&format!("{line} --fail")).output().unwrap();
         assert!(answer.status.success() && !answer.stdout.is_empty(), "{line}: {answer:?}");

@@ -12,7 +12,10 @@ use std::path::Path;
 /// everything and is looked at by nobody.
 const PARTS: &[(&str, &[&str])] = &[
     ("main", &["cli"]),
-    ("cli", &["app", "admin", "audit", "services", "runtime", "config", "telemetry", "signing", "private_file"]),
+    (
+        "cli",
+        &["app", "admin", "audit", "services", "grpc", "runtime", "config", "telemetry", "signing", "private_file"],
+    ),
     (
         "app",
         &[
@@ -36,6 +39,7 @@ const PARTS: &[(&str, &[&str])] = &[
         &[
             "services",
             "mesh",
+            "grpc",
             "discovery",
             "identity",
             "telemetry",
@@ -62,10 +66,11 @@ const PARTS: &[(&str, &[&str])] = &[
             "body",
         ],
     ),
-    ("services", &["signing", "mesh", "runtime", "state", "telemetry", "shutdown", "fault", "body"]),
+    ("services", &["signing", "mesh", "grpc", "runtime", "state", "telemetry", "shutdown", "fault", "body"]),
     ("mesh", &["discovery", "runtime", "state", "telemetry", "shutdown", "hop_by_hop", "fault", "body"]),
     ("discovery", &["telemetry", "shutdown"]),
     ("runtime", &["state", "config", "identity", "telemetry", "private_file", "shutdown", "fault", "body"]),
+    ("grpc", &["runtime"]),
     ("state", &[]),
     ("config", &["telemetry"]),
     ("telemetry", &["fault"]),
@@ -141,6 +146,11 @@ const OWNERS: &[(&[&str], &[&str], &str)] = &[
         "cryptography is used in few places",
     ),
     (&["jsonwebtoken::"], &["host/src/gateway/auth/"], "whose signatures count is decided in one place"),
+    (
+        &["protox::", "prost_reflect::"],
+        &["host/src/grpc/"],
+        "descriptors are read once; what follows from them has types of its own",
+    ),
     (&["rayon::"], &["host/src/runtime/compile/worker.rs"], "the host's threads are tokio's"),
     (
         &["std::env", "env::var"],

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::record::{self, Action, AppRecord, HistoryEntry, RevisionRecord, ServiceRecord};
-use super::{CatalogError, KEPT_HISTORY, View};
+use super::{CatalogError, FieldNumbers, KEPT_HISTORY, View};
 use crate::name::ServiceName;
 use crate::route::Origin;
 use crate::store::Key;
@@ -22,6 +22,8 @@ pub struct Change {
 pub enum Step {
     /// A planned revision goes live, of a service that exists or is new.
     Deploy(ServiceName, Box<RevisionRecord>),
+    /// Fields of the service have these numbers from now on. Not in the history: it belongs to a deployment.
+    Number(ServiceName, FieldNumbers),
     /// A kept revision goes live.
     Rollback(ServiceName, u32),
     /// The service goes with all its revisions. Its routes are steps of their own.
@@ -40,47 +42,54 @@ impl View {
     pub(super) fn change(&mut self, change: Change) -> Result<Writes, CatalogError> {
         let mut writes = Writes::new();
         for step in change.steps {
-            let entry = self.step(step, &mut writes)?;
-            self.remember(HistoryEntry { at: change.at, ..entry }, &mut writes)?;
+            if let Some(entry) = self.step(step, &mut writes)? {
+                self.remember(HistoryEntry { at: change.at, ..entry }, &mut writes)?;
+            }
         }
         Ok(writes)
     }
 
-    fn step(&mut self, step: Step, writes: &mut Writes) -> Result<HistoryEntry, CatalogError> {
-        match step {
+    fn step(&mut self, step: Step, writes: &mut Writes) -> Result<Option<HistoryEntry>, CatalogError> {
+        let entry = match step {
             Step::Deploy(name, revision) => {
                 let entry = entry(Action::Deploy, name.to_string(), Some(&revision));
                 let old = self.services.remove(&name).unwrap_or_else(|| ServiceRecord::new(name));
                 self.put_service(old.with_revision(*revision), writes)?;
-                Ok(entry)
+                entry
+            }
+            Step::Number(name, numbers) => {
+                let service = ServiceRecord { numbers, ..self.existing(&name)?.clone() };
+                self.put_service(service, writes)?;
+                return Ok(None);
             }
             Step::Rollback(name, to) => {
                 let mut service = self.existing(&name)?.clone();
                 service.live = Some(service.plan_rollback(Some(to))?);
                 let entry = entry(Action::Rollback, name.to_string(), service.live_revision());
                 self.put_service(service, writes)?;
-                Ok(entry)
+                entry
             }
             Step::Remove(name) => {
                 self.existing(&name)?;
                 self.services.remove(&name);
                 writes.insert(record::service_key(&name), None);
-                Ok(entry(Action::Remove, name.to_string(), None))
+                entry(Action::Remove, name.to_string(), None)
             }
             Step::Routes(app) => {
                 let key = record::routes_key(&app.origin);
                 let entry = entry(Action::Routes, owner(&app.origin), None);
                 writes.insert(key.clone(), Some(record::encode(&app)?));
                 self.apps.insert(key, app);
-                Ok(entry)
+                entry
             }
             Step::RemoveRoutes(origin) => {
                 let key = record::routes_key(&origin);
                 self.apps.remove(&key);
                 writes.insert(key, None);
-                Ok(entry(Action::Routes, owner(&origin), None))
+                entry(Action::Routes, owner(&origin), None)
             }
-        }
+        };
+        Ok(Some(entry))
     }
 
     fn existing(&self, name: &ServiceName) -> Result<&ServiceRecord, CatalogError> {

@@ -5,6 +5,7 @@
 //! | [`record`](ServiceRecord) | the records, their keys and their format |
 //! | [`plan`](Plan) | what a deployment or a rollback does (pure) |
 //! | `change` | a set of steps as new records (pure) |
+//! | [`numbers`](FieldNumbers) | numbers of fields, given once (pure) |
 //!
 //! One task owns the [`Catalog`]. A [`Change`] is one commit, whatever it holds: after a crash
 //! all of its services and routes are there or none. A record that cannot be read is reported
@@ -12,6 +13,7 @@
 //! destroys what a newer one wrote.
 
 mod change;
+mod numbers;
 mod plan;
 mod record;
 
@@ -21,6 +23,7 @@ use bytes::Bytes;
 use serde::de::DeserializeOwned;
 
 pub use self::change::{Change, Step};
+pub use self::numbers::FieldNumbers;
 pub use self::plan::{KEPT_REVISIONS, Plan, PlanError, Wanted};
 pub use self::record::{Action, AppRecord, HistoryEntry, RevisionRecord, RevisionState, ServiceRecord};
 

@@ -11,6 +11,7 @@ use semver::Version;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use super::FieldNumbers;
 use crate::digest::Digest;
 use crate::discovery::external::External;
 use crate::gateway::GatewaySettings;
@@ -56,6 +57,9 @@ pub struct ServiceRecord {
     pub next: u32,
     /// In the order of their numbers.
     pub revisions: Vec<RevisionRecord>,
+    /// The fields of messages that were made from its WIT interface, of all its revisions.
+    #[serde(default, skip_serializing_if = "FieldNumbers::is_empty")]
+    pub numbers: FieldNumbers,
 }
 
 /// What a revision is for now.
@@ -121,7 +125,7 @@ pub struct HistoryEntry {
 impl ServiceRecord {
     /// A service before its first deployment.
     pub fn new(name: ServiceName) -> Self {
-        Self { name, live: None, next: 1, revisions: Vec::new() }
+        Self { name, live: None, next: 1, revisions: Vec::new(), numbers: FieldNumbers::default() }
     }
 
     /// A revision by its number.

@@ -122,7 +122,7 @@ pub(super) fn call(name: Spanned<&str>, mut section: Section<'_>) -> Option<RawC
         ..CallSettings::default()
     };
     let all = RawAllCalls::read(&mut section);
-    section.finish(&[]);
+    section.finish();
     Some(RawCall { target: target.ok()?, settings, all })
 }
 
@@ -133,7 +133,7 @@ fn breaker(mut section: Section<'_>) -> RawBreaker {
         window: section.duration("window"),
         reset_timeout: section.duration("reset_timeout"),
     };
-    section.finish(&[]);
+    section.finish();
     found
 }
 
@@ -143,7 +143,7 @@ fn retry(mut section: Section<'_>) -> RawRetry {
         backoff: section.duration("backoff"),
         budget: section.share("budget"),
     };
-    section.finish(&[]);
+    section.finish();
     found
 }
 
@@ -152,7 +152,7 @@ pub(super) fn bulkhead(mut section: Section<'_>) -> Option<BulkheadSettings> {
     section.require("concurrency", "16");
     let concurrency = section.count("concurrency");
     let queue = section.count("queue").unwrap_or_else(BulkheadSettings::default_queue);
-    section.finish(&[]);
+    section.finish();
     concurrency.map(|concurrency| BulkheadSettings { concurrency, queue })
 }
 
@@ -175,7 +175,7 @@ fn fallback(mut section: Section<'_>) -> Option<Fallback> {
     if let (Err(error), true) = (&result, read == written) {
         section.report_here(error.to_string(), "write one of the two".to_owned());
     }
-    section.finish(&[]);
+    section.finish();
     result.ok()
 }
 

@@ -7,6 +7,7 @@ use std::path::Path;
 use toml::de::{DeArray, DeTable, DeValue};
 
 use super::gateway::Gateway;
+use super::grpc;
 use super::raw::{RawDefaults, RawInstances, RawLimits, RawManifest, RawService};
 use super::section::Reader;
 use super::{ComponentSource, DEFAULT_APP, Manifest, ServiceSpec, outside};
@@ -32,15 +33,17 @@ impl Checker<'_> {
         let externals = outside::externals(self.reader, raw.externals, &names);
         let outside = externals.iter().map(|external| external.name.to_string());
         let targets: Vec<String> = names.into_iter().chain(outside).collect();
-        let gateway = self.gateway(raw.gateway, &targets, &app);
+        let over_grpc = raw.services.iter().filter_map(|service| Some((service.name.clone()?, service.grpc.as_ref()?)));
+        let gateway = self.gateway(raw.gateway, over_grpc.collect(), &targets, &app);
         let services = raw.services.into_iter().filter_map(|service| self.service(service, &raw.defaults)).collect();
         let Gateway { body_limit, settings: gateway, routes, tls, limits } = gateway;
         let nats = raw.nats.map(|nats| nats.below(self.base));
-        let RawManifest { listen, admin, require_signature, discovery, .. } = raw;
+        let RawManifest { listen, admin, grpc, require_signature, discovery, .. } = raw;
         Manifest {
             app,
             listen,
             admin,
+            grpc,
             body_limit,
             require_signature,
             nats,
@@ -66,7 +69,8 @@ impl Checker<'_> {
     }
 
     fn service(&self, raw: RawService, defaults: &RawDefaults) -> Option<(ServiceName, ServiceSpec)> {
-        let settings = settings(&raw, defaults);
+        let mut settings = settings(&raw, defaults);
+        settings.grpc = raw.grpc.as_ref().map(|grpc| grpc::below(self.base, grpc));
         self.check_settings(&settings, &format!("service.{}", raw.key.get_ref()), &raw.key.span());
         let component = match raw.component? {
             ComponentSource::Path(path) => ComponentSource::Path(self.base.join(path)),

@@ -19,7 +19,7 @@ pub(super) fn subscribe(mut section: Section<'_>) -> Option<Subscribe> {
     let concurrency = section.count("concurrency");
     let order = section.parsed("order", "\"key\"", str::parse).map(Spanned::into_inner);
     let start = section.parsed("start", "\"new\"", str::parse).map(Spanned::into_inner);
-    section.finish(&[]);
+    section.finish();
     let base = base?;
     Some(Subscribe {
         max_deliver: max_deliver.unwrap_or(base.max_deliver),
@@ -45,7 +45,7 @@ pub(super) fn nats(mut section: Section<'_>) -> Option<NatsSettings> {
         let message = "`nats.url` holds a login, and there is another one beside it".to_owned();
         section.report(settings.span(), message, "remove one of them".to_owned());
     }
-    section.finish(&[]);
+    section.finish();
     let settings = settings?.into_inner();
     let login = if login == NatsLogin::None { settings.login } else { login };
     Some(NatsSettings { login, tls, ..settings })
@@ -94,7 +94,7 @@ fn tls(mut section: Section<'_>) -> NatsTls {
         let message = format!("`nats.tls` has no `{absent}`, and one is nothing without the other");
         section.report_here(message, format!("add `{absent}`, for example `{absent} = \"{absent}.pem\"`"));
     }
-    section.finish(&[]);
+    section.finish();
     NatsTls { ca, certificate: certificate.zip(key) }
 }
 

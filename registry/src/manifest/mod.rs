@@ -5,7 +5,7 @@
 //! | module | step |
 //! | --- | --- |
 //! | `section`, `env` | text to tables, key by key, with `${NAME}` filled in |
-//! | `raw`, `calls`, `events`, `gateway`, `outside` | tables to what the user wrote, every value parsed |
+//! | `raw`, `calls`, `events`, `gateway`, `grpc`, `outside` | tables to what the user wrote, every value parsed |
 //! | `check` | what the user wrote to a [`Manifest`], defaults filled in |
 //! | `diagnostic` | what is wrong, where, and what to do |
 //!
@@ -35,6 +35,7 @@ mod diagnostic;
 mod env;
 mod events;
 mod gateway;
+mod grpc;
 mod outside;
 mod raw;
 mod section;
@@ -56,6 +57,9 @@ pub struct Manifest {
     pub listen: Option<SocketAddr>,
     /// Where the admin API listens, if the manifest says so; a command-line flag wins.
     pub admin: Option<SocketAddr>,
+    /// Where the gateway listens a second time, for clients that look for gRPC at a port of its own, if the
+    /// manifest says so; a command-line flag wins.
+    pub grpc: Option<SocketAddr>,
     /// Largest request body of routes that have no limit of their own.
     pub body_limit: Option<ByteSize>,
     /// `[deploy] require_signature`: a host with this manifest takes only components that one of

@@ -30,7 +30,7 @@ pub(super) fn discovery(mut section: Section<'_>) -> DiscoverySettings {
         allow: allow.filter(|_| is_written).map_or(base.allow, AllowList::new),
         balance: section.parsed("balance", "\"least-in-flight\"", str::parse).map_or(base.balance, Spanned::into_inner),
     };
-    section.finish(&[]);
+    section.finish();
     found
 }
 
@@ -51,7 +51,7 @@ pub(super) fn external(mut section: Section<'_>) -> RawExternal {
         url: section.parsed("url", "\"http://127.0.0.1:3000\"", parse_base).map(Spanned::into_inner),
         health: section.section("health", "{ path = \"/health\" }").and_then(health),
     };
-    section.finish(&[]);
+    section.finish();
     found
 }
 

@@ -1,7 +1,6 @@
 //! What the user wrote: every value parsed, what is absent left absent.
 //!
-//! One function for each table of `holm.toml`, in the order of the format. The lists of keys
-//! given to [`Section::finish`] are what the format has and this version of Holm cannot do yet.
+//! One function for each table of `holm.toml`, in the order of the format.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -14,6 +13,7 @@ use super::ComponentSource;
 use super::calls::{RawAllCalls, RawCall, call};
 use super::events;
 use super::gateway::RawGateway;
+use super::grpc::{self, RawGrpc};
 use super::outside::{self, RawExternal};
 use super::section::Section;
 use crate::discovery::settings::DiscoverySettings;
@@ -28,6 +28,7 @@ pub(super) struct RawManifest {
     pub(super) app: Option<ServiceName>,
     pub(super) listen: Option<SocketAddr>,
     pub(super) admin: Option<SocketAddr>,
+    pub(super) grpc: Option<SocketAddr>,
     pub(super) require_signature: Vec<PublicKey>,
     pub(super) nats: Option<NatsSettings>,
     pub(super) defaults: RawDefaults,
@@ -64,6 +65,7 @@ pub(super) struct RawService {
     pub(super) all_calls: RawAllCalls,
     pub(super) calls: Vec<RawCall>,
     pub(super) subscribe: Vec<Subscribe>,
+    pub(super) grpc: Option<RawGrpc>,
 }
 
 /// `instances = { … }`
@@ -102,7 +104,7 @@ pub(super) struct RawLimits {
 /// Reads the whole file.
 pub(super) fn manifest(mut root: Section<'_>) -> RawManifest {
     let app = root.section("app", "{ name = \"shop\" }").and_then(app);
-    let (listen, admin) = root.section("host", "{ listen = \"127.0.0.1:8080\" }").map(host).unwrap_or_default();
+    let [listen, admin, grpc] = root.section("host", "{ listen = \"127.0.0.1:8080\" }").map(host).unwrap_or_default();
     let defaults = root.section("defaults", "{ timeout = \"3s\" }").map(defaults).unwrap_or_default();
     let services = root.named_sections("service", "{ component = \"users.wasm\", version = \"1.0.0\" }");
     let gateway = root.section("gateway", "{ body_limit = \"1MiB\" }").map(RawGateway::read).unwrap_or_default();
@@ -111,11 +113,11 @@ pub(super) fn manifest(mut root: Section<'_>) -> RawManifest {
     let discovery = root.section("discovery", "{ listen = \"127.0.0.1:8500\" }").map(outside::discovery);
     let externals = root.sections("external", "[{ name = \"legacy-billing\", url = \"http://127.0.0.1:3000\" }]");
     let nats = root.section("nats", "{ url = \"nats://127.0.0.1:4222\" }").and_then(events::nats);
-    root.finish(&[]);
+    root.finish();
     let services = services.into_iter().map(|(name, section)| service(name, section)).collect();
     let externals = externals.into_iter().map(outside::external).collect();
     let discovery = discovery.unwrap_or_default();
-    RawManifest { app, listen, admin, require_signature, nats, defaults, services, discovery, externals, gateway }
+    RawManifest { app, listen, admin, grpc, require_signature, nats, defaults, services, discovery, externals, gateway }
 }
 
 /// Whose signature components need. An empty list would silently mean nobody's.
@@ -130,7 +132,7 @@ fn deploy(mut section: Section<'_>) -> Vec<PublicKey> {
             help.to_owned(),
         );
     }
-    section.finish(&[]);
+    section.finish();
     keys.unwrap_or_default()
 }
 
@@ -138,14 +140,19 @@ fn app(mut section: Section<'_>) -> Option<ServiceName> {
     let name = section.parsed("name", "\"shop\"", |text| {
         text.parse::<ServiceName>().map_err(|error| format!("an app is named like a service: {error}"))
     });
-    section.finish(&[]);
+    section.finish();
     name.map(Spanned::into_inner)
 }
 
-fn host(mut section: Section<'_>) -> (Option<SocketAddr>, Option<SocketAddr>) {
+/// Where to listen: the gateway, the admin API, and the gateway for gRPC.
+fn host(mut section: Section<'_>) -> [Option<SocketAddr>; 3] {
     let mut address = |key, example| section.parsed(key, example, parse_address).map(Spanned::into_inner);
-    let found = (address("listen", "\"127.0.0.1:8080\""), address("admin", "\"127.0.0.1:7070\""));
-    section.finish(&[]);
+    let found = [
+        address("listen", "\"127.0.0.1:8080\""),
+        address("admin", "\"127.0.0.1:7070\""),
+        address("grpc", "\"127.0.0.1:50051\""),
+    ];
+    section.finish();
     found
 }
 
@@ -159,7 +166,7 @@ fn defaults(mut section: Section<'_>) -> RawDefaults {
         limits: limits_in(&mut section),
         all_calls: RawAllCalls::read(&mut section),
     };
-    section.finish(&[]);
+    section.finish();
     found
 }
 
@@ -193,8 +200,11 @@ fn service(name: Spanned<&str>, mut section: Section<'_>) -> RawService {
             .into_iter()
             .filter_map(events::subscribe)
             .collect(),
+        grpc: section
+            .section("grpc", "{ proto = \"user.proto\", service = \"user.UserService\" }")
+            .and_then(grpc::grpc),
     };
-    section.finish(&["grpc"]);
+    section.finish();
     found
 }
 
@@ -229,7 +239,7 @@ fn instances(mut section: Section<'_>) -> RawInstances {
         idle: section.duration("idle"),
         growth: section.size("growth"),
     };
-    section.finish(&[]);
+    section.finish();
     found
 }
 
@@ -238,7 +248,7 @@ pub(super) fn health(mut section: Section<'_>) -> Option<Health> {
     let path = section.parsed("path", "\"/health\"", any_text);
     let interval = section.duration("interval").unwrap_or_else(Health::default_interval);
     let timeout = section.duration("timeout").unwrap_or_else(Health::default_timeout);
-    section.finish(&[]);
+    section.finish();
     path.map(|path| Health { path: path.into_inner(), interval, timeout })
 }
 
@@ -271,7 +281,7 @@ fn limits(mut section: Section<'_>) -> RawLimits {
         outgoing: section.count("outgoing"),
         outgoing_body: section.size("outgoing_body"),
     };
-    section.finish(&[]);
+    section.finish();
     found
 }
 
@@ -281,7 +291,7 @@ fn grants(mut section: Section<'_>) -> Grants {
     let publish = section.list("publish", "[\"orders.*\"]", str::parse).unwrap_or_default();
     let secrets = section.texts("secrets", "{ DB_TOKEN = \"${DB_TOKEN}\" }");
     section.empty_list("files", "components have no files; keep data in wasi:keyvalue");
-    section.finish(&[]);
+    section.finish();
     let secrets = secrets.into_iter().map(|(name, value)| (name, Secret::new(value))).collect();
     Grants { http, services, publish, secrets }
 }

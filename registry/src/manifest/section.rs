@@ -269,20 +269,14 @@ impl<'a> Section<'a> {
         }
     }
 
-    /// Reports the keys that were not asked for. `later` are those that the format has and this
-    /// version of Holm cannot do: to ignore one would be worse than to refuse it.
-    pub(super) fn finish(self, later: &[&str]) {
+    /// Reports the keys that were not asked for.
+    pub(super) fn finish(self) {
         for key in self.table.keys() {
             let name: &str = key.get_ref();
-            if self.known.contains(&name) {
-                continue;
+            if !self.known.contains(&name) {
+                let message = format!("unknown key `{name}` {}", self.place());
+                self.reader.report(key.span(), message, self.suggestion(name));
             }
-            let (message, help) = if later.contains(&name) {
-                (format!("`{}` is not available in this version of Holm", self.path_of(name)), "remove it".to_owned())
-            } else {
-                (format!("unknown key `{name}` {}", self.place()), self.suggestion(name))
-            };
-            self.reader.report(key.span(), message, help);
         }
     }
 

@@ -48,7 +48,7 @@ pub use policy::RoutePolicy;
 pub use rewrite::Rewrite;
 pub use router::{Found, Head, Router};
 pub use specificity::{Specificity, sort_by_specificity};
-pub use targets::{FixedAnswer, Redirect, Target};
+pub use targets::{FixedAnswer, FunctionTarget, Redirect, Target};
 pub use ties::check_ties;
 
 /// The methods that a rule can name. `CONNECT` and `TRACE` never reach a service; a rule without
@@ -218,6 +218,11 @@ impl RouteSpec {
     /// The services that it needs: those of its target, and those of what stands in for it.
     pub fn services(&self) -> impl Iterator<Item = &ServiceName> {
         self.target.services().chain(self.policy.fallback.iter().flat_map(|fallback| fallback.services()))
+    }
+
+    /// The services without which it has no answer: of what stands in for another, all.
+    pub fn needs(&self) -> impl Iterator<Item = &ServiceName> {
+        self.target.needs().chain(self.policy.fallback.iter().flat_map(|fallback| fallback.services()))
     }
 
     /// Checks what the types of the parts leave open.

@@ -5,10 +5,12 @@
 //! moment for as many as there were, since otherwise it would begin with the first of them, and
 //! the others would each time wait for it to end in vain. After a failed sync the store is poisoned
 //! and nothing is tried again.
+//!
+//! A second thread looks whether the sync under way ends: a write that fails in the wrong moment leaves sled waiting
+//! for ever for one that nobody makes any more, and a disk may do the same.
 
 use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::effects::Sequence;
@@ -19,24 +21,36 @@ use super::thread::spawn;
 /// alone after several.
 const PATIENCE: u32 = 8;
 
-/// The committer's handle on the thread.
+/// A sync that takes longer has failed. Busy disks of virtual machines take seconds.
+const HANG: Duration = Duration::from_secs(30);
+
+/// The committer's handle on the threads.
 pub(super) struct Flusher {
     desk: Arc<Desk>,
-    thread: JoinHandle<()>,
 }
 
 /// Where the committer leaves what it wants.
 #[derive(Default)]
 struct Desk {
     wanted: Mutex<Wanted>,
+    /// Something is wanted.
     changed: Condvar,
+    /// There is no more to wait for.
+    over: Condvar,
 }
 
 #[derive(Default)]
 struct Wanted {
     sequence: Sequence,
     finish: bool,
+    /// Since when a sync is under way.
+    begun: Option<Instant>,
+    /// Nothing is synced any more.
+    ended: bool,
 }
+
+/// Whoever syncs; in the end it says so, however that comes.
+struct Syncing<'a>(&'a Desk);
 
 /// What the last sync was like, and so probably the next one.
 #[derive(Clone, Copy, Default)]
@@ -49,11 +63,15 @@ struct Pace {
 impl Flusher {
     pub(super) fn start(shared: Arc<Shared>) -> io::Result<Self> {
         let desk = Arc::new(Desk::default());
-        let thread = spawn("holm-flusher", shared.clone(), {
-            let desk = desk.clone();
-            move || run(&shared, &desk)
+        spawn("holm-flusher", shared.clone(), {
+            let (shared, desk) = (shared.clone(), desk.clone());
+            move || run(&shared, &Syncing(&desk))
         })?;
-        Ok(Self { desk, thread })
+        spawn("holm-watch", shared.clone(), {
+            let desk = desk.clone();
+            move || watch(&shared, &desk)
+        })?;
+        Ok(Self { desk })
     }
 
     /// Asks for everything up to `sequence` to become durable.
@@ -64,10 +82,10 @@ impl Flusher {
 
     /// Returns when all that was asked for is durable or cannot become so.
     pub(super) fn finish(self) {
-        self.desk.lock().finish = true;
+        let mut wanted = self.desk.lock();
+        wanted.finish = true;
         self.desk.changed.notify_one();
-        // a panic there has already poisoned the store
-        let _ = self.thread.join();
+        drop(self.desk.over.wait_while(wanted, |wanted| !wanted.ended));
     }
 }
 
@@ -85,16 +103,58 @@ impl Desk {
         let (wanted, _) = waited.unwrap_or_else(PoisonError::into_inner);
         (wanted.sequence > durable).then_some(wanted.sequence)
     }
+
+    /// Waits until nothing is synced any more. Whether that is because the sync under way does not end.
+    fn hangs(&self, after: Duration) -> bool {
+        let mut wanted = self.lock();
+        while !wanted.ended {
+            let left = wanted.begun.map_or(after, |begun| after.saturating_sub(begun.elapsed()));
+            if left.is_zero() {
+                wanted.ended = true;
+                self.over.notify_all();
+                return true;
+            }
+            wanted = self.over.wait_timeout(wanted, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+        false
+    }
 }
 
-fn run(shared: &Shared, desk: &Desk) {
+impl Syncing<'_> {
+    fn begin(&self) -> Instant {
+        let now = Instant::now();
+        self.0.lock().begun = Some(now);
+        now
+    }
+
+    fn end(&self) {
+        self.0.lock().begun = None;
+    }
+}
+
+impl Drop for Syncing<'_> {
+    fn drop(&mut self) {
+        self.0.lock().ended = true;
+        self.0.over.notify_all();
+    }
+}
+
+fn watch(shared: &Shared, desk: &Desk) {
+    if desk.hangs(HANG) {
+        shared.poison(format!("a sync failed: it has not ended within {} s", HANG.as_secs()));
+    }
+}
+
+fn run(shared: &Shared, syncing: &Syncing<'_>) {
     let mut last = Pace::default();
-    while let Some(sequence) = desk.next(shared.durable(), last) {
+    while let Some(sequence) = syncing.0.next(shared.durable(), last) {
         if shared.health().is_err() {
             return;
         }
-        let (before, begun) = (shared.durable(), Instant::now());
-        match shared.engine.sync() {
+        let (before, begun) = (shared.durable(), syncing.begin());
+        let synced = shared.engine.sync();
+        syncing.end();
+        match synced {
             Ok(()) => shared.set_durable(sequence),
             Err(error) => return shared.poison(format!("a sync failed: {error}")),
         }
@@ -125,6 +185,23 @@ mod tests {
             scope.spawn(|| ask(&desk, 5..=8));
             assert_eq!(next(4, LONG), Some(Sequence(8)));
         });
+    }
+
+    #[test]
+    fn a_sync_that_never_ends_is_waited_for() {
+        let desk = Desk::default();
+        let syncing = Syncing(&desk);
+        std::thread::scope(|scope| {
+            let watched = scope.spawn(|| desk.hangs(LONG));
+            syncing.begin();
+            syncing.end();
+            drop(syncing);
+            assert!(!watched.join().unwrap());
+        });
+        let desk = Desk::default();
+        let syncing = Syncing(&desk);
+        syncing.begin();
+        assert!(desk.hangs(Duration::from_millis(1)));
     }
 
     #[test]

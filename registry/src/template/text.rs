@@ -5,7 +5,7 @@ use std::fmt;
 use serde_json::{Map, Value};
 use thiserror::Error;
 
-use super::RenderError;
+use super::{RenderError, Scope};
 
 /// `order.items.0`: a name, then keys and positions.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,7 +33,7 @@ pub enum TemplateError {
 }
 
 /// A string, read.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Text {
     /// Nothing to fill in; braces are unescaped.
     Plain(String),
@@ -44,7 +44,7 @@ pub enum Text {
 }
 
 /// A piece of a string.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Part {
     /// As it stands there; braces are unescaped.
     Literal(String),
@@ -110,20 +110,20 @@ impl Text {
         whole.into_iter().chain(inside)
     }
 
-    pub(super) fn render(&self, values: &Map<String, Value>) -> Result<String, RenderError> {
+    pub(super) fn render(&self, scope: &Scope<'_>) -> Result<String, RenderError> {
         match self {
             Self::Plain(text) => Ok(text.clone()),
-            Self::Whole(reference) => reference.text(values),
-            Self::Parts(parts) => parts.iter().map(|part| part.render(values)).collect(),
+            Self::Whole(reference) => reference.text(scope),
+            Self::Parts(parts) => parts.iter().map(|part| part.render(scope)).collect(),
         }
     }
 }
 
 impl Part {
-    fn render(&self, values: &Map<String, Value>) -> Result<String, RenderError> {
+    fn render(&self, scope: &Scope<'_>) -> Result<String, RenderError> {
         match self {
             Self::Literal(text) => Ok(text.clone()),
-            Self::Reference(reference) => reference.text(values),
+            Self::Reference(reference) => reference.text(scope),
         }
     }
 }
@@ -169,14 +169,27 @@ impl Reference {
     }
 
     /// The value as text: a list of plain values has commas between them, null is nothing.
-    fn text(&self, values: &Map<String, Value>) -> Result<String, RenderError> {
+    fn text(&self, scope: &Scope<'_>) -> Result<String, RenderError> {
+        self.texts_of(scope.find(self)?).map(|texts| texts.join(","))
+    }
+
+    /// The value as a text, or a list of plain values as one text each.
+    ///
+    /// # Errors
+    /// When it leads nowhere, or to something that is no text.
+    pub fn texts(&self, values: &Map<String, Value>) -> Result<Vec<String>, RenderError> {
+        self.texts_of(self.find(values)?)
+    }
+
+    fn texts_of(&self, value: &Value) -> Result<Vec<String>, RenderError> {
         let no_text = |found| RenderError::NoText { reference: self.clone(), found };
-        let value = self.find(values)?;
-        if let Value::Array(items) = value {
-            let items: Option<Vec<String>> = items.iter().map(plain_text).collect();
-            return items.map(|items| items.join(",")).ok_or_else(|| no_text("a list of lists or objects"));
+        match value {
+            Value::Array(items) => {
+                let items: Option<Vec<String>> = items.iter().map(plain_text).collect();
+                items.ok_or_else(|| no_text("a list of lists or objects"))
+            }
+            value => plain_text(value).map(|text| vec![text]).ok_or_else(|| no_text("an object")),
         }
-        plain_text(value).ok_or_else(|| no_text("an object"))
     }
 }
 

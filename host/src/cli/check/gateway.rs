@@ -3,7 +3,7 @@
 use holm_registry::gateway::tls::{CertificateFiles, CertificateSource};
 use holm_registry::gateway::{AuthSettings, GatewaySettings, TlsSettings};
 use holm_registry::manifest::Manifest;
-use holm_registry::route::RouteSpec;
+use holm_registry::route::{RouteSpec, Target};
 use serde_json::{Map, Value, json};
 
 use crate::config::DEFAULT_BODY_LIMIT;
@@ -12,7 +12,9 @@ type Table = Map<String, Value>;
 
 /// The section, with secrets hidden.
 pub(super) fn gateway(manifest: &Manifest) -> serde_json::Result<Value> {
-    let routes = manifest.routes.iter().map(route).collect::<Result<Vec<_>, _>>()?;
+    // those of gRPC follow from the services
+    let written = manifest.routes.iter().filter(|route| !matches!(route.target, Target::Grpc(_)));
+    let routes = written.map(route).collect::<Result<Vec<_>, _>>()?;
     let mut section = json!({
         "body_limit": manifest.body_limit.unwrap_or(DEFAULT_BODY_LIMIT),
         "trusted_proxies": manifest.gateway.trusted_proxies,
@@ -57,7 +59,22 @@ fn route(route: &RouteSpec) -> serde_json::Result<Value> {
     merge(&mut table, "chain");
     merge(&mut table, "policy");
     merge(&mut table, "when");
+    if let Some(Value::Object(plan)) = table.remove("compose") {
+        compose(&mut table, plan);
+    }
     Ok(table.into())
+}
+
+/// A plan's parts are the section itself, and the form of the answer stands beside it.
+fn compose(route: &mut Table, mut plan: Table) {
+    let mut parts = table(plan.remove("parts").unwrap_or_default());
+    for part in parts.values_mut().filter_map(Value::as_object_mut) {
+        if part.remove("need").is_some() {
+            part.insert("optional".to_owned(), true.into());
+        }
+    }
+    route.insert("compose".to_owned(), parts.into());
+    route.extend(plan);
 }
 
 fn schemes(settings: &GatewaySettings) -> serde_json::Result<Value> {

@@ -101,7 +101,8 @@ impl Dev<'_> {
 
     /// How many services were swapped.
     async fn build_and_deploy(&self, projects: &[Project]) -> anyhow::Result<usize> {
-        for project in projects.iter().cloned() {
+        for project in projects {
+            let project = project.clone();
             tokio::task::spawn_blocking(move || project.build()).await.context("the build was given up")??;
         }
         let plan = as_saved(plan::from_manifest(&self.path)?)?;

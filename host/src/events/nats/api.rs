@@ -12,7 +12,7 @@ use super::link::{Link, LinkError, LoginError};
 use crate::events::bus::BusError;
 
 /// How long the server may take. It answers within milliseconds; a cluster that elects a leader takes seconds.
-pub const WITHIN: Duration = Duration::from_secs(5);
+const WITHIN: Duration = Duration::from_secs(5);
 
 /// The server's numbers for errors that Holm makes something of.
 pub mod code {
@@ -92,6 +92,15 @@ pub async fn ask(link: &Link, question: &str, body: &Value) -> Result<Value, Api
     let body = if body.is_null() { Bytes::new() } else { body.to_string().into() };
     let answer = link.request(&format!("$JS.API.{question}"), &[], body, WITHIN).await?;
     read(&answer.payload)
+}
+
+/// Waits until the server has taken in everything that was sent, which it does in order. What it had sent until then
+/// has come. (The client library's own `flush` only waits until everything is written to the socket.)
+///
+/// # Errors
+/// When there is no answer.
+pub async fn catch_up(link: &Link) -> Result<(), ApiError> {
+    ask(link, "INFO", &Value::Null).await.map(drop)
 }
 
 /// The answer of a server, which may be a refusal.

@@ -31,6 +31,8 @@ pub struct Confirmed {
     pub stream: String,
     /// Its name there.
     pub name: String,
+    /// Everything up to this number of the stream is settled; of a new one, everything that was ever noted.
+    pub settled: u64,
 }
 
 /// Makes the consumer, or changes it, and reads back what the server made of that.
@@ -45,12 +47,15 @@ pub async fn ensure(
 ) -> Result<Confirmed, BusError> {
     let name = durable_name(&subscription.service, &subscription.settings.subject);
     let wanted = config::consumer(subscription);
-    let info = match ask(link, &format!("CONSUMER.INFO.{stream}.{name}"), &Value::Null).await {
-        Ok(found) => change(link, &stream, &name, &wanted, found).await?,
+    let (info, settled) = match ask(link, &format!("CONSUMER.INFO.{stream}.{name}"), &Value::Null).await {
+        Ok(found) => {
+            let settled = found.get("ack_floor").map_or(0, |floor| number(floor, "stream_seq"));
+            (change(link, &stream, &name, &wanted, found).await?, settled)
+        }
         Err(error) if error.is(code::NO_CONSUMER) => {
             let mut begun = wanted.clone();
             begun.extend(config::start(subscription.settings.start));
-            create(link, &stream, &name, begun).await?
+            (create(link, &stream, &name, begun).await?, u64::MAX)
         }
         Err(error) => return Err(error.into()),
     };
@@ -60,7 +65,7 @@ pub async fn ensure(
         asked.remove("filter_subject");
     }
     confirm(&asked, config_of(&info), server).map_err(BusError::Refused)?;
-    Ok(Confirmed { stream, name })
+    Ok(Confirmed { stream, name, settled })
 }
 
 async fn change(
@@ -154,7 +159,7 @@ impl Consumer for Attached {
             changed.as_mut().enable();
             let until = match self.durable.next(Instant::now()) {
                 Next::Deliver(taken, event) => {
-                    let ticket = Ticket::new(Arc::clone(&self.durable), self.link.clone(), taken);
+                    let ticket = Ticket::begin(Arc::clone(&self.durable), self.link.clone(), taken).await;
                     return Ok(Delivery::new(event, taken.attempt, Box::new(ticket)));
                 }
                 Next::Wait(until) => until,

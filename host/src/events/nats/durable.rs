@@ -4,14 +4,16 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use holm_registry::ServiceName;
 use holm_registry::event::Event;
+use holm_registry::store::Store;
 use holm_registry::subject::SubjectPattern;
 use tokio::sync::futures::Notified;
-use tokio::sync::{Mutex as AsyncMutex, Notify};
+use tokio::sync::{Mutex as AsyncMutex, Notify, RwLock};
 use tokio::time::Instant;
 
+use super::attempts::{self, Note};
 use super::link::Inbox;
 use super::window::Window;
-use crate::events::bus::Subscription;
+use crate::events::bus::{BusError, Subscription};
 use crate::events::queue::Taken;
 
 /// A durable consumer.
@@ -26,6 +28,10 @@ pub struct Durable {
     pub name: String,
     /// Where its events come in. It stays when whoever listens there is stopped: something may be in it.
     pub inbox: AsyncMutex<Option<Inbox>>,
+    /// Read by each settlement for as long as it is not known whether the server has heard of it, and written by
+    /// whoever counts what is not settled.
+    pub settling: RwLock<()>,
+    store: Store,
     state: Mutex<State>,
     /// Something may go out that could not before.
     changed: Notify,
@@ -58,11 +64,12 @@ pub enum Next {
 }
 
 impl Durable {
-    /// A consumer that the server has confirmed.
-    pub fn new(subscription: &Subscription, stream: String, name: String, window: Window) -> Self {
+    /// A consumer that the server has confirmed: its stream and its name there.
+    pub fn new(subscription: &Subscription, (stream, name): (String, String), window: Window, store: Store) -> Self {
         let (service, subject) = (subscription.service.clone(), subscription.settings.subject.clone());
-        let (inbox, changed, work) = Default::default();
-        Self { service, subject, stream, name, inbox, state: Mutex::new(State { window, ended: None }), changed, work }
+        let (inbox, settling, changed, work) = Default::default();
+        let state = Mutex::new(State { window, ended: None });
+        Self { service, subject, stream, name, inbox, settling, store, state, changed, work }
     }
 
     /// What there is to do now.
@@ -104,6 +111,22 @@ impl Durable {
         let done = how(&mut self.state().window);
         self.tell();
         done
+    }
+
+    /// Writes down how often events were tried; on return that survives a loss of power. If the store does not take
+    /// it, they are tried all the same: then it will not take what they do, either.
+    pub async fn note(&self, notes: Vec<Note>) {
+        let Self { service, subject, store, .. } = self;
+        if notes.is_empty() {
+            return;
+        }
+        let written = async {
+            let sequence = attempts::write(store, service, subject, notes).await?;
+            Ok::<(), BusError>(store.durable(sequence).await?)
+        };
+        if let Err(error) = written.await {
+            tracing::warn!(%service, %subject, %error, "after a crash attempts to handle events may be forgotten");
+        }
     }
 
     /// Nothing is delivered any more.

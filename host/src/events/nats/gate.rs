@@ -8,6 +8,7 @@
 //! (To begin anew behind the last settled event, and to leave what was settled beyond it to the marks, would
 //! forget how often each was tried, and would take the events from other hosts that handle them.)
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -23,6 +24,8 @@ pub struct Gate {
     /// What lies behind this was never delivered before.
     last: u64,
     missing: usize,
+    /// What has come since it was shut, each once, however often it comes.
+    come: BTreeSet<u64>,
     /// When to ask for those that are missing.
     ask: Instant,
     until: Instant,
@@ -32,13 +35,14 @@ impl Gate {
     /// A consumer that was delivered everything up to number `last` of its stream, and has `unsettled` of it.
     /// `ack_wait` is the server's.
     pub fn new(last: u64, unsettled: usize, ack_wait: Duration, now: Instant) -> Self {
-        Self { last, missing: unsettled, ask: now, until: now + ack_wait + ack_wait + DELIVERY }
+        let (ask, until) = (now, now + ack_wait + ack_wait + DELIVERY);
+        Self { last, missing: unsettled, come: BTreeSet::new(), ask, until }
     }
 
     /// It is not known yet what is missing.
     pub fn shut(now: Instant) -> Self {
         let long = Duration::from_secs(24 * 60 * 60);
-        Self { last: 0, missing: usize::MAX, ask: now + long, until: now + long }
+        Self { last: 0, missing: usize::MAX, come: BTreeSet::new(), ask: now + long, until: now + long }
     }
 
     /// Nothing waits.
@@ -48,7 +52,7 @@ impl Gate {
 
     /// A message has come that was not here before.
     pub fn arrived(&mut self, sequence: u64) {
-        if sequence <= self.last {
+        if self.missing > 0 && sequence <= self.last && self.come.insert(sequence) {
             self.missing = self.missing.saturating_sub(1);
         }
     }
@@ -93,6 +97,8 @@ mod tests {
         assert_eq!((gate.is_open(now), gate.room(0, now)), (false, Some(0)), "asked without a pause");
         assert_eq!(gate.room(0, now + AGAIN), Some(1));
         assert_eq!(gate.room(1, now + 2 * AGAIN), Some(0));
+        gate.arrived(9);
+        assert!(!gate.is_open(now), "what came twice stands for something else");
         gate.arrived(3);
         assert_eq!((gate.is_open(now), gate.room(0, now), gate.next_change(now)), (true, None, None));
     }

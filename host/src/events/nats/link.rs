@@ -184,21 +184,6 @@ impl Link {
         Ok(Inbox { subject: subject.to_owned(), subscriber })
     }
 
-    /// Waits until the server has taken in everything that was sent.
-    ///
-    /// # Errors
-    /// When it has not within this time.
-    pub async fn flush(&self, within: Duration) -> Result<(), LinkError> {
-        let number = self.number()?;
-        tokio::select! {
-            flushed = timeout(within, self.client.flush()) => match flushed {
-                Ok(Ok(())) => Ok(()),
-                _ => Err(LinkError::Late(within)),
-            },
-            error = self.lost(number) => Err(error),
-        }
-    }
-
     fn number(&self) -> Result<u64, LinkError> {
         match &*self.state.borrow() {
             LinkState::Up(number) => Ok(*number),
@@ -230,6 +215,13 @@ impl Inbox {
     /// The next message. `None`: the client has ended. Safe to be dropped while it waits.
     pub async fn next(&mut self) -> Option<Message> {
         self.subscriber.next().await.map(Message::from)
+    }
+
+    /// Ends it before anything is sent that is said after this; what had come in and was not taken out.
+    pub async fn close(mut self) -> Vec<Message> {
+        // an error: the client has ended, and nothing comes in any more
+        let _told = self.subscriber.unsubscribe().await;
+        self.subscriber.map(Message::from).collect().await
     }
 }
 

@@ -9,7 +9,7 @@
 //! | `streams`, `choose`, `cover` | which stream takes a subject? |
 //! | `consumer`, `record` | how is a durable consumer made, and which did this host make? |
 //! | `durable`, `window`, `gate`, `pull` | what does this host hold of one, and when does it go out? |
-//! | `uncounted` | how often was it tried before a restart? |
+//! | `attempts` | how often was it tried before? |
 //! | `pump` | how do messages come in, and what if they do not? |
 //! | `settle` | how does the server hear what became of one? |
 //! | `message` | how is an event a message (pure)? |
@@ -29,6 +29,7 @@
 //! answered; an order by key does not survive redelivery, so the host keeps it.
 
 mod api;
+mod attempts;
 mod begin;
 mod choose;
 mod config;
@@ -50,7 +51,6 @@ mod settle;
 mod state;
 mod streams;
 mod tier;
-mod uncounted;
 mod window;
 mod working;
 
@@ -205,7 +205,7 @@ impl Bus for NatsBus {
     async fn tail(&self, subject: &SubjectPattern) -> Result<Tail, BusError> {
         let inbox = self.0.link.subscribe(subject.as_str()).await?;
         // on return the server knows of it
-        self.0.link.flush(api::WITHIN).await?;
+        api::catch_up(&self.0.link).await?;
         let events = stream::unfold((inbox, 1), |(mut inbox, number)| async move {
             loop {
                 let message = inbox.next().await?;
@@ -248,7 +248,7 @@ impl Bus for NatsBus {
             tracing::warn!("not all events were sent; they stay in the store until the next start");
         }
         working.hand_back().await?;
-        Ok(link.flush(FAREWELL).await?)
+        Ok(api::catch_up(link).await?)
     }
 }
 

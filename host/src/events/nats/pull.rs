@@ -8,23 +8,34 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// For how long one request stands. When a connection dies without a word, the server sends into it until then.
-pub const EXPIRES: Duration = Duration::from_secs(10);
+/// For how long one request stands. When a connection dies without a word, the server sends into it until then, and
+/// on the next one nothing goes out in the meantime; so it is short.
+pub const EXPIRES: Duration = Duration::from_secs(5);
 /// How often the server says that it has nothing yet.
 pub const HEARTBEAT: Duration = Duration::from_secs(2);
 /// Nothing heard for this long: forgotten. Two heartbeats may be late.
 const SILENCE: Duration = Duration::from_secs(6);
+/// How much later than this host the server may begin to count.
+const WAY: Duration = Duration::from_secs(1);
 
 /// What the server was asked for.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Pull {
     /// Messages that were asked for and have not come.
     asked: usize,
     /// When something was last heard, or asked for.
     heard: Option<Instant>,
+    /// From then on no request stands that was made until now.
+    over: Instant,
 }
 
 impl Pull {
+    /// Of a host that begins. One that was here before it may have been killed just now: its connections end with
+    /// it, and soon the server knows.
+    pub fn new(now: Instant) -> Self {
+        Self { asked: 0, heard: None, over: now + WAY }
+    }
+
     /// How many more to ask for. `room`: how many could be taken, `most`: when all have time. Room is collected,
     /// so that one request asks for several.
     pub fn more(&self, room: usize, most: usize) -> usize {
@@ -41,6 +52,7 @@ impl Pull {
     pub fn ask(&mut self, count: usize, now: Instant) {
         self.asked += count;
         self.heard = Some(now);
+        self.over = now + EXPIRES + WAY;
     }
 
     /// A message has come.
@@ -60,9 +72,14 @@ impl Pull {
         self.heard = Some(now);
     }
 
-    /// Nothing is asked for any more: the connection, or the inbox, is another one.
+    /// Nothing is asked for any more that could come: the connection, or the inbox, is another one.
     pub fn reset(&mut self) {
-        *self = Self::default();
+        (self.asked, self.heard) = (0, None);
+    }
+
+    /// Until when the server may answer a request that was made until now, be it into an inbox that is gone.
+    pub fn over_at(&self) -> Instant {
+        self.over
     }
 
     /// When the server will have forgotten, if nothing is heard until then.
@@ -78,7 +95,7 @@ mod tests {
     #[test]
     fn more_is_pulled_than_there_is_room_for() {
         let now = Instant::now();
-        let mut pull = Pull::default();
+        let mut pull = Pull::new(now);
         assert_eq!(pull.more(16, 16), 16);
         pull.ask(16, now);
         assert_eq!(pull.more(16, 16), 0);
@@ -93,7 +110,7 @@ mod tests {
     #[test]
     fn a_request_that_the_server_forgot_is_waited_for() {
         let now = Instant::now();
-        let mut pull = Pull::default();
+        let mut pull = Pull::new(now);
         assert_eq!(pull.forgotten_at(), None);
         pull.ask(4, now);
         assert_eq!(pull.forgotten_at(), Some(now + SILENCE));
@@ -101,5 +118,16 @@ mod tests {
         assert_eq!(pull.forgotten_at(), Some(now + HEARTBEAT + SILENCE));
         pull.over(None, now + EXPIRES);
         assert_eq!((pull.asked(), pull.forgotten_at()), (0, None));
+    }
+
+    #[test]
+    fn nobody_thinks_of_a_request_that_a_dead_connection_has_left() {
+        let now = Instant::now();
+        let mut pull = Pull::new(now);
+        assert_eq!(pull.over_at(), now + WAY);
+        pull.ask(4, now + WAY);
+        pull.reset();
+        assert_eq!((pull.asked(), pull.forgotten_at()), (0, None));
+        assert_eq!(pull.over_at(), now + WAY + EXPIRES + WAY);
     }
 }

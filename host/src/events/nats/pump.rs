@@ -4,7 +4,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::FutureExt;
 use serde_json::{Value, json};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until};
 
@@ -14,12 +13,14 @@ use super::durable::{Durable, Ended};
 use super::link::{Inbox, Link, LinkError, Message};
 use super::message::{self, Place};
 use super::pull::{EXPIRES, HEARTBEAT};
-use super::window::{Arrival, Window};
+use super::window::Arrival;
 use crate::events::bus::WINDOW;
 use crate::telemetry::metrics::NatsMetrics;
 
 /// How often it is checked whether a server that says that it has nothing has nothing.
 const CHECK: Duration = Duration::from_secs(20);
+/// How often it is looked whether a request of an earlier connection still stands.
+const LOOK: Duration = Duration::from_millis(100);
 /// After a request that the server did not take.
 const PAUSE: Duration = Duration::from_millis(250);
 
@@ -50,15 +51,18 @@ struct Pump {
 impl Pump {
     /// One connection and one inbox. Ends when either has to be another one.
     async fn session(&self, connection: u64) -> Result<(), LinkError> {
-        take_rest(&self.durable);
+        take_rest(&self.durable).await;
         let mut slot = self.durable.inbox.lock().await;
         let inbox = slot.insert(self.link.inbox().await?);
-        self.count_missing().await?;
+        tokio::select! {
+            counted = self.count_missing() => counted?,
+            () = self.link.down(connection) => return Ok(()),
+        }
         let mut alive = ticks(self.durable.with(|window| window.liveness()) / 3);
         let mut check = ticks(CHECK);
         let mut last = Instant::now();
         while self.durable.ended().is_none() {
-            self.tell(inbox).await?;
+            self.ask_for_more(inbox).await?;
             let now = Instant::now();
             let (forgotten, ask) = self.durable.with(|window| (window.pull.forgotten_at(), window.ask_at(now)));
             tokio::select! {
@@ -85,32 +89,40 @@ impl Pump {
         Ok(())
     }
 
-    /// Finds out what the server has delivered and is not here. The last inbox is gone, so it delivers nothing now.
+    /// Finds out what the server has delivered and is not here, while nothing is delivered and nothing settled.
     async fn count_missing(&self) -> Result<(), LinkError> {
-        let mut before = self.durable.with(|window| window.shut(Instant::now()));
-        while let Some(here) = before {
-            let Some(info) = self.info().await? else {
-                self.durable.end(Ended::Lost);
-                return Ok(());
-            };
-            let now_here = self.durable.with(|window| window.unsettled());
-            // an acknowledgement came in between: whether the server has counted it is not known
-            before = (now_here != here).then_some(now_here);
-            if before.is_none() {
-                let last = info.get("delivered").map_or(0, |delivered| number(delivered, "stream_seq"));
-                let unsettled = usize::try_from(number(&info, "num_ack_pending")).unwrap_or(usize::MAX);
-                self.durable.change(|window| window.misses(last, unsettled.saturating_sub(here), Instant::now()));
-            }
+        if !self.durable.with(|window| window.shut(Instant::now())) {
+            return Ok(());
         }
+        self.give_signs_of_life().await?;
+        let _nothing_is_settled = self.durable.settling.write().await;
+        let Some(info) = self.info_at_rest().await? else {
+            self.durable.end(Ended::Lost);
+            return Ok(());
+        };
+        let last = info.get("delivered").map_or(0, |delivered| number(delivered, "stream_seq"));
+        let unsettled = usize::try_from(number(&info, "num_ack_pending")).unwrap_or(usize::MAX);
+        self.durable.change(|window| window.counted(last, unsettled, Instant::now()));
         Ok(())
     }
 
-    /// Tells the server what it does not know.
-    async fn tell(&self, inbox: &Inbox) -> Result<(), LinkError> {
-        for reply in self.durable.with(Window::behind) {
-            // it delivers the event once more, and by that has counted the attempt
-            self.link.send(&reply, None, "-NAK".into()).await?;
+    /// What the server knows when it delivers nothing. It does not know of a connection that has died without a
+    /// word, and answers what was asked there. Requests of other hosts look the same; they are not waited for for
+    /// longer.
+    async fn info_at_rest(&self) -> Result<Option<Value>, LinkError> {
+        let over = self.durable.with(|window| window.pull.over_at());
+        loop {
+            let is_over = Instant::now() >= over;
+            let info = self.info().await?;
+            if is_over || info.as_ref().is_none_or(|info| number(info, "num_waiting") == 0) {
+                return Ok(info);
+            }
+            sleep(LOOK).await;
         }
+    }
+
+    /// Asks the server for events, if there are places for some.
+    async fn ask_for_more(&self, inbox: &Inbox) -> Result<(), LinkError> {
         let count = self.durable.with(|window| window.claim(Instant::now()));
         if count == 0 {
             return Ok(());
@@ -191,9 +203,9 @@ impl Pump {
 }
 
 /// Takes in what has come since the pump was stopped, and hears no more. While it runs, that is its own matter.
-pub fn take_rest(durable: &Durable) {
-    let Some(mut inbox) = durable.inbox.try_lock().ok().and_then(|mut slot| slot.take()) else { return };
-    while let Some(Some(message)) = inbox.next().now_or_never() {
+pub async fn take_rest(durable: &Durable) {
+    let Some(inbox) = durable.inbox.try_lock().ok().and_then(|mut slot| slot.take()) else { return };
+    for message in inbox.close().await {
         take_in(durable, message);
     }
 }

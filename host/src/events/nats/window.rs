@@ -13,11 +13,11 @@ use holm_registry::settings::Order;
 use holm_registry::store::{Position, Sequence};
 use tokio::time::Instant;
 
+use super::attempts::{Attempts, Note};
 use super::config::server_ack_wait;
 use super::gate::Gate;
 use super::message::Place;
 use super::pull::Pull;
-use super::uncounted::{Uncounted, Untried};
 use crate::events::bus::{Subscription, WINDOW};
 use crate::events::queue::{Queue, Taken};
 
@@ -37,12 +37,8 @@ pub struct Window {
     /// What the server was asked for.
     pub pull: Pull,
     gate: Gate,
-    /// Subjects for acknowledgements of events that go out more often than the server has delivered them.
-    behind: Vec<String>,
     settled: BTreeSet<u64>,
-    uncounted: Uncounted,
-    /// What [`Window::news_of_untried`] has answered last.
-    noted: Vec<Untried>,
+    attempts: Attempts,
 }
 
 /// An event that was delivered and is not settled.
@@ -64,17 +60,18 @@ pub enum Arrival {
 }
 
 impl Window {
-    /// Nothing is here yet. `uncounted`: what this host knew of the consumer before it was started again.
-    pub fn new(subscription: &Subscription, uncounted: Uncounted, now: Instant) -> Self {
+    /// Nothing is here yet. `attempts`: what this host knew of the consumer before it was started again.
+    pub fn new(subscription: &Subscription, attempts: Attempts, now: Instant) -> Self {
         let settings = &subscription.settings;
         let gate = match settings.order {
             Order::Key => Gate::shut(now),
             Order::None => Gate::open(now),
         };
         let queue = Queue::new(settings.order, settings.ack_wait);
-        let (held, asking, out, pull, behind, settled, noted) = Default::default();
+        let pull = Pull::new(now);
+        let (held, asking, out, settled) = Default::default();
         let subscription = subscription.clone();
-        Self { subscription, queue, held, asking, out, pull, gate, behind, settled, uncounted, noted }
+        Self { subscription, queue, held, asking, out, pull, gate, settled, attempts }
     }
 
     /// Takes on the settings of whoever attaches.
@@ -83,23 +80,20 @@ impl Window {
         self.subscription = subscription.clone();
     }
 
-    /// What was on its way over the last connection is lost: nothing goes out before it is known what that was. How
-    /// many unsettled events are here, if there is anything to find out.
-    pub fn shut(&mut self, now: Instant) -> Option<usize> {
-        if self.subscription.settings.order == Order::None {
-            return None;
+    /// What was on its way over the last connection is lost: nothing goes out before it is known what that was.
+    /// Whether there is anything to find out.
+    pub fn shut(&mut self, now: Instant) -> bool {
+        let ordered = self.subscription.settings.order == Order::Key;
+        if ordered {
+            self.gate = Gate::shut(now);
         }
-        self.gate = Gate::shut(now);
-        Some(self.unsettled())
+        ordered
     }
 
-    /// How many events are here and not settled.
-    pub fn unsettled(&self) -> usize {
-        self.queue.open().count()
-    }
-
-    /// The server has delivered everything up to `last`, and of that so many are neither here nor settled.
-    pub fn misses(&mut self, last: u64, missing: usize, now: Instant) {
+    /// The server has delivered everything up to `last`, and `unsettled` of that are not settled: what is not here
+    /// is missing. Nothing may be about to be settled, or it would stand for something that is missing.
+    pub fn counted(&mut self, last: u64, unsettled: usize, now: Instant) {
+        let missing = unsettled.saturating_sub(self.queue.open().count());
         self.gate = Gate::new(last, missing, server_ack_wait(&self.subscription), now);
     }
 
@@ -110,11 +104,7 @@ impl Window {
         }
         let taken = self.queue.take(now)?;
         self.out += 1;
-        let held = self.held.get_mut(&taken.at.sequence.0)?;
-        if held.delivered < taken.attempt {
-            // the server counts the attempts for whoever comes after this host
-            self.behind.push(held.reply.clone());
-        }
+        let held = self.held.get(&taken.at.sequence.0)?;
         Some((taken, Arc::clone(&held.event)))
     }
 
@@ -162,7 +152,7 @@ impl Window {
         let wanted = event.filter(|event| self.subscription.wants(&event.content));
         let Some(event) = wanted.filter(|_| !self.settled.contains(&sequence)) else { return Arrival::Done };
         let key = event.content.key.as_deref().map(Arc::from);
-        self.queue.offer(at(sequence), key, self.uncounted.attempts(sequence, place.delivered));
+        self.queue.offer(at(sequence), key, self.attempts.before(sequence, place.delivered));
         self.held.insert(sequence, Held { event: Arc::new(event), reply, delivered: place.delivered });
         Arrival::Kept
     }
@@ -177,9 +167,21 @@ impl Window {
         open.map(|held| held.reply.clone()).collect()
     }
 
-    /// The server counts deliveries, and knows of these that there is one more.
-    pub fn behind(&mut self) -> Vec<String> {
-        std::mem::take(&mut self.behind)
+    /// What is to be written down before an attempt begins: nothing, unless it may have been tried before.
+    pub fn begins(&mut self, taken: Taken) -> Vec<Note> {
+        let sequence = taken.at.sequence.0;
+        let again = self.held.get(&sequence).is_some_and(|held| held.delivered > 1);
+        if again || taken.attempt > 1 { self.attempts.raise(sequence, taken.attempt) } else { Vec::new() }
+    }
+
+    /// What is to be written down of an attempt that has failed.
+    pub fn failed(&mut self, taken: Taken) -> Vec<Note> {
+        self.attempts.raise(taken.at.sequence.0, taken.attempt)
+    }
+
+    /// What need not be known any more of an event that is settled.
+    pub fn forget(&mut self, taken: Taken) -> Vec<Note> {
+        self.attempts.lower(taken.at.sequence.0, 0)
     }
 
     /// Where the acknowledgement of one goes; `None`: it is not held any more.
@@ -206,9 +208,10 @@ impl Window {
         self.queue.retry(taken, until);
     }
 
-    /// It was not tried.
-    pub fn give_back(&mut self, taken: Taken) {
+    /// It was not tried; what is to be written down of that.
+    pub fn give_back(&mut self, taken: Taken) -> Vec<Note> {
         self.queue.give_back(taken);
+        self.attempts.lower(taken.at.sequence.0, taken.attempt.saturating_sub(1))
     }
 
     /// It is still being handled.
@@ -241,33 +244,18 @@ impl Window {
         idle.iter().filter_map(forget).collect()
     }
 
-    /// Events that were delivered and not tried since: a restart would count that as an attempt.
-    pub fn untried(&self) -> Vec<Untried> {
-        let untried = self.queue.idle().filter_map(|(at, attempts)| {
-            let delivered = self.held.get(&at.sequence.0)?.delivered;
-            (attempts < delivered).then_some(Untried { sequence: at.sequence.0, attempts, delivered })
-        });
-        untried.collect()
-    }
-
-    /// The same, if that has changed since it was asked for.
-    pub fn news_of_untried(&mut self) -> Option<Vec<Untried>> {
-        let untried = self.untried();
-        if untried == self.noted {
-            return None;
-        }
-        self.noted.clone_from(&untried);
-        Some(untried)
-    }
-
     /// How many events it holds.
     pub fn len(&self) -> usize {
         self.held.len()
     }
 
-    /// How many of them were never handed out.
-    pub fn fresh(&self) -> u64 {
-        self.queue.counts().fresh
+    /// How many of them wait for their first attempt; and how many of these the server has delivered before.
+    pub fn untried(&self) -> (u64, u64) {
+        let untried = self.queue.open().filter(|(_, attempts)| *attempts == 0);
+        untried.fold((0, 0), |(all, again), (at, _)| {
+            let before = self.held.get(&at.sequence.0).is_some_and(|held| held.delivered > 1);
+            (all + 1, again + u64::from(before))
+        })
     }
 
     /// When the server takes this host for dead.

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt, StreamExt};
@@ -11,21 +10,18 @@ use holm_registry::store::Store;
 use holm_registry::subject::SubjectPattern;
 use serde_json::Value;
 use tokio::sync::Notify;
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 
 use super::api::{self, number};
+use super::attempts::{self, Attempts};
 use super::config::described;
 use super::consumer::Confirmed;
 use super::durable::{Durable, Ended};
 use super::link::Link;
-use super::uncounted::{self, Uncounted};
 use super::window::Window;
 use super::{pump, record};
 use crate::events::bus::{BusError, ConsumerInfo, Subscription};
 use crate::telemetry::metrics::NatsMetrics;
-
-/// How often it is noted what was delivered and not tried.
-const NOTE: Duration = Duration::from_secs(1);
 
 /// The consumers, and what works for them.
 pub struct Working {
@@ -59,16 +55,17 @@ impl Working {
     /// # Errors
     /// When the store does not take that.
     pub async fn add(&self, subscription: &Subscription, confirmed: Confirmed) -> Result<Arc<Durable>, BusError> {
-        let Confirmed { stream, name } = confirmed;
+        let Confirmed { stream, name, settled } = confirmed;
         let (service, subject) = (&subscription.service, &subscription.settings.subject);
         record::keep(&self.store, service, subject).await?;
         if let Some(known) = self.find(service, subject).filter(|known| known.stream == stream) {
             known.change(|window| window.attach(subscription));
             return Ok(known);
         }
-        let uncounted = Uncounted::load(&self.store, service, subject);
-        let window = Window::new(subscription, uncounted, Instant::now());
-        let durable = Arc::new(Durable::new(subscription, stream, name, window));
+        let (attempts, stale) = Attempts::load(&self.store, service, subject, settled);
+        let window = Window::new(subscription, attempts, Instant::now());
+        let durable = Arc::new(Durable::new(subscription, (stream, name), window, self.store.clone()));
+        durable.note(stale).await;
         if let Some(old) = lock(&self.durables).insert((service.clone(), subject.clone()), Arc::clone(&durable)) {
             old.end(Ended::Lost);
         }
@@ -89,7 +86,8 @@ impl Working {
     /// # Errors
     /// When the store does not take that.
     pub async fn forget(&self, service: &ServiceName, subject: &SubjectPattern) -> Result<(), BusError> {
-        uncounted::save(&self.store, service, subject, &[]).await?;
+        let (_, all) = Attempts::load(&self.store, service, subject, u64::MAX);
+        attempts::write(&self.store, service, subject, all).await?;
         record::forget(&self.store, service, subject).await
     }
 
@@ -103,7 +101,16 @@ impl Working {
 
     /// Works for all of them.
     pub async fn run(&self) {
-        tokio::join!(self.pump(), self.note_forever());
+        let mut pumps = FuturesUnordered::new();
+        loop {
+            let new = std::mem::take(&mut *lock(&self.new));
+            let start = |durable| pump::run(durable, self.link.clone(), self.metrics.clone()).boxed();
+            pumps.extend(new.into_iter().map(start));
+            tokio::select! {
+                () = self.added.notified() => {}
+                Some(()) = pumps.next() => {}
+            }
+        }
     }
 
     /// Gives everything back that nobody handles, so that it need not be waited for.
@@ -113,11 +120,10 @@ impl Working {
     pub async fn hand_back(&self) -> Result<(), BusError> {
         let all = self.all();
         // what the server has sent before it answers this has come
-        self.link.flush(api::WITHIN).await?;
+        api::catch_up(&self.link).await?;
         for durable in &all {
-            pump::take_rest(durable);
+            pump::take_rest(durable).await;
         }
-        self.note().await?;
         for durable in &all {
             let replies = durable.with(Window::clear);
             if replies.is_empty() {
@@ -137,44 +143,15 @@ impl Working {
     /// delivered to anybody, whatever the server thinks.
     pub fn info(&self, info: &Value) -> Option<ConsumerInfo> {
         let (service, subject) = described(info.get("config")?)?;
-        let fresh = self.find(&service, &subject).map_or(0, |durable| durable.with(|window| window.fresh()));
+        let durable = self.find(&service, &subject);
+        let (untried, again) = durable.map_or((0, 0), |durable| durable.with(|window| window.untried()));
         Some(ConsumerInfo {
             service,
             subject,
-            lag: number(info, "num_pending") + fresh,
-            in_flight: number(info, "num_ack_pending").saturating_sub(fresh),
-            redelivered: number(info, "num_redelivered"),
+            lag: number(info, "num_pending") + untried,
+            in_flight: number(info, "num_ack_pending").saturating_sub(untried),
+            redelivered: number(info, "num_redelivered").saturating_sub(again),
         })
-    }
-
-    async fn pump(&self) {
-        let mut pumps = FuturesUnordered::new();
-        loop {
-            let new = std::mem::take(&mut *lock(&self.new));
-            let start = |durable| pump::run(durable, self.link.clone(), self.metrics.clone()).boxed();
-            pumps.extend(new.into_iter().map(start));
-            tokio::select! {
-                () = self.added.notified() => {}
-                Some(()) = pumps.next() => {}
-            }
-        }
-    }
-
-    async fn note_forever(&self) {
-        loop {
-            sleep(NOTE).await;
-            if let Err(error) = self.note().await {
-                tracing::debug!(%error, "after a crash some attempts may count that were none");
-            }
-        }
-    }
-
-    async fn note(&self) -> Result<(), BusError> {
-        for durable in self.all() {
-            let Some(untried) = durable.with(Window::news_of_untried) else { continue };
-            uncounted::save(&self.store, &durable.service, &durable.subject, &untried).await?;
-        }
-        Ok(())
     }
 
     fn all(&self) -> Vec<Arc<Durable>> {

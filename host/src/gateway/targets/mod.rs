@@ -3,22 +3,32 @@
 //! A request comes here when all stages of its rule have let it through: its path is rewritten, its
 //! fields are edited, its body is limited. Policies stand around all of it.
 
+mod compose;
+mod function;
+mod grpc;
+mod openapi;
 mod redirect;
 mod respond;
 mod service;
 mod upstream;
 
+pub(super) use compose::PartProblem;
+pub(super) use function::FunctionProblem;
+
 use std::sync::Arc;
 use std::time::Instant;
 
+use futures::FutureExt;
 use holm_registry::route::Target;
 use http::{HeaderValue, Request, Response, Uri};
 
 use super::behind::Behind;
+use super::headers;
 use super::respond::Problem;
 use super::rule::Rule;
 use crate::body::Body;
 use crate::identity::Identity;
+use crate::services::{CallEntry, Lineage};
 use crate::telemetry::trace::TraceContext;
 
 /// What targets need to know of a request beside the request that they get.
@@ -46,6 +56,17 @@ impl<B> Clone for Asked<'_, B> {
 // derived, it would ask that `B` is
 impl<B> Copy for Asked<'_, B> {}
 
+/// How a typed call enters a service.
+fn call_entry<B>(asked: &Asked<'_, B>) -> CallEntry {
+    CallEntry {
+        deadline: asked.deadline,
+        request_id: headers::text(asked.request_id).into_owned(),
+        correlation: None,
+        trace: asked.trace,
+        lineage: Lineage::default(),
+    }
+}
+
 /// Lets the target of the rule answer.
 ///
 /// # Errors
@@ -60,5 +81,10 @@ pub(super) async fn dispatch<B: Behind>(
         Target::Upstream(url) => upstream::ask(asked, url, request).await,
         Target::Redirect(redirect) => redirect::answer(asked, redirect),
         Target::Respond(answer) => Ok(respond::answer(answer)),
+        Target::OpenApi(service) => openapi::answer(asked, service),
+        // boxed, since every request would carry the room for the largest of them
+        Target::Compose(plan) => compose::ask(asked, plan, request).boxed().await,
+        Target::Function(function) => function::ask(asked, function, request).boxed().await,
+        Target::Grpc(service) => grpc::ask(asked, service, request).boxed().await,
     }
 }

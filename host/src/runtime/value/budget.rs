@@ -13,7 +13,7 @@ pub const MAX_MEMORY: usize = 64 << 20;
 
 /// What is left of [`MAX_MEMORY`].
 #[derive(Debug)]
-pub(super) struct Budget(usize);
+pub struct Budget(usize);
 
 impl Default for Budget {
     fn default() -> Self {
@@ -23,6 +23,9 @@ impl Default for Budget {
 
 impl Budget {
     /// Takes the memory of one value, with what it owns besides: a text, or a name.
+    ///
+    /// # Errors
+    /// When there is none left.
     pub fn take(&mut self, owned: usize) -> Result<(), TooLarge> {
         let left = self.0.checked_sub(size_of::<Val>()).and_then(|left| left.checked_sub(owned));
         self.0 = left.ok_or(TooLarge::Memory)?;

@@ -9,7 +9,8 @@ use std::fmt;
 pub struct Mismatch(String);
 
 impl Mismatch {
-    pub(super) fn of(wanted: impl fmt::Display) -> Self {
+    /// One that is not of this type.
+    pub fn of(wanted: impl fmt::Display) -> Self {
         Self(wanted.to_string())
     }
 }

@@ -29,7 +29,7 @@ mod size;
 mod text;
 
 pub use binary::{Damage, DecodeError, decode, encode};
-pub use budget::MAX_MEMORY;
+pub use budget::{Budget, MAX_MEMORY};
 pub use compare::Difference;
 pub use json::{ArgumentError, Problem, arguments_from_json, check_template, from_json, result_to_json, to_json};
 pub use mismatch::Mismatch;

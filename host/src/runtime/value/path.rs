@@ -52,6 +52,11 @@ impl Path {
         self.0.pop();
     }
 
+    /// The steps, from the outside in.
+    pub fn steps(&self) -> &[Step] {
+        &self.0
+    }
+
     /// Whether this is the outermost place.
     pub fn is_root(&self) -> bool {
         self.0.is_empty()

@@ -7,6 +7,7 @@
 //! | `delivery` | is everything delivered, in order, and settled for good? |
 //! | `traps` | what if the server, or the client library, does less than it seems? |
 //! | `outages` | what if the server is killed or paused, or the network is bad? |
+//! | `order` | what if a connection is lost while events of a key are on their way? |
 //! | `cluster` | what if servers of a cluster are killed? |
 //! | `logins` | how is a host let in? |
 //! | `hosts` | what do services on a whole host notice of all this? |
@@ -17,6 +18,7 @@ mod consumers;
 mod delivery;
 pub(crate) mod hosts;
 mod logins;
+mod order;
 mod outages;
 pub(crate) mod proxy;
 pub(crate) mod rig;

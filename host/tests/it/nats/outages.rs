@@ -108,7 +108,8 @@ async fn an_event_is_lost_or_handled_twice_when_the_server_is_killed() {
         }
         let since = Instant::now();
         load.is_complete("killed").await;
-        assert!(since.elapsed() < Duration::from_secs(20), "caught up after {:?}", since.elapsed());
+        // what a connection has lost comes again when the server has missed signs of life of it, twice at most
+        assert!(since.elapsed() < Duration::from_secs(40), "caught up after {:?}", since.elapsed());
         until("the outbox is empty", || async { load.rig.waiting() == 0 }).await;
     }
 }

@@ -1,7 +1,6 @@
 //! A TCP proxy between a host and a server that adds the fault.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -23,8 +22,12 @@ pub(crate) enum Fault {
     Slow,
     /// Ends every connection at once.
     Reset,
+    /// Ends every connection at once, and the server does not hear of it.
+    Cut,
     /// Says something else to the server where it is asked for messages, so that it never hears of it.
     DeafToPulls,
+    /// The same where it is told of acknowledgements.
+    DeafToAcks,
 }
 
 /// A running proxy.
@@ -69,17 +72,24 @@ async fn pass(client: TcpStream, server: String, fault: watch::Receiver<Fault>) 
     let Ok(server) = TcpStream::connect(server).await else { return };
     client.set_nodelay(true).unwrap();
     server.set_nodelay(true).unwrap();
-    let ((from_client, to_client), (from_server, to_server)) = (client.into_split(), server.into_split());
-    let mut reset = fault.clone();
-    let (up, down) = (Arc::new(fault.clone()), fault);
+    let ((mut from_client, mut to_client), (mut from_server, mut to_server)) =
+        (client.into_split(), server.into_split());
     tokio::select! {
-        () = one_way(from_client, to_server, (*up).clone(), true) => {}
-        () = one_way(from_server, to_client, down, false) => {}
-        _ = reset.wait_for(|fault| *fault == Fault::Reset) => {}
+        () = one_way(&mut from_client, &mut to_server, fault.clone(), true) => return,
+        () = one_way(&mut from_server, &mut to_client, fault.clone(), false) => return,
+        () = begins(fault.clone(), Fault::Reset) => return,
+        () = begins(fault.clone(), Fault::Cut) => {}
     }
+    drop((from_client, to_client));
+    let mut unheard = [0; 1024];
+    while from_server.read(&mut unheard).await.is_ok_and(|count| count > 0) {}
 }
 
-async fn one_way(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, fault: watch::Receiver<Fault>, up: bool) {
+async fn begins(mut fault: watch::Receiver<Fault>, which: Fault) {
+    let _begun = fault.wait_for(|fault| *fault == which).await;
+}
+
+async fn one_way(from: &mut OwnedReadHalf, to: &mut OwnedWriteHalf, fault: watch::Receiver<Fault>, up: bool) {
     let (mut buffer, mut swallowed) = (vec![0; 64 << 10], false);
     loop {
         let count = from.read(&mut buffer).await.unwrap_or(0);
@@ -91,7 +101,7 @@ async fn one_way(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, fault: watch::
         match now {
             // no network goes on behind bytes that are missing
             _ if swallowed && now != Fault::Blackhole && now != Fault::HalfOpen => return,
-            Fault::None | Fault::Reset => {}
+            Fault::None | Fault::Reset | Fault::Cut => {}
             Fault::Blackhole => {
                 swallowed = true;
                 continue;
@@ -101,9 +111,11 @@ async fn one_way(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, fault: watch::
                 continue;
             }
             Fault::HalfOpen => {}
-            Fault::DeafToPulls => deafen(bytes),
+            Fault::DeafToPulls => deafen(bytes, b"$JS.API.CONSUMER.MSG.NEXT"),
+            Fault::DeafToAcks if up => deafen(bytes, b"$JS.ACK"),
+            Fault::DeafToAcks => {}
             Fault::Slow => {
-                if drip(bytes, &mut to, &fault).await.is_err() {
+                if drip(bytes, to, &fault).await.is_err() {
                     return;
                 }
                 continue;
@@ -130,9 +142,8 @@ async fn drip(bytes: &[u8], to: &mut OwnedWriteHalf, fault: &watch::Receiver<Fau
 }
 
 /// A subject of the same length that nobody but the test listens to.
-fn deafen(bytes: &mut [u8]) {
-    let asked = b"$JS.API.CONSUMER.MSG.NEXT";
-    let places: Vec<usize> = (0..bytes.len()).filter(|at| bytes[*at..].starts_with(asked)).collect();
+fn deafen(bytes: &mut [u8], to: &[u8]) {
+    let places: Vec<usize> = (0..bytes.len()).filter(|at| bytes[*at..].starts_with(to)).collect();
     for at in places {
         bytes[at] = b'_';
     }

@@ -25,7 +25,7 @@ pub(super) fn scheme(name: Spanned<&str>, mut section: Section<'_>) -> Option<Sp
     } else {
         jwt(&mut section).map(|jwt| AuthSettings::Jwt(Box::new(jwt)))
     };
-    section.finish(&[]);
+    section.finish();
     Some(Spanned::new(name.span(), (parsed?, settings?)))
 }
 

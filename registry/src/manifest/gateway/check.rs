@@ -3,6 +3,7 @@
 use std::ops::Range;
 use std::time::Duration;
 
+use http::Method;
 use toml::Spanned;
 
 use super::RawGateway;
@@ -10,6 +11,8 @@ use super::policy::RawPolicy;
 use super::route::{RawChain, RawRoute};
 use crate::gateway::{AuthSettings, Chain, DoorLimits, GatewaySettings, Misfit, PartName, TlsSettings};
 use crate::manifest::check::{Checker, find};
+use crate::manifest::grpc::RawGrpc;
+use crate::name::ServiceName;
 use crate::nearest::nearest;
 use crate::route::{Origin, PathPattern, Rewrite, RouteSpec, Target, check_timeout};
 use crate::units::ByteSize;
@@ -34,11 +37,20 @@ struct Known<'a> {
 
 impl Checker<'_> {
     /// Checks `[gateway]` of an app with these services.
-    pub(in crate::manifest) fn gateway(&self, raw: RawGateway, services: &[String], app: &str) -> Gateway {
+    /// `over_grpc` are those that get a rule without being named by one.
+    pub(in crate::manifest) fn gateway(
+        &self,
+        raw: RawGateway,
+        over_grpc: Vec<(ServiceName, &RawGrpc)>,
+        services: &[String],
+        app: &str,
+    ) -> Gateway {
         let settings = self.shared(&raw);
         self.check_default_chain(&raw.defaults.0, &settings);
         let known = Known { services, settings: &settings, defaults: &raw.defaults, app };
-        let routes = self.routes(raw.routes, &known);
+        let mut routes: Vec<_> = raw.routes.into_iter().filter_map(|route| self.route(route, &known)).collect();
+        routes.extend(over_grpc.into_iter().filter_map(|(service, grpc)| self.grpc_route(service, grpc, &known)));
+        let routes = self.without_ties(routes);
         let tls = raw.tls.map(|tls| tls.below(self.base));
         let limits = raw.limits.map(|limits| self.limits(limits)).unwrap_or_default();
         Gateway { body_limit: raw.body_limit, settings, routes, tls, limits }
@@ -80,8 +92,7 @@ impl Checker<'_> {
         }
     }
 
-    fn routes(&self, raw: Vec<RawRoute>, known: &Known<'_>) -> Vec<RouteSpec> {
-        let routes = raw.into_iter().filter_map(|route| self.route(route, known));
+    fn without_ties(&self, routes: Vec<Spanned<RouteSpec>>) -> Vec<RouteSpec> {
         let mut kept: Vec<Spanned<RouteSpec>> = Vec::new();
         for route in routes {
             match kept.iter().find(|other| other.get_ref().conflicts_with(route.get_ref())) {
@@ -116,7 +127,7 @@ impl Checker<'_> {
         let origin = Origin::Manifest(known.app.to_owned());
         let route = RouteSpec {
             host: raw.host,
-            methods,
+            methods: methods_of(target.get_ref(), methods),
             rewrite: raw.rewrite.map(Spanned::into_inner),
             timeout: raw.timeout.map(Spanned::into_inner),
             body_limit: raw.body_limit,
@@ -127,12 +138,9 @@ impl Checker<'_> {
         };
         let fallback = raw.policy.fallback();
         for target in std::iter::once(&target).chain(fallback) {
-            if let Err(error) = target.get_ref().check(&route.path) {
-                self.reader.report(
-                    target.span(),
-                    error.to_string(),
-                    "correct the target, or take the rule away".into(),
-                );
+            match target.get_ref() {
+                Target::Compose(plan) => self.check_plan(plan, &route, &target.span(), &raw.parts),
+                other => self.check_alone(other, &route.path, target.span()),
             }
         }
         if let Some(fallback) = fallback {
@@ -141,6 +149,24 @@ impl Checker<'_> {
         for problem in route.policy.problems() {
             self.reader.report(span.clone(), problem.message, problem.help);
         }
+        self.check_chain(&route.chain, &raw.chain, &span, known.settings);
+        Some(Spanned::new(span, route))
+    }
+
+    /// The rule of a service that speaks gRPC: one for all its methods.
+    fn grpc_route(&self, service: ServiceName, raw: &RawGrpc, known: &Known<'_>) -> Option<Spanned<RouteSpec>> {
+        let span = raw.settings.span();
+        if let Some(timeout) = &raw.timeout {
+            self.check_timeout(timeout);
+        }
+        let path = format!("/{}/{{method}}", raw.settings.get_ref().service).parse().ok()?;
+        let origin = Origin::Manifest(known.app.to_owned());
+        let route = RouteSpec {
+            methods: vec![Method::POST],
+            timeout: raw.timeout.as_ref().map(|timeout| *timeout.get_ref()),
+            chain: raw.chain.over(&known.defaults.0),
+            ..RouteSpec::new(path, Target::Grpc(service), origin)
+        };
         self.check_chain(&route.chain, &raw.chain, &span, known.settings);
         Some(Spanned::new(span, route))
     }
@@ -180,6 +206,13 @@ impl Checker<'_> {
         }
     }
 
+    fn check_alone(&self, target: &Target, path: &PathPattern, span: Range<usize>) {
+        if let Err(error) = target.check(path) {
+            let help = "correct the target, or take the rule away".to_owned();
+            self.reader.report(span, error.to_string(), help);
+        }
+    }
+
     fn check_timeout(&self, timeout: &Spanned<Duration>) {
         if let Err(error) = check_timeout(*timeout.get_ref()) {
             let help = "leave it away for the service's own timeout";
@@ -203,6 +236,14 @@ impl Checker<'_> {
             }
         };
         self.reader.report(at.clone(), format!("this manifest has no service `{wanted}`"), help);
+    }
+}
+
+/// A composition and a description are only read, so they take `GET` alone unless the rule says otherwise.
+fn methods_of(target: &Target, written: Vec<Method>) -> Vec<Method> {
+    match target {
+        Target::Compose(_) | Target::OpenApi(_) if written.is_empty() => vec![Method::GET],
+        _ => written,
     }
 }
 

@@ -7,6 +7,7 @@
 //! | `route` | `[[gateway.route]]` and `[gateway.defaults]` |
 //! | `stages`, `policy` | their keys that are tables |
 //! | `target` | who answers the requests of a rule |
+//! | `compose` | one answer made of several |
 //! | `tls` | `[gateway.tls]` |
 //! | `check` | what of it fits together |
 
@@ -19,6 +20,7 @@ use crate::units::ByteSize;
 
 mod auth;
 mod check;
+mod compose;
 mod policy;
 mod rate;
 mod route;
@@ -28,7 +30,8 @@ mod tls;
 
 pub(super) use check::Gateway;
 use policy::RawPolicy;
-use route::{RawChain, RawRoute};
+pub(super) use route::RawChain;
+use route::RawRoute;
 
 /// `[gateway]`
 #[derive(Default)]
@@ -56,7 +59,7 @@ impl RawGateway {
         let span = section.key_span("limits");
         let door =
             section.section("limits", "{ connections = 10000 }").map(|inner| Spanned::new(span, door_limits(inner)));
-        section.finish(&[]);
+        section.finish();
         Self {
             body_limit,
             auth: schemes.into_iter().filter_map(|(name, section)| auth::scheme(name, section)).collect(),
@@ -81,7 +84,7 @@ fn door_limits(mut section: Section<'_>) -> DoorLimits {
         write_timeout: section.duration("write_timeout"),
         websocket_timeout: section.duration("websocket_timeout"),
     };
-    section.finish(&[]);
+    section.finish();
     found
 }
 

@@ -23,7 +23,7 @@ impl RawPolicy {
         let fallback = section.section("fallback", "{ respond = { status = 200, json = { name = \"unknown\" } } }");
         let fallback = fallback.and_then(|mut section| {
             let target = target::target(&mut section);
-            section.finish(&target::LATER);
+            section.finish();
             target
         });
         Self { calls, bulkhead, fallback }

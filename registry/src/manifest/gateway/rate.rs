@@ -14,7 +14,7 @@ pub(super) fn rate(name: Spanned<&str>, mut section: Section<'_>) -> Option<Span
     let (requests, per) = (section.count("requests"), section.duration("per"));
     let burst = section.count("burst");
     let by = section.parsed("by", "\"address\"", str::parse).map(Spanned::into_inner);
-    section.finish(&[]);
+    section.finish();
     let (requests, per) = (requests?, per?);
     let (burst, by) = (burst.unwrap_or(requests.max(1)), by.unwrap_or(RateKey::Address));
     Some(Spanned::new(name.span(), (parsed?, RateSettings { requests, per, burst, by })))

@@ -1,5 +1,7 @@
 //! `[[gateway.route]]`, and `[gateway.defaults]` for all of them.
 
+use std::collections::BTreeMap;
+use std::ops::Range;
 use std::time::Duration;
 
 use http::Method;
@@ -22,6 +24,8 @@ pub(super) struct RawRoute {
     pub(super) when: Conditions,
     pub(super) rewrite: Option<Spanned<Rewrite>>,
     pub(super) target: Option<Spanned<Target>>,
+    /// Where the parts of a composition stand.
+    pub(super) parts: BTreeMap<String, Range<usize>>,
     pub(super) timeout: Option<Spanned<Duration>>,
     pub(super) body_limit: Option<ByteSize>,
     pub(super) chain: RawChain,
@@ -30,7 +34,7 @@ pub(super) struct RawRoute {
 
 /// The keys that a rule and the defaults have in common; `None` for what is not written.
 #[derive(Default)]
-pub(super) struct RawChain {
+pub(in crate::manifest) struct RawChain {
     pub(super) auth: Option<Vec<Spanned<PartName>>>,
     pub(super) scopes: Option<Vec<Spanned<String>>>,
     pub(super) rate: Option<Vec<Spanned<PartName>>>,
@@ -41,7 +45,7 @@ pub(super) struct RawChain {
 }
 
 impl RawChain {
-    fn read(section: &mut Section<'_>) -> Self {
+    pub(in crate::manifest) fn read(section: &mut Section<'_>) -> Self {
         Self {
             auth: section.list_or_one("auth", "\"jwt\"", str::parse),
             scopes: section.list_or_one("scopes", "[\"orders:read\"]", scope),
@@ -103,19 +107,20 @@ pub(super) fn route(mut section: Section<'_>) -> RawRoute {
         methods: section.list("methods", "[\"GET\", \"POST\"]", parse_method),
         when: stages::conditions(&mut section),
         rewrite: section.parsed("rewrite", "\"/{rest}\"", str::parse),
+        parts: section.places_in("compose"),
         target: target::target(&mut section),
         timeout: section.parsed("timeout", "\"3s\"", parse_duration),
         body_limit: section.size("body_limit"),
         chain: RawChain::read(&mut section),
         policy: RawPolicy::read(&mut section),
     };
-    section.finish(&target::LATER);
+    section.finish();
     found
 }
 
 /// Reads `[gateway.defaults]`.
 pub(super) fn defaults(mut section: Section<'_>) -> (RawChain, RawPolicy) {
     let found = (RawChain::read(&mut section), RawPolicy::read(&mut section));
-    section.finish(&[]);
+    section.finish();
     found
 }

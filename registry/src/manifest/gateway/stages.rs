@@ -40,7 +40,7 @@ pub(super) fn cors(section: &mut Section<'_>) -> Option<Option<Spanned<Cors>>> {
         credentials: section.switch("credentials").unwrap_or_default(),
         max_age: section.duration("max_age").unwrap_or_else(Cors::default_max_age),
     };
-    section.finish(&[]);
+    section.finish();
     Some(Some(Spanned::new(span, cors)))
 }
 
@@ -50,7 +50,7 @@ pub(super) fn edits(section: &mut Section<'_>, key: &'static str) -> Option<Span
     let mut section = section.section(key, "{ set = { x-served-by = \"holm\" }, remove = [\"x-powered-by\"] }")?;
     let set: BTreeMap<FieldName, String> = fields(&mut section, "set");
     let edits = Edits { remove: names(&mut section, "remove"), set, add: fields(&mut section, "add") };
-    section.finish(&[]);
+    section.finish();
     Some(Spanned::new(span, edits))
 }
 

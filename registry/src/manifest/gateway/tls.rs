@@ -23,7 +23,7 @@ pub(super) fn tls(mut section: Section<'_>) -> Option<TlsSettings> {
     let further = section.sections("sni", "[{ certificate = \"other.pem\", key = \"other-key.pem\" }]");
     let further: Vec<Option<CertificateFiles>> = further.into_iter().map(pair).collect();
     let clients = clients(&mut section);
-    section.finish(&[]);
+    section.finish();
     if development {
         return Some(TlsSettings { source: CertificateSource::Development, clients });
     }
@@ -35,7 +35,7 @@ fn pair(mut section: Section<'_>) -> Option<CertificateFiles> {
     section.require("certificate", "\"other.pem\"");
     section.require("key", "\"other-key.pem\"");
     let found = files(&mut section);
-    section.finish(&[]);
+    section.finish();
     found
 }
 

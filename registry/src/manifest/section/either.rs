@@ -1,6 +1,8 @@
 //! Keys whose value may have one of several types.
 
+use std::collections::BTreeMap;
 use std::fmt::Display;
+use std::ops::Range;
 
 use serde_json::{Map, Number, Value as Json};
 use toml::Spanned;
@@ -69,6 +71,28 @@ impl<'a> Section<'a> {
             self.report(self.key_span(key), message, format!("for example `{key} = 200`"));
         }
         status
+    }
+
+    /// Statuses of HTTP under names that are the user's own.
+    pub(in super::super) fn statuses(self) -> BTreeMap<String, u16> {
+        let status = |(name, value): (&Spanned<std::borrow::Cow<'_, str>>, &Value<'_>)| {
+            let number = value.get_ref().as_integer();
+            let status = number.and_then(|number| u16::from_str_radix(number.as_str(), number.radix()).ok());
+            if status.is_none() {
+                self.reader.wrong_type(name.get_ref(), "a status of HTTP", "404", value);
+            }
+            status.map(|status| (name.get_ref().to_string(), status))
+        };
+        self.table.iter().filter_map(status).collect()
+    }
+
+    /// Where the values of a table stand, by their names.
+    pub(in super::super) fn places_in(&self, key: &str) -> BTreeMap<String, Range<usize>> {
+        let table = self.table.get(key).and_then(|value| value.get_ref().as_table());
+        let place = |(name, value): (&Spanned<std::borrow::Cow<'_, str>>, &Value<'_>)| {
+            (name.get_ref().to_string(), value.span())
+        };
+        table.into_iter().flat_map(|table| table.iter()).map(place).collect()
     }
 
     /// One section, or an array of them.

@@ -8,6 +8,7 @@ mod events;
 mod gateway;
 mod refused;
 mod rules;
+mod targets;
 
 const SHOP: &str = r#"
 [app]

@@ -41,7 +41,7 @@ holm.toml:5:1: unknown key `timeouts` in `service.users`
   help: did you mean `timeout`?
 holm.toml:6:1: unknown key `colour` in `service.users`
   help: the keys in `service.users` are `component`, `version`, `isolation`, `reuse`, `instances`, `timeout`, \
-`health`, `config`, `limits`, `grants`, `breaker`, `retry`, `calls`, `subscribe`
+`health`, `config`, `limits`, `grants`, `breaker`, `retry`, `calls`, `subscribe`, `grpc`
 holm.toml:8:1: unknown key `listen_on` in `host`
   help: did you mean `listen`?"
     );
@@ -265,33 +265,6 @@ holm.toml:2:1: `require_signature` is empty, which would let every component in
     );
     let told = problems("[deploy]\nrequire_signature = [\"ed25519:x\"]\n");
     assert!(told.contains("`ed25519:x` is not a public key; write `ed25519:` and 64 hex digits"), "{told}");
-}
-
-/// Keys of the format that are still to come, each with the line that it stands on.
-const LATER: &str = r#"[service.users]
-component = "users.wasm"
-version = "1.0.0"
-[service.users.grpc]
-[[gateway.route]]
-path = "/a"
-function = "a"
-[[gateway.route]]
-path = "/b"
-[gateway.route.compose]
-"#;
-
-#[test]
-fn a_key_that_does_nothing_yet_is_accepted() {
-    let diagnostics = parse(LATER).unwrap_err();
-    let found: Vec<_> = diagnostics
-        .items
-        .iter()
-        .map(|item| {
-            let key = item.message.strip_suffix(" is not available in this version of Holm");
-            format!("{} {}", item.line, key.unwrap_or_else(|| panic!("{}", item.message)))
-        })
-        .collect();
-    assert_eq!(found, ["4 `service.users.grpc`", "7 `gateway.route.function`", "10 `gateway.route.compose`",]);
 }
 
 #[test]

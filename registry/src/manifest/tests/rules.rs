@@ -84,7 +84,7 @@ fn a_rule_that_cannot_work_is_deployed() {
         ("respond = { body = \"a\", json = 1 }", "a `body` or a `json`, not both"),
         ("respond = { headers = { content-length = \"1\" } }", "an answer cannot set `content-length`"),
         ("service = \"users\"\nfallback = { service = \"spare\" }", "this manifest has no service `spare`"),
-        ("service = \"users\"\nfallback = { function = \"a\" }", "`gateway.route.fallback.function` is not available"),
+        ("service = \"users\"\nfallback = { function = \"a\" }", "`function` is a string, but must be a table"),
         ("service = \"users\"\nretry = { attempts = 0 }", "`retry.attempts`"),
         ("service = \"users\"\nbreaker = { error_threshold = 101 }", "`breaker.error_threshold`"),
         ("service = \"users\"\nbulkhead = { queue = 1 }", "`gateway.route.bulkhead` has no `concurrency`"),

@@ -9,9 +9,9 @@ fn window(order: Order, last: u64, unsettled: usize) -> Window {
     let mut settings = Subscribe::new("a".parse().unwrap());
     (settings.order, settings.concurrency) = (order, 4);
     let subscription = Subscription { service: "s".parse().unwrap(), settings };
-    let mut window = Window::new(&subscription, Uncounted::default(), Instant::now());
-    if window.shut(Instant::now()).is_some() {
-        window.misses(last, unsettled, Instant::now());
+    let mut window = Window::new(&subscription, Attempts::default(), Instant::now());
+    if window.shut(Instant::now()) {
+        window.counted(last, unsettled, Instant::now());
     }
     window.asks(true);
     window
@@ -41,7 +41,7 @@ fn more_is_asked_for_than_there_is_a_place_for() {
     (1..=4).for_each(|n| assert_eq!(arrive(&mut window, n, "k", 1), Arrival::Kept));
     let (_, first) = next(&mut window).unwrap();
     assert_eq!((next(&mut window).is_none(), window.claim(now)), (true, 3), "what waits for its key takes a place");
-    assert_eq!((window.len(), window.fresh()), (4, 3));
+    assert_eq!((window.len(), window.untried()), (4, (3, 0)));
     window.asks(false);
     window.settle(first);
     window.release(first);
@@ -69,7 +69,7 @@ fn an_event_that_went_back_to_the_server_is_not_taken_again() {
     let (_, taken) = next(&mut window).unwrap();
     window.let_go(taken);
     assert_eq!((window.len(), arrive(&mut window, 1, "", 2)), (0, Arrival::Kept));
-    assert_eq!(next(&mut window).unwrap().1.attempt, 2);
+    assert_eq!(window.untried(), (1, 1));
 }
 
 #[test]
@@ -83,19 +83,31 @@ fn an_event_without_interest_stays_in_the_stream() {
 }
 
 #[test]
-fn attempts_begin_anew_on_another_host() {
+fn what_a_host_held_when_it_was_killed_counts_as_tried() {
     let mut window = window(Order::Key, 0, 0);
     arrive(&mut window, 1, "k", 3);
-    let (_, third) = next(&mut window).unwrap();
-    assert_eq!((third.attempt, window.behind().len()), (3, 0));
-    window.retry(third, Instant::now());
-    window.release(third);
-    let (_, fourth) = next(&mut window).unwrap();
-    assert_eq!((fourth.attempt, window.behind()), (4, vec!["1/3".to_owned()]), "the server has counted three");
-    assert!(window.behind().is_empty());
-    window.give_back(fourth);
-    window.release(fourth);
-    assert_eq!(next(&mut window).unwrap().1.attempt, 4, "what was not tried counts");
+    let (_, first) = next(&mut window).unwrap();
+    assert_eq!((first.attempt, window.begins(first)), (1, vec![(1, Some(1))]), "nobody would know that it has begun");
+    assert_eq!(window.failed(first), [], "written twice");
+    window.retry(first, Instant::now());
+    window.release(first);
+    let (_, second) = next(&mut window).unwrap();
+    assert_eq!((second.attempt, window.begins(second)), (2, vec![(1, Some(2))]));
+    assert_eq!(window.give_back(second), [(1, Some(1))], "what was not tried counts");
+    window.release(second);
+    let (_, second) = next(&mut window).unwrap();
+    assert_eq!((second.attempt, window.begins(second).len()), (2, 1));
+    window.settle(second);
+    assert_eq!(window.forget(second), [(1, None)]);
+}
+
+#[test]
+fn an_event_that_is_handled_at_once_costs_a_note() {
+    let mut window = window(Order::Key, 0, 0);
+    arrive(&mut window, 1, "k", 1);
+    let (_, taken) = next(&mut window).unwrap();
+    assert_eq!((window.begins(taken), window.forget(taken)), (vec![], vec![]));
+    assert_eq!(window.failed(taken), [(1, Some(1))], "a crash before the next attempt takes it back");
 }
 
 #[test]
@@ -118,8 +130,6 @@ fn what_nobody_handles_is_kept_by_a_host_that_stops() {
     let mut window = window(Order::Key, 0, 0);
     (1..=3).for_each(|n| assert_eq!(arrive(&mut window, n, "k", 1), Arrival::Kept));
     let (_, taken) = next(&mut window).unwrap();
-    let untried = |sequence| Untried { sequence, attempts: 0, delivered: 1 };
-    assert_eq!(window.untried(), [untried(2), untried(3)]);
     let mut given = window.clear();
     given.sort();
     assert_eq!((given, window.len()), (vec!["2/1".to_owned(), "3/1".to_owned()], 1));
