@@ -15,6 +15,8 @@ mod cli;
 #[cfg(test)]
 mod client;
 #[cfg(test)]
+mod clinic;
+#[cfg(test)]
 mod concurrency;
 #[cfg(test)]
 mod crash;
