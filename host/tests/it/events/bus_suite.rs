@@ -239,8 +239,11 @@ pub(crate) async fn the_numbers_of_a_subscription_are_wrong(under: &mut impl Bus
     publish_numbers(under.store(), "users.created", None, 0..2).await;
     let mut consumer = attach(&under.bus(), &wanted).await;
     let (first, second) = (next(&mut *consumer).await, next(&mut *consumer).await);
+    let tried = second.event.id.clone();
     told(second.retry(Duration::ZERO).await);
     let again = next(&mut *consumer).await;
+    // a server may have sent the third before: then that one is under way, and the second waits for another attempt
+    let expected = if again.event.id == tried { (2, 2, 1) } else { (1, 3, 1) };
     // a relay may still be on its way
     let arrived = async {
         while !under.bus().streams().await.unwrap().iter().any(|stream| stream.events == 6 && stream.bytes > 0) {
@@ -256,7 +259,7 @@ pub(crate) async fn the_numbers_of_a_subscription_are_wrong(under: &mut impl Bus
     };
     // so may what a server has sent, which it counts as delivered
     let end = Instant::now() + PATIENCE;
-    while numbers().await != (2, 2, 1) {
+    while numbers().await != expected {
         assert!(Instant::now() < end, "{:?}", numbers().await);
         sleep(Duration::from_millis(5)).await;
     }
