@@ -14,7 +14,7 @@ const CONNECTIONS: u32 = 64;
 const STREAMS: u32 = 100;
 /// The same over HTTP/1.1, for so many seconds.
 const SECONDS: u32 = 5;
-/// How much memory may grow meanwhile, in KiB: by what a stream takes that is refused, for all that there may be at once.
+/// How much memory may grow meanwhile, in KiB: by what a refused stream takes, for all that there may be at once.
 /// Measured were 28 for each; more than this would be a leak.
 const GROWTH: u64 = (CONNECTIONS * STREAMS) as u64 * 40;
 
