@@ -3,10 +3,9 @@
 use crate::domain::{NewProduct, Product, Search};
 use crate::store;
 use holm_guest::{Problem, Request, Response, Route, clock, config, id, kv};
-use serde_json::json;
 
 pub const ROUTES: &[Route] = &[
-    Route::get("/health", health),
+    Route::get("/health", kv::health),
     Route::get("/products", list),
     Route::post("/products", create),
     Route::get("/products/{id}", show),
@@ -15,12 +14,6 @@ pub const ROUTES: &[Route] = &[
 
 /// As many as fit a URL of 4 kB.
 pub const IDS_LIMIT: usize = 100;
-
-/// Healthy means that the bucket can be read: without it no other route works.
-fn health(_: &Request) -> Result<Response, Problem> {
-    kv::open()?.exists("health").map_err(kv::Error::Store)?;
-    Ok(Response::json(200, &json!({"status": "ok"})))
-}
 
 /// `?ids=a,b`: these products, unknown ones left out. `?q=text`: those that the search finds, in pages.
 /// Neither: all, in pages.

@@ -4,10 +4,9 @@ use crate::domain::Order;
 use crate::{events, service, store};
 use holm_guest::{Problem, Request, Response, Route, clock, id, kv};
 use serde::Serialize;
-use serde_json::json;
 
 pub const ROUTES: &[Route] = &[
-    Route::get("/health", health),
+    Route::get("/health", kv::health),
     Route::get("/orders", list),
     Route::post("/orders", create),
     Route::get("/orders/{id}", show),
@@ -20,12 +19,6 @@ struct Shown {
     item_ids: Vec<String>,
     #[serde(flatten)]
     order: Order,
-}
-
-/// Healthy means that the bucket can be read. The inventory has a health of its own.
-fn health(_: &Request) -> Result<Response, Problem> {
-    kv::open()?.exists("health").map_err(kv::Error::Store)?;
-    Ok(Response::json(200, &json!({"status": "ok"})))
 }
 
 fn list(request: &Request) -> Result<Response, Problem> {

@@ -5,10 +5,9 @@ use crate::domain::{Kind, Payment, Refusal, Transaction};
 use crate::{events, store};
 use holm_guest::{Problem, Request, Response, Route, clock, kv};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 
 pub const ROUTES: &[Route] = &[
-    Route::get("/health", health),
+    Route::get("/health", kv::health),
     Route::get("/payments", list),
     Route::get("/payments/{order_id}", show),
     Route::post("/payments/{order_id}/refunds", refund),
@@ -29,12 +28,6 @@ struct Booked {
     kind: Kind,
     amount_cents: u64,
     at: String,
-}
-
-/// Healthy means that the bucket can be read.
-fn health(_: &Request) -> Result<Response, Problem> {
-    kv::open()?.exists("health").map_err(kv::Error::Store)?;
-    Ok(Response::json(200, &json!({"status": "ok"})))
 }
 
 fn list(request: &Request) -> Result<Response, Problem> {

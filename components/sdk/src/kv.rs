@@ -1,12 +1,13 @@
 //! JSON values in a `wasi:keyvalue` bucket. A thin layer: the bucket is the generated resource, and whatever
 //! is missing here is a method of it.
 
-use crate::Problem;
 use crate::bindings::keyvalue::atomics::{Cas, CasError, swap};
 use crate::bindings::keyvalue::batch;
 use crate::bindings::keyvalue::store;
+use crate::{Problem, Request, Response};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::json;
 
 pub use crate::bindings::keyvalue::store::Bucket;
 
@@ -40,6 +41,16 @@ impl From<Error> for Problem {
 /// The service's own bucket.
 pub fn open() -> Result<Bucket, Error> {
     Ok(store::open("default")?)
+}
+
+/// For the route that the host asks: healthy means that the bucket can be read, since without it no other route
+/// works. Other services have a health of their own.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn health(_: &Request) -> Result<Response, Problem> {
+    open()?.exists("health").map_err(Error::Store)?;
+    Ok(Response::json(200, &json!({"status": "ok"})))
 }
 
 /// The value under `key`, or none.

@@ -5,10 +5,9 @@ use crate::{events, store};
 use holm_guest::problem::FieldError;
 use holm_guest::{Problem, Request, Response, Route, clock, kv};
 use serde::Deserialize;
-use serde_json::json;
 
 pub const ROUTES: &[Route] = &[
-    Route::get("/health", health),
+    Route::get("/health", kv::health),
     Route::get("/parcels", list),
     Route::get("/parcels/{order_id}", show),
     Route::post("/parcels/{order_id}/dispatch", dispatch),
@@ -20,12 +19,6 @@ pub const ROUTES: &[Route] = &[
 #[serde(deny_unknown_fields)]
 struct Failure {
     reason: String,
-}
-
-/// Healthy means that the bucket can be read.
-fn health(_: &Request) -> Result<Response, Problem> {
-    kv::open()?.exists("health").map_err(kv::Error::Store)?;
-    Ok(Response::json(200, &json!({"status": "ok"})))
 }
 
 fn list(request: &Request) -> Result<Response, Problem> {

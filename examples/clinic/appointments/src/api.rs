@@ -5,10 +5,9 @@ use crate::slot::Slot;
 use crate::{events, patients, store};
 use holm_guest::problem::FieldError;
 use holm_guest::{Problem, Request, Response, Route, id, kv};
-use serde_json::json;
 
 pub const ROUTES: &[Route] = &[
-    Route::get("/health", health),
+    Route::get("/health", kv::health),
     Route::get("/appointments", list),
     Route::post("/appointments", book),
     Route::get("/appointments/{id}", show),
@@ -17,12 +16,6 @@ pub const ROUTES: &[Route] = &[
     Route::post("/appointments/{id}/miss", miss),
     Route::get("/doctors/{doctor}/free", free),
 ];
-
-/// Healthy means that the bucket can be read. The patients have a health of their own.
-fn health(_: &Request) -> Result<Response, Problem> {
-    kv::open()?.exists("health").map_err(kv::Error::Store)?;
-    Ok(Response::json(200, &json!({"status": "ok"})))
-}
 
 fn list(request: &Request) -> Result<Response, Problem> {
     Ok(store::list(&kv::open()?, request)?.into_response(request))

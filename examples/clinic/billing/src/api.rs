@@ -2,20 +2,13 @@
 
 use crate::{events, store};
 use holm_guest::{Problem, Request, Response, Route, clock, kv};
-use serde_json::json;
 
 pub const ROUTES: &[Route] = &[
-    Route::get("/health", health),
+    Route::get("/health", kv::health),
     Route::get("/bills", list),
     Route::get("/bills/{appointment_id}", show),
     Route::post("/bills/{appointment_id}/pay", pay),
 ];
-
-/// Healthy means that the bucket can be read.
-fn health(_: &Request) -> Result<Response, Problem> {
-    kv::open()?.exists("health").map_err(kv::Error::Store)?;
-    Ok(Response::json(200, &json!({"status": "ok"})))
-}
 
 fn list(request: &Request) -> Result<Response, Problem> {
     Ok(store::list(&kv::open()?, request)?.into_response(request))
