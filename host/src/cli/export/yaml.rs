@@ -53,17 +53,22 @@ fn below(value: &Value, depth: usize, text: &mut String) {
                 text.push('\n');
             }
         }
-        Value::Object(fields) if !fields.is_empty() => {
-            text.push('\n');
-            block(value, depth, text);
-        }
-        Value::Array(items) if !items.is_empty() => {
-            text.push('\n');
-            block(value, depth, text);
-        }
-        scalar => {
+        scalar if is_scalar(scalar) => {
             let _infallible = writeln!(text, " {scalar}");
         }
+        lines => {
+            text.push('\n');
+            block(lines, depth, text);
+        }
+    }
+}
+
+/// Whether it stands on one line; nothing in it does, too.
+fn is_scalar(value: &Value) -> bool {
+    match value {
+        Value::Object(fields) => fields.is_empty(),
+        Value::Array(items) => items.is_empty(),
+        _ => true,
     }
 }
 
