@@ -63,13 +63,18 @@ impl Target {
 
     /// The deployment is refused with a reason, and `kept` serves on.
     async fn refuses(&self, bytes: impl Into<Bytes>, told: &str) {
+        let detail = self.refusal(bytes).await;
+        assert!(detail.contains(told), "{told:?} is not in {detail}");
+    }
+
+    /// Why the host does not take these bytes, while it serves on.
+    async fn refusal(&self, bytes: impl Into<Bytes>) -> String {
         let bytes = bytes.into();
         let size = bytes.len();
         let answer = self.deploy("kept", "2.0.0", bytes).await;
         assert_eq!(answer.status, 422, "{size} bytes: {}", answer.body);
-        let detail = answer.json()["detail"].as_str().unwrap_or_default().to_owned();
-        assert!(detail.contains(told), "{size} bytes: {told:?} is not in {detail}");
         self.serves().await;
+        answer.json()["detail"].as_str().unwrap_or_default().to_owned()
     }
 
     async fn serves(&self) {
