@@ -19,5 +19,4 @@ for package in wasi-keyvalue-0.2.0-draft2 wasi-config-0.2.0-rc.1 holm-events-0.1
     cp -r $root/wit/$package build/wit/deps/
 done
 
-python3 test_domain.py 2>/dev/null
 .venv/bin/componentize-py --quiet -d build/wit -w notifications componentize -p src app -o notifications.wasm

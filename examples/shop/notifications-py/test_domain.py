@@ -7,10 +7,11 @@ from domain import sent, write
 
 class Messages(unittest.TestCase):
     def test_a_message_shows_braces_or_hundredths(self):
-        event = {"order_id": "7", "total_cents": 1290, "late": True, "none": None}
+        event = {"order_id": "7", "total_cents": 1290, "late": True, "none": None, "of": [1, "ä"]}
         for text, written in [
             ("Order {order_id}: {total_cents} EUR", "Order 7: 12.90 EUR"),
             ("{late}{none}{unknown}.", "true."),
+            ("{of}", '[1,"ä"]'),
             ("a { b", "a { b"),
             ("", ""),
         ]:

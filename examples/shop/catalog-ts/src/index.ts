@@ -1,6 +1,7 @@
 // What the shop sells: the routes and functions of the catalog in Rust, in TypeScript.
 import { get as setting } from "wasi:config/store@0.2.0-rc.1";
 import { type Context, Hono } from "hono";
+import { fire } from "hono/service-worker";
 import { errors, finds, parse, type Product } from "./domain";
 import { newId } from "./id";
 import { Problem } from "./problem";
@@ -47,13 +48,26 @@ app.put("/products/:id", async (context) => {
   return context.json(await accept(context, id, earlier?.created_at ?? now()), earlier ? 200 : 201);
 });
 
-app.notFound((context) => new Problem(404, `There is nothing at ${context.req.path}`).getResponse());
+app.notFound((context) => {
+  const { method, path } = context.req;
+  const there = app.routes.filter((route) => route.method !== "ALL" && isAt(route.path, path)).map((route) => route.method);
+  if (there.length === 0) return new Problem(404, `There is nothing at ${path}`).getResponse();
+  const refused = new Problem(405, `${method} is not possible here`).getResponse();
+  refused.headers.set("allow", there.join(", "));
+  return refused;
+});
 
 app.onError((error) => {
   if (error instanceof Problem) return error.getResponse();
   console.error(error);
   return new Problem(500, "Internal server error").getResponse();
 });
+
+/** Whether a route such as `/products/:id` leads to a path. */
+function isAt(route: string, path: string): boolean {
+  const [there, parts] = [route.split("/"), path.split("/")];
+  return there.length === parts.length && there.every((part, at) => part.startsWith(":") || part === parts[at]);
+}
 
 async function accept(context: Context, id: string, created_at: string): Promise<Product> {
   const body = await context.req.json().catch(() => {
@@ -87,7 +101,7 @@ function now(): string {
   return new Date().toISOString().replace(/\.\d+Z$/, "Z");
 }
 
-app.fire();
+fire(app);
 
 /** The door for other services: `shop:catalog/prices`. A throw is the interface's refusal. */
 export const prices = {

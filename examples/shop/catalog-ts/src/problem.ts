@@ -6,6 +6,7 @@ import type { FieldError } from "./domain";
 const TITLES: Record<number, string> = {
   400: "Bad Request",
   404: "Not Found",
+  405: "Method Not Allowed",
   422: "Unprocessable Content",
   500: "Internal Server Error",
 };

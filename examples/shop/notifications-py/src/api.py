@@ -30,7 +30,7 @@ class Problem(Exception):
     def answer(self) -> Answer:
         document = {"title": TITLES[self.status], "status": self.status, "detail": self.message, "error": self.message}
         headers = {"content-type": "application/problem+json", **self.headers}
-        return Answer(self.status, json.dumps(document).encode(), headers)
+        return Answer(self.status, as_json(document), headers)
 
 
 def handle(method: str, target: str) -> Answer:
@@ -88,4 +88,8 @@ def found(id: str) -> dict:
 
 
 def answer(value: object) -> Answer:
-    return Answer(200, json.dumps(value).encode(), {"content-type": "application/json"})
+    return Answer(200, as_json(value), {"content-type": "application/json"})
+
+
+def as_json(value: object) -> bytes:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()

@@ -1,5 +1,6 @@
 """How a message is written. Nothing in here knows where it runs."""
 
+import json
 import re
 
 
@@ -8,11 +9,11 @@ def member(event: dict, name: str) -> str:
     value = event.get(name)
     if value is None:
         return ""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, int) and value >= 0 and name.endswith("_cents"):
+    if isinstance(value, str):
+        return value
+    if type(value) is int and value >= 0 and name.endswith("_cents"):
         return f"{value // 100}.{value % 100:02}"
-    return str(value)
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def write(text: str, event: dict) -> str:

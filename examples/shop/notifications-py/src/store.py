@@ -20,7 +20,7 @@ def find(id: str) -> Optional[dict]:
 
 
 def save(message: dict) -> None:
-    bucket().set(PREFIX + message["id"], json.dumps(message).encode())
+    bucket().set(PREFIX + message["id"], json.dumps(message, ensure_ascii=False).encode())
 
 
 def page(limit: int, after: str, wanted: Callable[[dict], bool]) -> tuple[list[dict], Optional[str]]:

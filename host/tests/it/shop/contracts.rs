@@ -14,6 +14,10 @@ use super::buyer::Buyer;
 use crate::client::{Answer, Client};
 use crate::process::component;
 
+/// An instance of the JavaScript engine answers one request.
+const FRESH: &[&str] = &["--isolation", "invocation"];
+const REUSE: &[&str] = &["--isolation", "reuse"];
+
 fn in_typescript() -> PathBuf {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/shop/catalog-ts/catalog.wasm");
     assert!(path.exists(), "{} is not built: run scripts/build-components --examples", path.display());
@@ -56,6 +60,7 @@ async fn catalog_keeps_its_contract(shop: &Shop) {
     for (method, path, body, status) in [
         (Method::GET, "/api/products/none", json!(null), 404),
         (Method::GET, "/api/products?limit=0", json!(null), 400),
+        (Method::POST, "/api/products/cup", json!({}), 405),
         (Method::POST, "/api/products", wrong, 422),
         (Method::POST, "/api/products", json!({"name": "Tea", "price_cents": 12.9}), 422),
         (Method::POST, "/api/products", json!({"nmae": "Tea", "price_cents": 1}), 422),
@@ -88,7 +93,7 @@ async fn the_catalog_in_rust_breaks_its_contract() {
 #[tokio::test]
 async fn the_catalog_in_typescript_breaks_its_contract() {
     let shop = Shop::open(&[]).await;
-    shop.host.deploy("catalog", "2.0.0", &in_typescript(), &[]);
+    shop.host.deploy("catalog", "2.0.0", &in_typescript(), FRESH);
     catalog_keeps_its_contract(&shop).await;
 }
 
@@ -113,8 +118,11 @@ async fn buyers_notice_that_the_catalog_speaks_another_language() {
     for _ in 0..3 {
         buyers.spawn(browse(ada.at(&shop), shop.client.clone(), done.clone()));
     }
-    for (version, path) in [("2.0.0", in_typescript()), ("2.0.1", component("catalog")), ("2.0.2", in_typescript())] {
-        shop.host.deploy("catalog", version, &path, &[]);
+    let (rust, typescript) = (component("catalog"), in_typescript());
+    for (version, path, isolation) in
+        [("2.0.0", &typescript, FRESH), ("2.0.1", &rust, REUSE), ("2.0.2", &typescript, FRESH)]
+    {
+        shop.host.deploy("catalog", version, path, isolation);
         let product = shop.client.get("/api/products/tea").await;
         assert_eq!(product.json()["name"], "The tea");
     }
