@@ -1,7 +1,6 @@
 // What the shop sells: the routes and functions of the catalog in Rust, in TypeScript.
 import { get as setting } from "wasi:config/store@0.2.0-rc.1";
 import { type Context, Hono } from "hono";
-import { fire } from "hono/service-worker";
 import { errors, finds, parse, type Product } from "./domain";
 import { newId } from "./id";
 import { Problem } from "./problem";
@@ -101,7 +100,7 @@ function now(): string {
   return new Date().toISOString().replace(/\.\d+Z$/, "Z");
 }
 
-fire(app);
+addEventListener("fetch", ((event: FetchEvent) => event.respondWith(app.fetch(event.request))) as EventListener);
 
 /** The door for other services: `shop:catalog/prices`. A throw is the interface's refusal. */
 export const prices = {

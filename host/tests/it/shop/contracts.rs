@@ -9,7 +9,7 @@ use http::Method;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use super::Shop;
+use super::{Shop, pause};
 use super::buyer::Buyer;
 use crate::client::{Answer, Client};
 use crate::process::component;
@@ -105,6 +105,7 @@ async fn browse(ada: Buyer, client: Client, done: Arc<AtomicBool>) -> usize {
         assert_eq!((product.status.as_u16(), &product.json()["price_cents"]), (200, &json!(250)), "after {looked}");
         assert_eq!(ada.cart().await["total_cents"], 500, "after {looked}");
         looked += 1;
+        pause().await;
     }
     looked
 }
