@@ -29,14 +29,14 @@ fn new(dir: &Path, template: &str, name: &str) -> PathBuf {
 }
 
 /// `holm dev`, and every line that it writes.
-struct Dev {
+pub(crate) struct Dev {
     child: Child,
     lines: Receiver<String>,
     seen: Vec<String>,
 }
 
 impl Dev {
-    fn start(dir: &Path) -> Self {
+    pub(crate) fn start(dir: &Path) -> Self {
         let mut command = holm(dir);
         command.args(["dev", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"]).env_remove("CARGO_TARGET_DIR");
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
@@ -46,8 +46,14 @@ impl Dev {
         Self { child, lines, seen: Vec::new() }
     }
 
+    /// A client of its gateway.
+    pub(crate) fn until_ready(&mut self) -> Client {
+        let ready = self.until("ready gateway=");
+        Client::new(ready.split_once("gateway=http://").unwrap().1.split(' ').next().unwrap())
+    }
+
     /// The next line with this in it.
-    fn until(&mut self, part: &str) -> String {
+    pub(crate) fn until(&mut self, part: &str) -> String {
         let end = Instant::now() + BUILD;
         loop {
             let left = end.saturating_duration_since(Instant::now());
@@ -89,9 +95,7 @@ async fn what_was_saved_is_not_served() {
     let service = new(dir.path(), "http", "hello");
     share_target(&service);
     let mut dev = Dev::start(&service);
-    let ready = dev.until("ready gateway=");
-    let gateway = ready.split_once("gateway=http://").unwrap().1.split(' ').next().unwrap();
-    let client = Client::new(gateway);
+    let client = dev.until_ready();
     assert_eq!(client.get("/hello/hello/Ada").await.body, "Hello, Ada!\n");
 
     let source = service.join("src/lib.rs");
