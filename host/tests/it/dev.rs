@@ -22,7 +22,7 @@ fn share_target(service: &Path) {
     std::os::unix::fs::symlink(target(), service.join("target")).unwrap();
 }
 
-fn new(dir: &Path, template: &str, name: &str) -> PathBuf {
+pub(crate) fn new(dir: &Path, template: &str, name: &str) -> PathBuf {
     let output = run(dir, &["new", "--template", template, name]);
     assert!(output.status.success(), "{}", stderr(&output));
     dir.join(name)

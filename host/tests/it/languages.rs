@@ -1,13 +1,57 @@
-//! Services in other languages than Rust: any folder with a script is built.
+//! Services in other languages than Rust: what `holm new` makes of them builds with the tools of its language, and any
+//! folder with a script does.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
 
 use http::Method;
 
-use crate::dev::Dev;
-use crate::process::{fixture, run, stderr, stdout};
+use crate::client::Client;
+use crate::dev::{Dev, new};
+use crate::process::{Host, fixture, holm, run, stderr, stdout};
+
+/// Installing packages and building takes up to a few minutes on a machine that runs other tests, too. A tool that
+/// waits for the network for ever is ended together with all that it has started.
+const SECONDS: &str = "500";
+
+fn tested(service: &Path) -> Output {
+    let holm = holm(service);
+    let mut command = Command::new("timeout");
+    command.arg(SECONDS).arg(holm.get_program()).arg("test").current_dir(service).output().unwrap()
+}
+
+/// Builds and tests a new service, and asks it on a host.
+async fn works(template: &str, passed: &str) {
+    let dir = tempfile::tempdir().unwrap();
+    let service = new(dir.path(), template, "my-service");
+    let tested = tested(&service);
+    let told = format!("{}{}", stdout(&tested), stderr(&tested));
+    assert!(tested.status.success() && told.contains(passed), "{told}");
+    let host = Host::start();
+    host.done(&["deploy", service.join("holm.toml").to_str().unwrap()]);
+    let client = Client::new(&host.gateway);
+    for path in ["/my-service/hello/Ada", "/my-service/hello/Ada?x=1"] {
+        assert_eq!(client.get(path).await.body, "Hello, Ada!\n", "{path}");
+    }
+    let long = "Grace ".repeat(3000);
+    let told = client.send(Method::POST, "/my-service/hello", &long).await;
+    assert_eq!((told.status.as_u16(), told.body), (200, format!("Hello, {long}!\n")));
+    assert_eq!(client.get("/my-service/").await.body, "Hello from my-service, version 1\n");
+    assert_eq!(client.get("/my-service/health").await.body, "ok\n");
+    assert_eq!(client.get("/my-service/nowhere").await.status, 404);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_service_in_typescript_does_not_work() {
+    works("typescript", "pass 2").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_service_in_python_does_not_work() {
+    works("python", "Ran 2 tests").await;
+}
 
 /// A service whose script takes the fixture that is named in the file `which`.
 fn with_script(dir: &Path) -> PathBuf {
