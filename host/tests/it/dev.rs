@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
 use crate::client::Client;
@@ -28,11 +28,11 @@ pub(crate) fn new(dir: &Path, template: &str, name: &str) -> PathBuf {
     dir.join(name)
 }
 
-/// `holm dev`, and every line that it writes.
+/// `holm dev`, and what it writes.
 pub(crate) struct Dev {
     child: Child,
-    lines: Receiver<String>,
-    seen: Vec<String>,
+    stdout: Lines,
+    pub(crate) stderr: Lines,
 }
 
 impl Dev {
@@ -40,16 +40,31 @@ impl Dev {
         let mut command = holm(dir);
         command.args(["dev", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"]).env_remove("CARGO_TARGET_DIR");
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        let (tell, lines) = channel();
-        follow(child.stdout.take().unwrap(), tell.clone());
-        follow(child.stderr.take().unwrap(), tell);
-        Self { child, lines, seen: Vec::new() }
+        let (stdout, stderr) = (Lines::of(child.stdout.take().unwrap()), Lines::of(child.stderr.take().unwrap()));
+        Self { child, stdout, stderr }
     }
 
-    /// A client of its gateway.
+    /// A client of its gateway, when what was there has been built and whatever is saved is noticed.
     pub(crate) fn until_ready(&mut self) -> Client {
-        let ready = self.until("ready gateway=");
+        let ready = self.stdout.until("ready gateway=");
+        self.stderr.until("watching");
         Client::new(ready.split_once("gateway=http://").unwrap().1.split(' ').next().unwrap())
+    }
+}
+
+/// The lines of one stream: what comes through two of them has no order.
+pub(crate) struct Lines {
+    lines: Receiver<String>,
+    seen: Vec<String>,
+}
+
+impl Lines {
+    fn of(from: impl Read + Send + 'static) -> Self {
+        let (tell, lines) = channel();
+        std::thread::spawn(move || {
+            BufReader::new(from).lines().map_while(Result::ok).try_for_each(|line| tell.send(line))
+        });
+        Self { lines, seen: Vec::new() }
     }
 
     /// The next line with this in it.
@@ -64,10 +79,6 @@ impl Dev {
             }
         }
     }
-}
-
-fn follow(from: impl Read + Send + 'static, tell: Sender<String>) {
-    std::thread::spawn(move || BufReader::new(from).lines().map_while(Result::ok).try_for_each(|line| tell.send(line)));
 }
 
 impl Drop for Dev {
@@ -102,16 +113,16 @@ async fn what_was_saved_is_not_served() {
     let text = std::fs::read_to_string(&source).unwrap();
     let salut = text.replace("Hello, {who}!", "Salut, {who}!");
     std::fs::write(&source, &salut).unwrap();
-    dev.until("saved to served");
+    dev.stderr.until("saved to served");
     assert_eq!(client.get("/hello/hello/Ada").await.body, "Salut, Ada!\n");
 
     std::fs::write(&source, format!("{salut}\nfn unfinished( {{")).unwrap();
-    dev.until("unfinished");
-    dev.until("the build failed");
+    dev.stderr.until("unfinished");
+    dev.stderr.until("the build failed");
     assert_eq!(client.get("/hello/hello/Ada").await.body, "Salut, Ada!\n", "a failed build ends the last one");
 
     std::fs::write(&source, &text).unwrap();
-    dev.until("saved to served");
+    dev.stderr.until("saved to served");
     assert_eq!(client.get("/hello/hello/Ada").await.body, "Hello, Ada!\n");
 
     let manifest = service.join("holm.toml");
@@ -119,7 +130,7 @@ async fn what_was_saved_is_not_served() {
     std::fs::write(&manifest, moved).unwrap();
     until_answered(&client, "/moved/hello/Ada", "Hello, Ada!\n").await;
     std::fs::write(&manifest, "nonsense").unwrap();
-    dev.until("problem");
+    dev.stderr.until("problem");
     assert_eq!(client.get("/moved/hello/Ada").await.body, "Hello, Ada!\n", "a bad manifest changes something");
 }
 

@@ -103,6 +103,6 @@ async fn what_was_saved_in_a_folder_with_a_script_is_not_served() {
     let client = dev.until_ready();
     assert_eq!(client.send(Method::POST, "/any/", "heard").await.body, "heard");
     fs::write(service.join("which"), "deaf").unwrap();
-    dev.until("saved to served");
+    dev.stderr.until("saved to served");
     assert_eq!(client.send(Method::POST, "/any/", "heard").await.body, "not read\n");
 }

@@ -6,6 +6,7 @@
 //! | `unhappy` | and if something is missing, fails, is sent twice or crashes? |
 //! | `buyer` | somebody who has signed up, and buys by the cart |
 //! | `orders` | what becomes of an order, and what does its buyer see? |
+//! | `contracts`, `messages` | does a service in another language do what the one in Rust does? |
 //! | `swaps` | do orders notice that the services behind them are exchanged? |
 //! | `kills` | do they notice that the host is killed, again and again? |
 //! | `buyers` | who buys while hosts are killed, and what do they know? |
@@ -15,7 +16,9 @@
 mod books;
 mod buyer;
 mod buyers;
+mod contracts;
 mod kills;
+mod messages;
 mod orders;
 mod swaps;
 mod unhappy;
