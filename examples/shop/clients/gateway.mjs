@@ -58,26 +58,41 @@ const ask = (method, path, options = {}) => {
 };
 const bearer = (token) => ({ headers: { authorization: `Bearer ${token}` } });
 
-// no token, a bad one, one that was signed by somebody else, one that has ended
-const id = "u-1";
-const token = jwt.sign({ id }, secret, { expiresIn: "1h" });
+// somebody signs up, and in: what comes back is a token like those that others make
+const credentials = { email: "ada@example.com", password: "correct horse battery" };
+const account = await ask("post", "/api/accounts", { data: { ...credentials, name: "Ada" } });
+assert.equal(account.status, 201, JSON.stringify(account.data));
+assert.deepEqual([account.data.name, account.data.password], ["Ada", undefined]);
+assert.equal((await ask("post", "/api/sessions", { data: { ...credentials, password: "guessed" } })).status, 401);
+const session = await ask("post", "/api/sessions", { data: credentials });
+assert.equal(session.status, 201, JSON.stringify(session.data));
+const { token } = session.data;
+const claims = jwt.verify(token, secret, { algorithms: ["HS256"], issuer: "shop" });
+const id = account.data.id;
+assert.deepEqual([claims.id, claims.exp - claims.iat], [id, session.data.expires_in]);
+const mine = bearer(token);
+console.log("signed up, and in");
+
+// no token, a bad one, one that somebody else has signed or handed out, one that has ended
 const nobody = await ask("get", "/api/users");
 assert.equal(nobody.status, 401);
 assert.equal(nobody.headers["www-authenticate"], "Bearer");
+const byHand = (key, options) => jwt.sign({ id }, key, { issuer: "shop", ...options });
 for (const bad of [
   "a.b.c",
-  jwt.sign({ id }, randomBytes(32)),
-  jwt.sign({ id }, secret, { expiresIn: -120 }),
-  jwt.sign({ id }, null, { algorithm: "none" }),
+  `${token}x`,
+  byHand(randomBytes(32), { expiresIn: "1h" }),
+  byHand(secret, { expiresIn: "1h", issuer: "another shop" }),
+  byHand(secret, { expiresIn: -120 }),
+  byHand(null, { expiresIn: "1h", algorithm: "none" }),
 ]) {
   assert.equal((await ask("get", "/api/users", bearer(bad))).status, 403, bad);
 }
+assert.equal((await ask("get", "/api/users", bearer(byHand(secret, { expiresIn: "1h" })))).status, 200);
 console.log("401 without a token, 403 with a bad one");
 
 // through to the service, whose own path is another one
-const made = await ask("post", "/api/users", { data: { email: "ada@example.com", name: "Ada" }, ...bearer(token) });
-assert.equal(made.status, 201, JSON.stringify(made.data));
-const found = await ask("get", `/api/users/${made.data.id}`, bearer(token));
+const found = await ask("get", `/api/users/${id}`, mine);
 assert.deepEqual([found.status, found.data.name], [200, "Ada"]);
 assert.match(found.headers["ratelimit-policy"], /"default";q=100;w=900/);
 const list = await ask("get", "/api/products", { headers: { origin: "https://shop.example.com" } });
@@ -87,26 +102,25 @@ assert.deepEqual([moved.status, moved.headers.location], [308, "/api/products/7?
 console.log("200 from the services behind, paths rewritten");
 
 // a typed function, called with JSON, and where its description says that it is
-const openapi = await ask("get", "/rpc/openapi.json", bearer(token));
+const openapi = await ask("get", "/rpc/openapi.json", mine);
 const called = Object.keys(openapi.data.paths).find((path) => path.endsWith("/get-user"));
-const told = await ask("post", called, { data: { "user-id": made.data.id }, ...bearer(token) });
-assert.deepEqual([told.status, told.data], [200, { email: "ada@example.com", name: "Ada", "user-id": made.data.id }]);
-const unknown = await ask("post", called, { data: { "user-id": "nobody" }, ...bearer(token) });
+const told = await ask("post", called, { data: { "user-id": id }, ...mine });
+assert.deepEqual([told.status, told.data], [200, { email: "ada@example.com", name: "Ada", "user-id": id }]);
+const unknown = await ask("post", called, { data: { "user-id": "nobody" }, ...mine });
 assert.deepEqual([unknown.status, unknown.data.error], [404, "not-found"]);
 console.log("a function called with JSON, found in its OpenAPI");
 
 // an order, its user and its products in one answer: the user is the token's, the products are the order's
 const create = async (path, data) => {
-  const created = await ask("post", path, { data, ...bearer(token) });
+  const created = await ask("post", path, { data, ...mine });
   assert.equal(created.status, 201, JSON.stringify(created.data));
   return created.data.id;
 };
-const mine = bearer(jwt.sign({ id: made.data.id }, secret, { expiresIn: "1h" }));
 const tea = await create("/api/products", { name: "Tea", price_cents: 1290 });
-const counted = await ask("put", `/api/stock/${tea}`, { data: { on_hand: 5 }, ...bearer(token) });
+const counted = await ask("put", `/api/stock/${tea}`, { data: { on_hand: 5 }, ...mine });
 assert.equal(counted.status, 200, JSON.stringify(counted.data));
 const items = [{ sku: tea, quantity: 2, price_cents: 1290 }];
-const order = await create("/api/orders", { user_id: made.data.id, items });
+const order = await create("/api/orders", { user_id: id, items });
 const details = `/api/order-details/${order}`;
 assert.equal((await ask("get", details)).status, 401);
 const whole = await ask("get", details, mine);
@@ -139,13 +153,22 @@ assert.equal(breaker.opened, false);
 breaker.shutdown();
 console.log("a fallback while the service is stopped");
 
+// who guesses passwords has soon to wait, and may do everything else meanwhile
+const guess = () => ask("post", "/api/sessions", { data: { ...credentials, password: "guessed" } });
+let guessed = await guess();
+while (guessed.status === 401) guessed = await guess();
+assert.equal(guessed.status, 429);
+assert.match(guessed.headers.ratelimit, /"sign-in";r=0/);
+assert.equal((await ask("get", `/api/users/${id}`, mine)).status, 200);
+console.log("429 after ten passwords");
+
 // one more than a hundred
 while (asked < 100) assert.equal((await ask("get", "/api/users", mine)).status, 200, `request ${asked}`);
 const refused = await ask("get", "/api/users", mine);
 assert.equal(refused.status, 429);
 assert.ok(Number(refused.headers["retry-after"]) > 0);
 assert.match(refused.headers.ratelimit, /"default";r=0;t=\d+/);
-assert.equal((await ask("get", "/api/users", bearer(token))).status, 429);
+assert.equal((await ask("post", "/api/sessions", { data: credentials })).status, 429);
 console.log("429 after a hundred requests");
 console.log("done");
 process.exit(0);

@@ -52,18 +52,23 @@ impl Clinic {
         self.post(&format!("/api/{what}/{}/{how}", id.as_str().unwrap()), &json!(null)).await
     }
 
-    /// Polls until everything that was published is handled.
+    /// Polls until everything that was published is handled, by somebody who could.
     async fn until_idle(&self) {
         let end = Instant::now() + PATIENCE;
         loop {
             let consumers: Value = serde_json::from_str(&self.host.done(&["events", "consumers", "--json"])).unwrap();
             let is_idle = |consumer: &Value| consumer["lag"] == 0 && consumer["in_flight"] == 0;
             if consumers.as_array().unwrap().iter().all(is_idle) {
-                return;
+                break;
             }
             assert!(Instant::now() < end, "{consumers}");
             tokio::time::sleep(std::time::Duration::from_millis(20)).await;
         }
+        assert_eq!(
+            self.host.done(&["events", "dlq", "ls", "--json"]).trim(),
+            "[]",
+            "nobody knew what to do with these"
+        );
     }
 
     async fn report(&self, what: &str) -> Value {

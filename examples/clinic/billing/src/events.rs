@@ -11,7 +11,11 @@ use holm_guest::events::{self, Event, On};
 use holm_guest::{Problem, clock, config, kv};
 use serde::{Deserialize, Serialize};
 
-pub const HANDLERS: &[On] = &[On::new("appointments.attended", attended), On::new("appointments.missed", missed)];
+pub const HANDLERS: &[On] = &[
+    On::new("appointments.attended", attended),
+    On::new("appointments.missed", missed),
+    On::new("appointments.*", nothing),
+];
 
 /// What a visit costs where the settings do not say: forty euros.
 const FEE_CENTS: u64 = 4_000;
@@ -43,6 +47,11 @@ fn attended(event: &Event) -> Result<(), Problem> {
 
 fn missed(event: &Event) -> Result<(), Problem> {
     bill(event, Reason::Missed, config::get("missed_fee_cents", MISSED_FEE_CENTS)?)
+}
+
+/// What else is told of appointments costs nobody anything.
+fn nothing(_: &Event) -> Result<(), Problem> {
+    Ok(())
 }
 
 fn bill(event: &Event, what_for: Reason, amount_cents: u64) -> Result<(), Problem> {

@@ -10,7 +10,6 @@
 
 use std::collections::BTreeMap;
 
-use holm_registry::manifest::Manifest;
 use serde_json::{Value, json};
 
 use super::pod;
@@ -30,8 +29,8 @@ pub(super) struct Wanted {
 }
 
 /// In the order in which they refer to each other.
-pub(super) fn objects(manifest: &Manifest, portable: &Portable, wanted: &Wanted) -> Vec<Value> {
-    let app = manifest.app.as_str();
+pub(super) fn objects(portable: &Portable, wanted: &Wanted) -> Vec<Value> {
+    let app = portable.manifest.app.as_str();
     let mut objects = vec![object("v1", "ConfigMap", app, app, json!({ "data": { "holm.toml": portable.text } }))];
     if !portable.variables.is_empty() {
         let values: BTreeMap<_, _> = portable.variables.iter().map(|name| (name, "")).collect();
@@ -39,7 +38,7 @@ pub(super) fn objects(manifest: &Manifest, portable: &Portable, wanted: &Wanted)
         objects.push(object("v1", "Secret", &format!("{app}-env"), app, secret));
     }
     objects.push(object("v1", "PersistentVolumeClaim", app, app, claim(wanted)));
-    objects.push(object("apps/v1", "Deployment", app, app, deployment(app, manifest, portable, wanted)));
+    objects.push(object("apps/v1", "Deployment", app, app, deployment(app, portable, wanted)));
     objects.push(object("v1", "Service", app, app, service(app)));
     objects
 }
@@ -58,13 +57,13 @@ fn claim(wanted: &Wanted) -> Value {
     json!({ "spec": { "accessModes": ["ReadWriteOnce"], "resources": requests } })
 }
 
-fn deployment(app: &str, manifest: &Manifest, portable: &Portable, wanted: &Wanted) -> Value {
+fn deployment(app: &str, portable: &Portable, wanted: &Wanted) -> Value {
     let label = json!({ "app.kubernetes.io/name": app });
     json!({ "spec": {
         "replicas": wanted.replicas,
         "strategy": { "type": "Recreate" },
         "selector": { "matchLabels": label },
-        "template": { "metadata": { "labels": label }, "spec": pod::spec(app, manifest, portable, wanted) },
+        "template": { "metadata": { "labels": label }, "spec": pod::spec(app, portable, wanted) },
     } })
 }
 
@@ -95,9 +94,8 @@ mod tests {
     "#;
 
     fn exported() -> Vec<Value> {
-        let manifest = Manifest::parse("holm.toml", MANIFEST, Path::new(""), &|_| Some("x".to_owned())).unwrap();
-        let wanted = Wanted { image: "shop:1".to_owned(), replicas: 1, storage: "1Gi".to_owned() };
-        objects(&manifest, &Portable::of(MANIFEST), &wanted)
+        let portable = Portable::parse("holm.toml", MANIFEST, Path::new("")).unwrap();
+        objects(&portable, &Wanted { image: "shop:1".to_owned(), replicas: 1, storage: "1Gi".to_owned() })
     }
 
     fn kinds(objects: &[Value]) -> Vec<&str> {

@@ -4,7 +4,7 @@
 //! | --- | --- |
 //! | `kubernetes` | which objects does a cluster need (pure)? |
 //! | `pod` | what is in the pod, and what does it take (pure)? |
-//! | `portable` | what must a manifest say where the components lie elsewhere (pure)? |
+//! | `portable` | what must a manifest say in another place, and what does it need there (pure)? |
 //! | `yaml` | how is an object written (pure)? |
 //! | this one | the command |
 
@@ -14,8 +14,6 @@ mod portable;
 mod yaml;
 
 use std::path::PathBuf;
-
-use holm_registry::manifest::Manifest;
 
 use self::kubernetes::Wanted;
 use self::portable::Portable;
@@ -67,13 +65,11 @@ impl Kubernetes {
         let path = self.manifest.display().to_string();
         let text = std::fs::read_to_string(&self.manifest)
             .map_err(|error| Failure::new(format!("{path} cannot be read")).because(error))?;
-        let portable = Portable::of(&text);
-        // what stands for a variable may be an address or a file: only its place counts here
         let base = self.manifest.parent().unwrap_or(&self.manifest);
-        let manifest = Manifest::parse(&path, &text, base, &|_| Some(portable::STANDS_FOR_A_VALUE.to_owned()))?;
+        let portable = Portable::parse(&path, &text, base)?;
         let Self { image, replicas, storage, .. } = self;
-        let objects = kubernetes::objects(&manifest, &portable, &Wanted { image, replicas, storage });
-        if replicas > 1 && manifest.nats.is_none() {
+        let objects = kubernetes::objects(&portable, &Wanted { image, replicas, storage });
+        if replicas > 1 && portable.manifest.nats.is_none() {
             context.output.note("warning: each of the hosts has its own state and events, since there is no `[nats]`");
         }
         let documents: Vec<_> = objects.iter().map(yaml::document).collect();

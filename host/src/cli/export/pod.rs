@@ -19,7 +19,7 @@ const USER: u32 = 65_532;
 const DRAIN: u32 = 40;
 
 /// Runs the manifest that the ConfigMap holds.
-pub(super) fn spec(app: &str, manifest: &Manifest, portable: &Portable, wanted: &Wanted) -> Value {
+pub(super) fn spec(app: &str, portable: &Portable, wanted: &Wanted) -> Value {
     let variables = portable.variables.iter().map(
         |name| json!({ "name": name, "valueFrom": { "secretKeyRef": { "name": format!("{app}-env"), "key": name } } }),
     );
@@ -44,7 +44,7 @@ pub(super) fn spec(app: &str, manifest: &Manifest, portable: &Portable, wanted: 
             "startupProbe": probe("/readyz", 2, 60),
             "readinessProbe": probe("/readyz", 5, 2),
             "livenessProbe": probe("/healthz", 10, 3),
-            "resources": resources(manifest),
+            "resources": resources(&portable.manifest),
             "securityContext": {
                 "allowPrivilegeEscalation": false, "readOnlyRootFilesystem": true, "capabilities": { "drop": ["ALL"] },
             },

@@ -1,37 +1,48 @@
 //! A manifest for another place: its components lie in one folder, and what it takes from the environment is known.
 
+use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::ops::Range;
+use std::path::Path;
 
+use holm_registry::manifest::{Diagnostics, Manifest};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 /// Where an image has its components.
-pub(super) const COMPONENTS: &str = "/components";
+const COMPONENTS: &str = "/components";
 /// In the place of a variable's value while the manifest is looked at: an address, and long enough for a secret.
-pub(super) const STANDS_FOR_A_VALUE: &str =
-    "http://127.0.0.1:1/0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+const STANDS_FOR_A_VALUE: &str = "http://127.0.0.1:1/0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 
-/// The text of a manifest, for another place.
-#[derive(Debug, PartialEq, Eq)]
+/// A manifest, for another place.
 pub(super) struct Portable {
-    /// With every component as `/components/SERVICE.wasm`.
+    /// What it says here. What stands for a variable may be an address or a file: only its place counts.
+    pub(super) manifest: Manifest,
+    /// Its text, with every component as `/components/SERVICE.wasm`. Comments, order and everything else stay.
     pub(super) text: String,
     /// The variables that it takes from the environment.
     pub(super) variables: BTreeSet<String>,
 }
 
 impl Portable {
-    /// Comments, order and everything else stay. A text that is no TOML stays as it is.
-    pub(super) fn of(text: &str) -> Self {
-        let mut portable = text.to_owned();
-        let mut components = components(text);
+    /// Reads a manifest as [`Manifest::parse`] does, and nothing from the environment.
+    ///
+    /// # Errors
+    /// [`Diagnostics`] with everything that is wrong.
+    pub(super) fn parse(source_name: &str, text: &str, base: &Path) -> Result<Self, Diagnostics> {
+        let variables = RefCell::new(BTreeSet::new());
+        let manifest = Manifest::parse(source_name, text, base, &|name| {
+            variables.borrow_mut().insert(name.to_owned());
+            Some(STANDS_FOR_A_VALUE.to_owned())
+        })?;
+        let mut text = text.to_owned();
+        let mut components = components(&text);
         // from the end, so that places before stay where they are
         components.sort_by_key(|(place, _)| std::cmp::Reverse(place.start));
         for (place, service) in components {
-            portable.replace_range(place, &format!("\"{COMPONENTS}/{service}.wasm\""));
+            text.replace_range(place, &format!("\"{COMPONENTS}/{service}.wasm\""));
         }
-        Self { text: portable, variables: variables(text) }
+        Ok(Self { manifest, text, variables: variables.into_inner() })
     }
 }
 
@@ -48,38 +59,33 @@ fn components(text: &str) -> Vec<(Range<usize>, String)> {
     each.filter_map(component).collect()
 }
 
-/// `${NAME}` outside of comments; `$${` stands for itself.
-fn variables(text: &str) -> BTreeSet<String> {
-    let mut found = BTreeSet::new();
-    for line in text.lines().filter(|line| !line.trim_start().starts_with('#')) {
-        for (at, _) in line.match_indices("${") {
-            let escaped = line[..at].ends_with('$');
-            if let Some((name, _)) = line[at + 2..].split_once('}').filter(|_| !escaped) {
-                found.insert(name.to_owned());
-            }
-        }
-    }
-    found
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const APP: &str = "[app]\nname = \"shop\"\n";
+
+    fn portable(text: &str) -> Portable {
+        Portable::parse("holm.toml", &format!("{APP}{text}"), Path::new("")).unwrap()
+    }
+
     #[test]
     fn a_component_of_an_image_is_looked_for_on_the_machine_of_whoever_exported_it() {
-        let text = "[service.a]\ncomponent = \"../x/a.wasm\" # mine\n[service.b]\ncomponent = 'b.wasm'\n[service.c]\n\
-                    component = \"sha256:00\"\n";
-        assert_eq!(
-            Portable::of(text).text,
-            "[service.a]\ncomponent = \"/components/a.wasm\" # mine\n[service.b]\ncomponent = \
-             \"/components/b.wasm\"\n[service.c]\ncomponent = \"sha256:00\"\n"
-        );
+        let digest = format!("sha256:{}", "0".repeat(64));
+        let service = |name: &str, component: &str, more: &str| {
+            format!("[service.{name}]\ncomponent = {component}{more}\nversion = \"1.0.0\"\n")
+        };
+        let c = service("c", &format!("\"{digest}\""), "");
+        let text = [service("a", "\"../x/a.wasm\"", " # mine"), service("b", "'b.wasm'", ""), c.clone()].concat();
+        let (a, b) = ("\"/components/a.wasm\"", "\"/components/b.wasm\"");
+        let expected = [APP.to_owned(), service("a", a, " # mine"), service("b", b, ""), c].concat();
+        assert_eq!(portable(&text).text, expected);
     }
 
     #[test]
     fn a_variable_that_a_comment_names_is_asked_for() {
-        let text = "# secret = \"${OLD}\"\na = \"${B}-$${C}-${A}\"\n  # ${D}\n";
-        assert_eq!(variables(text).into_iter().collect::<Vec<_>>(), ["A", "B"]);
+        let text = "[service.a]\ncomponent = \"a.wasm\" # ${OLD}\nversion = \"1.0.0\"\n\
+                    config = { x = \"${B}-$${C}-${A}\" }\n # ${D}\n";
+        assert_eq!(portable(text).variables.into_iter().collect::<Vec<_>>(), ["A", "B"]);
     }
 }

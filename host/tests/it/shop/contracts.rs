@@ -9,8 +9,8 @@ use http::Method;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use super::{Shop, pause};
 use super::buyer::Buyer;
+use super::{Shop, pause};
 use crate::client::{Answer, Client};
 use crate::process::component;
 
