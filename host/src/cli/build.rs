@@ -1,17 +1,23 @@
-//! `holm build`: a component out of a crate, with whatever is installed.
+//! `holm build`: a component out of a folder, with whatever is installed.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-use super::Context;
 use super::failure::Failure;
+use super::output::Output;
+use super::sources::{MANIFEST, Project, SCRIPT};
+use super::{Context, plan};
 
-/// Build the crate in a folder and print where the component lies
+/// Build what is in a folder and print where the component lies
+///
+/// A crate is built with cargo; a folder with a package.json that has a script `build` with npm, after `npm install`
+/// where that is missing; a folder of any other language with its build.sh. Of the latter two, holm.toml says where
+/// the component lies.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Folder of the crate
+    /// The folder
     #[arg(default_value = ".")]
     dir: PathBuf,
 }
@@ -27,12 +33,23 @@ pub(super) enum Builder {
 
 impl Args {
     pub(super) fn run(self, context: &Context) -> anyhow::Result<()> {
-        if !self.dir.join("Cargo.toml").is_file() {
-            let failure = Failure::new(format!("{} holds no Cargo.toml", self.dir.display()));
-            return Err(failure.so("name the folder of a crate, or make one with `holm new NAME`").into());
+        if self.dir.join("Cargo.toml").is_file() {
+            return Ok(context.output.line(self.build_crate(context.output)?)?);
         }
+        let project = Project::without_cargo(&self.dir).ok_or_else(|| {
+            Failure::new(format!("{} holds nothing that can be built", self.dir.display()))
+                .because(format!("no Cargo.toml, no package.json with a script `build`, no {SCRIPT} that may be run"))
+                .so("name the folder of a service, or make one with `holm new NAME`")
+        })?;
+        for component in self.build_project(&project, context.output)? {
+            context.output.line(component.display())?;
+        }
+        Ok(())
+    }
+
+    fn build_crate(&self, output: Output) -> anyhow::Result<String> {
         let builder = Builder::installed();
-        context.output.note(format_args!("building with `cargo {}`", builder.arguments().join(" ")));
+        output.note(format_args!("building with `cargo {}`", builder.arguments().join(" ")));
         let messages = builder.run(&self.dir)?;
         let component = messages.lines().filter_map(component_in).next_back();
         let none = || {
@@ -40,7 +57,26 @@ impl Args {
                 .because("the crate has no library of type cdylib and no program")
                 .so("add `[lib]` with `crate-type = [\"cdylib\"]` to its Cargo.toml")
         };
-        Ok(context.output.line(component.ok_or_else(none)?)?)
+        Ok(component.ok_or_else(none)?)
+    }
+
+    /// Its manifest is read first: a build may take a minute.
+    fn build_project(&self, project: &Project, output: Output) -> anyhow::Result<Vec<PathBuf>> {
+        let path = self.dir.join(MANIFEST);
+        let components = project.components(&plan::read_manifest(&path)?);
+        if components.is_empty() {
+            let failure = Failure::new(format!("{} names no component that is built here", path.display()));
+            return Err(failure.so("say where the build puts it: component = \"dist/NAME.wasm\"").into());
+        }
+        project.build(output)?;
+        match components.iter().find(|component| !component.is_file()) {
+            Some(missing) => {
+                let failure = Failure::new(format!("the build made no {}", missing.display()));
+                let todo = format!("let the build write it, or name in {} what it writes", path.display());
+                Err(failure.so(todo).into())
+            }
+            None => Ok(components),
+        }
     }
 }
 

@@ -1,15 +1,17 @@
-//! `holm new`: a crate that builds into a component, with nothing of ours in it.
+//! `holm new`: a folder that builds into a component, with nothing of ours in it.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+use clap::ValueEnum;
 use holm_registry::ServiceName;
 
 use super::Context;
 use super::build::Builder;
 use super::failure::Failure;
 
-/// Make a new service: a crate, a manifest and a README
+/// Make a new service: its sources, a manifest and a README
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// Name of the service and of the folder
@@ -19,14 +21,18 @@ pub(super) struct Args {
     template: Template,
 }
 
-#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, ValueEnum)]
 enum Template {
-    /// Answers HTTP requests
+    /// Answers HTTP requests, in Rust
     Http,
-    /// Offers functions that other services call
+    /// Offers functions that other services call, in Rust
     Typed,
-    /// Handles events
+    /// Handles events, in Rust
     Events,
+    /// Answers HTTP requests, in TypeScript with Hono
+    Typescript,
+    /// Answers HTTP requests, in Python
+    Python,
 }
 
 impl Template {
@@ -58,6 +64,32 @@ impl Template {
                 ("holm.toml", include_str!("templates/events/holm.toml.in")),
                 ("README.md", include_str!("templates/events/README.md.in")),
                 (".gitignore", include_str!("templates/events/gitignore.in")),
+            ],
+            Self::Typescript => &[
+                ("package.json", include_str!("templates/typescript/package.json.in")),
+                ("tsconfig.json", include_str!("templates/typescript/tsconfig.json.in")),
+                ("src/index.ts", include_str!("templates/typescript/src/index.ts.in")),
+                ("src/app.ts", include_str!("templates/typescript/src/app.ts.in")),
+                ("test/app.test.js", include_str!("templates/typescript/test/app.test.js.in")),
+                ("wit/world.wit", include_str!("templates/typescript/wit/world.wit.in")),
+                ("wit/deps/http.wit", include_str!("templates/typescript/wit/http.wit.in")),
+                ("holm.toml", include_str!("templates/typescript/holm.toml.in")),
+                ("README.md", include_str!("templates/typescript/README.md.in")),
+                (".gitignore", include_str!("templates/typescript/gitignore.in")),
+            ],
+            Self::Python => &[
+                ("requirements.txt", include_str!("templates/python/requirements.txt.in")),
+                ("build.sh", include_str!("templates/python/build.sh.in")),
+                ("test.sh", include_str!("templates/python/test.sh.in")),
+                ("src/door.py", include_str!("templates/python/src/door.py.in")),
+                ("src/app.py", include_str!("templates/python/src/app.py.in")),
+                ("test/test_app.py", include_str!("templates/python/test/test_app.py.in")),
+                ("wit/world.wit", include_str!("templates/python/wit/world.wit.in")),
+                ("wit/deps/http.wit", include_str!("templates/python/wit/http.wit.in")),
+                ("wit/deps/io.wit", include_str!("templates/python/wit/io.wit.in")),
+                ("holm.toml", include_str!("templates/python/holm.toml.in")),
+                ("README.md", include_str!("templates/python/README.md.in")),
+                (".gitignore", include_str!("templates/python/gitignore.in")),
             ],
         }
     }
@@ -92,10 +124,14 @@ fn fill_in(text: &str, name: &ServiceName, builder: Builder) -> String {
     text.replace("{target}", builder.target()).replace("{artifact}", &artifact).replace("{name}", name.as_str())
 }
 
+/// A script may be run.
 fn write(path: &Path, text: &str) -> Result<(), Failure> {
     let folder = path.parent().unwrap_or(Path::new("."));
+    let is_script = path.extension().is_some_and(|extension| extension == "sh");
+    let mode = fs::Permissions::from_mode(if is_script { 0o755 } else { 0o644 });
     fs::create_dir_all(folder)
         .and_then(|()| fs::write(path, text))
+        .and_then(|()| fs::set_permissions(path, mode))
         .map_err(|error| Failure::new(format!("{} cannot be written", path.display())).because(error))
 }
 
@@ -106,14 +142,28 @@ mod tests {
     #[test]
     fn a_name_with_a_dash_points_the_manifest_at_a_missing_file() {
         let name = "my-service".parse().unwrap();
-        let files = [Template::Http, Template::Typed, Template::Events].into_iter().flat_map(Template::files);
-        for (path, text) in files {
+        for (path, text) in Template::value_variants().iter().flat_map(|template| template.files()) {
             let filled = fill_in(text, &name, Builder::Cargo);
             let blank = ["{name}", "{artifact}", "{target}"].into_iter().find(|blank| filled.contains(blank));
             assert_eq!(blank, None, "{path}");
         }
-        let manifest = fill_in(Template::Http.files()[2].1, &name, Builder::Cargo);
-        assert!(manifest.contains("wasm32-wasip2/release/my_service.wasm"), "{manifest}");
-        assert!(manifest.contains("[service.my-service]"), "{manifest}");
+        let component = |template: Template| {
+            let (_, text) = template.files().iter().find(|(path, _)| *path == "holm.toml").unwrap();
+            let text = fill_in(text, &name, Builder::Cargo);
+            assert!(text.contains("[service.my-service]"), "{text}");
+            text.lines().find_map(|line| line.strip_prefix("component = ")).unwrap().to_owned()
+        };
+        assert_eq!(component(Template::Http), r#""target/wasm32-wasip2/release/my_service.wasm""#);
+        assert_eq!(component(Template::Python), r#""dist/my-service.wasm""#);
+    }
+
+    #[test]
+    fn a_script_of_a_new_service_cannot_be_run() {
+        let dir = tempfile::tempdir().unwrap();
+        let mode = |file: &str| {
+            write(&dir.path().join(file), "").unwrap();
+            fs::metadata(dir.path().join(file)).unwrap().permissions().mode() & 0o111
+        };
+        assert_eq!((mode("build.sh"), mode("src/app.py")), (0o111, 0));
     }
 }

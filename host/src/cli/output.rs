@@ -3,7 +3,7 @@
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
 use std::net::SocketAddr;
-use std::process::ExitCode;
+use std::process::{ExitCode, Stdio};
 use std::time::Duration;
 
 use comfy_table::{Table, presets};
@@ -91,6 +91,11 @@ impl Output {
     pub fn note(&self, text: impl Display) {
         // A closed stderr is nobody who could be told.
         let _closed = writeln!(anstream::stderr(), "{text}");
+    }
+
+    /// Where a tool that we start writes: what it says is no data of ours.
+    pub fn for_tools(&self) -> Stdio {
+        io::stderr().into()
     }
 
     /// Shows that work is under way: a spinner on a terminal, a line elsewhere.

@@ -15,7 +15,7 @@ use holm_registry::{Digest, ServiceName};
 use semver::Version;
 
 use super::failure::Failure;
-use super::signature_file;
+use super::{signature_file, sources};
 use crate::admin::api;
 use crate::config;
 use crate::services::{AppSet, DeployComponent, DeployOne, DeploySet, DeploySettings};
@@ -171,7 +171,7 @@ pub(super) fn read_component(path: &Path) -> Result<Bytes, Failure> {
         let failure = unreadable(path, error);
         match other_target(path).filter(|other| other.exists()) {
             Some(other) => failure.so(format!("name {} instead, which exists", other.display())),
-            None => failure.so(format!("build it first, for example with `holm build {}`", crate_of(path).display())),
+            None => failure.so(format!("build it first, for example with `holm build {}`", folder_of(path).display())),
         }
     })
 }
@@ -189,11 +189,11 @@ fn unreadable(path: &Path, error: std::io::Error) -> Failure {
     Failure::new(format!("{} cannot be read", path.display())).because(error)
 }
 
-/// The folder above `target/`, where cargo is run; `.` when there is none.
-fn crate_of(component: &Path) -> PathBuf {
+/// Where it is built: above `target/`, where cargo is run, or by another tool; `.` when nobody knows.
+fn folder_of(component: &Path) -> PathBuf {
     let above = component.ancestors().find(|folder| folder.file_name().is_some_and(|name| name == "target"));
-    let folder = above.and_then(Path::parent).filter(|folder| !folder.as_os_str().is_empty());
-    folder.map_or_else(|| PathBuf::from("."), Path::to_owned)
+    let folder = above.and_then(Path::parent).or_else(|| sources::folder_of(component));
+    folder.filter(|folder| !folder.as_os_str().is_empty()).map_or_else(|| PathBuf::from("."), Path::to_owned)
 }
 
 #[cfg(test)]

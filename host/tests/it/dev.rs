@@ -22,31 +22,38 @@ fn share_target(service: &Path) {
     std::os::unix::fs::symlink(target(), service.join("target")).unwrap();
 }
 
-fn new(dir: &Path, template: &str, name: &str) -> PathBuf {
+pub(crate) fn new(dir: &Path, template: &str, name: &str) -> PathBuf {
     let output = run(dir, &["new", "--template", template, name]);
     assert!(output.status.success(), "{}", stderr(&output));
     dir.join(name)
 }
 
 /// `holm dev`, and what it writes.
-struct Dev {
+pub(crate) struct Dev {
     child: Child,
     stdout: Lines,
-    stderr: Lines,
+    pub(crate) stderr: Lines,
 }
 
 impl Dev {
-    fn start(dir: &Path) -> Self {
+    pub(crate) fn start(dir: &Path) -> Self {
         let mut command = holm(dir);
         command.args(["dev", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"]).env_remove("CARGO_TARGET_DIR");
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let (stdout, stderr) = (Lines::of(child.stdout.take().unwrap()), Lines::of(child.stderr.take().unwrap()));
         Self { child, stdout, stderr }
     }
+
+    /// A client of its gateway, when what was there has been built and whatever is saved is noticed.
+    pub(crate) fn until_ready(&mut self) -> Client {
+        let ready = self.stdout.until("ready gateway=");
+        self.stderr.until("watching");
+        Client::new(ready.split_once("gateway=http://").unwrap().1.split(' ').next().unwrap())
+    }
 }
 
 /// The lines of one stream: what comes through two of them has no order.
-struct Lines {
+pub(crate) struct Lines {
     lines: Receiver<String>,
     seen: Vec<String>,
 }
@@ -61,7 +68,7 @@ impl Lines {
     }
 
     /// The next line with this in it.
-    fn until(&mut self, part: &str) -> String {
+    pub(crate) fn until(&mut self, part: &str) -> String {
         let end = Instant::now() + BUILD;
         loop {
             let left = end.saturating_duration_since(Instant::now());
@@ -99,10 +106,7 @@ async fn what_was_saved_is_not_served() {
     let service = new(dir.path(), "http", "hello");
     share_target(&service);
     let mut dev = Dev::start(&service);
-    let ready = dev.stdout.until("ready gateway=");
-    let gateway = ready.split_once("gateway=http://").unwrap().1.split(' ').next().unwrap();
-    let client = Client::new(gateway);
-    dev.stderr.until("watching");
+    let client = dev.until_ready();
     assert_eq!(client.get("/hello/hello/Ada").await.body, "Hello, Ada!\n");
 
     let source = service.join("src/lib.rs");

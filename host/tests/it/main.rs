@@ -71,6 +71,8 @@ mod hostile;
 #[cfg(test)]
 mod idempotency;
 #[cfg(test)]
+mod languages;
+#[cfg(test)]
 mod migrating;
 #[cfg(test)]
 mod nats;

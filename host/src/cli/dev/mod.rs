@@ -20,20 +20,20 @@ use semver::BuildMetadata;
 use self::watch::Watch;
 use super::ago::took;
 use super::plan::{self, Plan};
-use super::sources::{self, Project};
+use super::sources::{self, MANIFEST, Project};
 use super::{Context, deploy, up};
 use crate::admin::client::{Client, Target};
 use crate::app::{Addresses, App};
 
-/// Where a project has its manifest.
-const MANIFEST: &str = "holm.toml";
 /// Beside the usual, what guests write.
 const LOG: &str = "info,holm::guest=debug";
 
 /// Start a host that builds and swaps in whatever is saved
 ///
-/// For the inner loop: the crates of the manifest's components are built, and again when a file of them or the
-/// manifest changes; what comes out is swapped in without a restart. A build that fails leaves the last one serving.
+/// For the inner loop: the manifest's components are built, and again when a file of their folders or the manifest
+/// changes; what comes out is swapped in without a restart. A build that fails leaves the last one serving. Crates are
+/// built with cargo, folders with a package.json that has a script `build` with npm, and others with their build.sh;
+/// a component that none of them makes is swapped in when it changes itself.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]
@@ -102,8 +102,8 @@ impl Dev<'_> {
     /// How many services were swapped.
     async fn build_and_deploy(&self, projects: &[Project]) -> anyhow::Result<usize> {
         for project in projects {
-            let project = project.clone();
-            tokio::task::spawn_blocking(move || project.build()).await.context("the build was given up")??;
+            let (project, output) = (project.clone(), self.context.output);
+            tokio::task::spawn_blocking(move || project.build(output)).await.context("the build was given up")??;
         }
         let plan = as_saved(plan::from_manifest(&self.path)?)?;
         let mut deployed = deploy::upload(self.context, &self.client, plan, false).await?;

@@ -21,7 +21,7 @@ pub(in crate::cli) struct Args {
     subject: Subject,
     /// The payload; @FILE reads a file, - stdin
     #[arg(default_value = "", hide_default_value = true)]
-    data: String,
+    payload: String,
     /// A header; may be given more than once
     #[arg(long = "header", short = 'H', value_name = "NAME: VALUE", value_parser = header)]
     headers: Vec<(String, String)>,
@@ -44,7 +44,7 @@ const EXAMPLES: &str = r#"Examples:
 
 impl Args {
     pub(super) async fn run(self, context: &Context) -> anyhow::Result<()> {
-        let payload = Payload::of(&data(&self.data)?);
+        let payload = Payload::of(&bytes(&self.payload)?);
         let event = PublishEvent {
             subject: self.subject.to_string(),
             kind: self.kind,
@@ -63,7 +63,7 @@ fn header(text: &str) -> Result<(String, String), String> {
     Ok((name.trim().to_owned(), value.trim().to_owned()))
 }
 
-fn data(written: &str) -> Result<Bytes, anyhow::Error> {
+fn bytes(written: &str) -> Result<Bytes, anyhow::Error> {
     match written.strip_prefix('@') {
         Some("") => Err(UsageError("@ needs the name of a file behind it".to_owned()).into()),
         Some(path) => {
@@ -71,9 +71,9 @@ fn data(written: &str) -> Result<Bytes, anyhow::Error> {
             Ok(std::fs::read(Path::new(path)).map_err(unreadable)?.into())
         }
         None if written == "-" => {
-            let mut bytes = Vec::new();
-            io::stdin().read_to_end(&mut bytes)?;
-            Ok(bytes.into())
+            let mut read = Vec::new();
+            io::stdin().read_to_end(&mut read)?;
+            Ok(read.into())
         }
         None => Ok(written.to_owned().into()),
     }
