@@ -4,7 +4,11 @@
 set -euo pipefail
 cd "$(dirname "$0")"
 root=../../..
-[ -x .venv/bin/componentize-py ] || { python3 -m venv .venv && .venv/bin/pip install --quiet -r requirements.txt; }
+if [ ! .venv/installed -nt requirements.txt ]; then
+    python3 -m venv .venv
+    .venv/bin/pip install --quiet --disable-pip-version-check -r requirements.txt
+    touch .venv/installed
+fi
 
 wasi=$(cargo metadata --manifest-path $root/components/Cargo.toml --format-version 1 --locked |
     python3 -c 'import json, os, sys

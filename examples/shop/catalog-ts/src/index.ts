@@ -1,9 +1,10 @@
 // What the shop sells: the routes and functions of the catalog in Rust, in TypeScript.
 import { get as setting } from "wasi:config/store@0.2.0-rc.1";
 import { type Context, Hono } from "hono";
-import { errors, finds, parse, type Product } from "./domain";
+import { errors, finds, parse, trim, type Product } from "./domain";
 import { newId } from "./id";
 import { Problem } from "./problem";
+import { nextQuery, readJson, refuseBrokenEncoding } from "./request";
 import * as store from "./store";
 
 const VERSION = "1.0.0";
@@ -11,11 +12,17 @@ const IDS_LIMIT = 100;
 const PAGE_LIMIT = 100;
 const PAGE = 20;
 
-const app = new Hono();
+// a slash at the end makes no difference
+const app = new Hono({ strict: false });
 
 app.use(async (context, next) => {
   await next();
   context.res.headers.set("x-service-version", VERSION);
+});
+
+app.use(async (context, next) => {
+  refuseBrokenEncoding(context.req.url);
+  await next();
 });
 
 app.get("/health", (context) => {
@@ -48,7 +55,8 @@ app.put("/products/:id", async (context) => {
 });
 
 app.notFound((context) => {
-  const { method, path } = context.req;
+  const { method, url } = context.req;
+  const path = new URL(url).pathname;
   const there = app.routes.filter((route) => route.method !== "ALL" && isAt(route.path, path)).map((route) => route.method);
   if (there.length === 0) return new Problem(404, `There is nothing at ${path}`).getResponse();
   const refused = new Problem(405, `${method} is not possible here`).getResponse();
@@ -65,19 +73,18 @@ app.onError((error) => {
 /** Whether a route such as `/products/:id` leads to a path. */
 function isAt(route: string, path: string): boolean {
   const [there, parts] = [route.split("/"), path.split("/")];
-  return there.length === parts.length && there.every((part, at) => part.startsWith(":") || part === parts[at]);
+  if (parts.length > 1 && parts.at(-1) === "") parts.pop();
+  const fits = (part: string, at: number) => (part.startsWith(":") ? parts[at] !== "" : part === parts[at]);
+  return there.length === parts.length && there.every(fits);
 }
 
 async function accept(context: Context, id: string, created_at: string): Promise<Product> {
-  const body = await context.req.json().catch(() => {
-    throw new Problem(400, "The body is not what this request needs: it is no JSON");
-  });
-  const fields = parse(body);
+  const fields = parse(await readJson(context.req.raw));
   if (!fields) throw new Problem(422, "The body is not what this request needs: name and price_cents, perhaps description");
   const wrong = errors(id, fields);
   if (wrong.length > 0) throw new Problem(422, "Some values cannot be accepted", wrong);
   const { description, price_cents } = fields;
-  const product = { id, name: fields.name.trim(), description, price_cents, currency: setting("currency") ?? "EUR", created_at };
+  const product = { id, name: trim(fields.name), description, price_cents, currency: setting("currency") ?? "EUR", created_at };
   store.save(product);
   return product;
 }
@@ -86,12 +93,10 @@ function list(context: Context): Response {
   const asked = context.req.query("limit");
   const limit = asked === undefined ? PAGE : /^\d+$/.test(asked) ? Number(asked) : 0;
   if (limit < 1 || limit > PAGE_LIMIT) throw new Problem(400, `limit must be a number from 1 to ${PAGE_LIMIT}`);
-  const search = context.req.query("q")?.trim() ?? "";
+  const search = context.req.query("q") ?? "";
   const { items, next } = store.page(limit, context.req.query("cursor") ?? "", (product) => finds(search, product));
   if (next !== undefined) {
-    const query = Object.entries(context.req.query()).filter(([name]) => name !== "cursor");
-    const pairs = [...query, ["cursor", next]].map((pair) => pair.map(encodeURIComponent as (text: string) => string).join("="));
-    context.header("link", `<?${pairs.join("&")}>; rel="next"`);
+    context.header("link", `<${nextQuery(context.req.url, next)}>; rel="next"`);
   }
   return context.json(items);
 }
@@ -102,13 +107,20 @@ function now(): string {
 
 addEventListener("fetch", ((event: FetchEvent) => event.respondWith(app.fetch(event.request))) as EventListener);
 
-/** The door for other services: `shop:catalog/prices`. A throw is the interface's refusal. */
+/** `shop:catalog/prices`, for other services. What is thrown is the interface's refusal. */
 export const prices = {
   quote(ids: string[]) {
     if (ids.length > IDS_LIMIT) {
       throw { tag: "invalid", val: `A question may name ${IDS_LIMIT} articles at most` };
     }
-    const told = ({ id, name, price_cents, currency }: Product) => ({ id, name, priceCents: BigInt(price_cents), currency });
-    return { products: store.findMany(ids).map(told) };
+    try {
+      return { products: store.findMany(ids).map(quoted) };
+    } catch (error) {
+      throw { tag: "failed", val: String(error) };
+    }
   },
 };
+
+function quoted({ id, name, price_cents, currency }: Product) {
+  return { id, name, priceCents: BigInt(price_cents), currency };
+}

@@ -7,6 +7,7 @@ const TITLES: Record<number, string> = {
   400: "Bad Request",
   404: "Not Found",
   405: "Method Not Allowed",
+  413: "Content Too Large",
   422: "Unprocessable Content",
   500: "Internal Server Error",
 };

@@ -31,7 +31,7 @@ export function save(product: Product): void {
 
 /** A page of those that are wanted, after the id `after`; with the id that the next one comes after. */
 export function page(limit: number, after: string, wanted: (product: Product) => boolean) {
-  const ids = allIds().filter((id) => id > after);
+  const ids = allIds().filter((id) => compare(id, after) > 0);
   const items: Product[] = [];
   for (let from = 0; from < ids.length; from += CHUNK) {
     for (const product of findMany(ids.slice(from, from + CHUNK)).filter(wanted)) {
@@ -51,5 +51,14 @@ function allIds(): string[] {
     ids.push(...answer.keys.filter((key) => key.startsWith(PREFIX)).map((key) => key.slice(PREFIX.length)));
     cursor = answer.cursor;
   } while (cursor !== undefined);
-  return ids.sort();
+  return ids.sort(compare);
+}
+
+/** The order of code points, which is that of UTF-8; JavaScript's own is that of UTF-16. */
+function compare(a: string, b: string): number {
+  const shorter = Math.min(a.length, b.length);
+  for (let at = 0; at < shorter; at++) {
+    if (a[at] !== b[at]) return a.codePointAt(at)! - b.codePointAt(at)!;
+  }
+  return a.length - b.length;
 }

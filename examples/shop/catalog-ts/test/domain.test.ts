@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { errors, finds, parse, type Product } from "../src/domain";
+import { errors, finds, parse, trim, type Product } from "../src/domain";
 
 const tea: Product = {
   id: "tea",
@@ -27,4 +27,9 @@ test("one of several wrong values is not named", () => {
 test("a search misses a word, or finds half of what it looks for", () => {
   assert.ok(finds("GRÜN loose", tea));
   assert.ok(!finds("green loose", tea));
+});
+
+test("a name keeps a space at its end, or loses what is none", () => {
+  assert.equal(trim("\u0085 Tea\u00a0"), "Tea");
+  assert.equal(trim("\ufeffTea"), "\ufeffTea");
 });

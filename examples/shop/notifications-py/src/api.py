@@ -1,13 +1,14 @@
-"""The routes of the service, as the notifications in Rust have them: a path and a method lead to an answer."""
+"""The routes of the service, as the notifications in Rust have them: a request leads to a response."""
 
-import json
+import sys
+import traceback
 from dataclasses import dataclass, field
 from typing import Optional
-from urllib.parse import parse_qsl, unquote, urlencode
 
 import clock
 import domain
 import store
+from query import BadEncoding, decode, encode, parse
 
 PAGE = 20
 PAGE_LIMIT = 100
@@ -15,7 +16,7 @@ TITLES = {400: "Bad Request", 404: "Not Found", 405: "Method Not Allowed", 500: 
 
 
 @dataclass
-class Answer:
+class Response:
     status: int
     body: bytes
     headers: dict[str, str] = field(default_factory=dict)
@@ -27,69 +28,80 @@ class Problem(Exception):
     def __init__(self, status: int, message: str, **headers: str):
         self.status, self.message, self.headers = status, message, headers
 
-    def answer(self) -> Answer:
+    def response(self) -> Response:
         document = {"title": TITLES[self.status], "status": self.status, "detail": self.message, "error": self.message}
         headers = {"content-type": "application/problem+json", **self.headers}
-        return Answer(self.status, as_json(document), headers)
+        return Response(self.status, store.as_json(document), headers)
 
 
-def handle(method: str, target: str) -> Answer:
+def handle(method: str, target: str) -> Response:
     path, _, query = target.partition("?")
-    parts = [unquote(part) for part in path.strip("/").split("/")]
     try:
-        return route("GET" if method == "HEAD" else method, parts, dict(parse_qsl(query, keep_blank_values=True)))
+        return route(method, path, parse(query))
+    except BadEncoding as error:
+        return Problem(400, str(error)).response()
     except Problem as problem:
-        return problem.answer()
+        return problem.response()
+    except Exception:
+        # the cause is for the log, not for the sender
+        traceback.print_exc(file=sys.stderr)
+        return Problem(500, "Internal server error").response()
 
 
-def route(method: str, parts: list[str], query: dict[str, str]) -> Answer:
-    match parts:
-        case ["health"] if method == "GET":
+def route(method: str, path: str, query: list[tuple[str, str]]) -> Response:
+    wanted = "GET" if method == "HEAD" else method
+    match path.removesuffix("/").split("/")[1:]:
+        case ["health"]:
+            allow(method, wanted, "GET")
             store.bucket().exists("health")
-            return answer({"status": "ok"})
-        case ["messages"] if method == "GET":
+            return shown({"status": "ok"})
+        case ["messages"]:
+            allow(method, wanted, "GET")
             return listed(query)
-        case ["messages", id] if method == "GET":
-            return answer(found(id))
-        case ["messages", id, "sent"] if method == "POST":
-            message = domain.sent(found(id), clock.now())
+        case ["messages", part] if part:
+            message_id = decode(part)
+            allow(method, wanted, "GET")
+            return shown(find(message_id))
+        case ["messages", part, "sent"] if part:
+            message_id = decode(part)
+            allow(method, wanted, "POST")
+            message = domain.sent(find(message_id), clock.now())
             store.save(message)
-            return answer(message)
-        case ["health"] | ["messages"] | ["messages", _]:
-            raise Problem(405, f"{method} is not possible here", allow="GET")
-        case ["messages", _, "sent"]:
-            raise Problem(405, f"{method} is not possible here", allow="POST")
-    raise Problem(404, f"There is nothing at /{'/'.join(parts)}")
+            return shown(message)
+    raise Problem(404, f"There is nothing at {path}")
 
 
-def listed(query: dict[str, str]) -> Answer:
-    asked = query.get("limit", str(PAGE))
-    limit = int(asked) if asked.isascii() and asked.isdigit() else 0
+def allow(method: str, wanted: str, possible: str) -> None:
+    if wanted != possible:
+        raise Problem(405, f"{method} is not possible here", allow=possible)
+
+
+def listed(query: list[tuple[str, str]]) -> Response:
+    # of a name that is repeated, the first counts
+    first = dict(reversed(query))
+    asked = first.get("limit", str(PAGE))
+    limit = int(asked) if asked.isascii() and asked.isdigit() and len(asked) < 10 else 0
     if not 1 <= limit <= PAGE_LIMIT:
         raise Problem(400, f"limit must be a number from 1 to {PAGE_LIMIT}")
-    recipient, waiting = query.get("recipient"), query.get("waiting") == "true"
+    recipient, waiting = first.get("recipient"), first.get("waiting") == "true"
 
     def wanted(message: dict) -> bool:
         return recipient in (None, message["recipient"]) and not (waiting and "sent_at" in message)
 
-    items, after = store.page(limit, query.get("cursor", ""), wanted)
-    response = answer(items)
+    items, after = store.page(limit, first.get("cursor", ""), wanted)
+    response = shown(items)
     if after is not None:
-        pairs = {**{name: value for name, value in query.items() if name != "cursor"}, "cursor": after}
-        response.headers["link"] = f'<?{urlencode(pairs)}>; rel="next"'
+        others = [(name, value) for name, value in query if name != "cursor"]
+        response.headers["link"] = f'<?{encode([*others, ("cursor", after)])}>; rel="next"'
     return response
 
 
-def found(id: str) -> dict:
-    message: Optional[dict] = store.find(id)
+def find(message_id: str) -> dict:
+    message: Optional[dict] = store.find(message_id)
     if message is None:
         raise Problem(404, "Message not found")
     return message
 
 
-def answer(value: object) -> Answer:
-    return Answer(200, as_json(value), {"content-type": "application/json"})
-
-
-def as_json(value: object) -> bytes:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+def shown(value: object) -> Response:
+    return Response(200, store.as_json(value), {"content-type": "application/json"})

@@ -4,6 +4,23 @@ import json
 import re
 
 
+def parse(payload: bytes) -> dict:
+    """The members of an event. A `ValueError` says why there are none: JSON alone is taken, not all that Python reads."""
+    try:
+        value = json.loads(payload.decode(), parse_constant=refuse)
+        # half of a surrogate pair may be escaped in JSON, but is no character
+        json.dumps(value, ensure_ascii=False).encode()
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+    if not isinstance(value, dict):
+        raise ValueError("it is no object")
+    return value
+
+
+def refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is no JSON")
+
+
 def member(event: dict, name: str) -> str:
     """A member of an event as text; one whose name ends with `_cents` is money, and written with its point."""
     value = event.get(name)
@@ -13,7 +30,7 @@ def member(event: dict, name: str) -> str:
         return value
     if type(value) is int and value >= 0 and name.endswith("_cents"):
         return f"{value // 100}.{value % 100:02}"
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
 
 
 def write(text: str, event: dict) -> str:

@@ -14,13 +14,17 @@ def bucket() -> wasi_keyvalue_store.Bucket:
     return wasi_keyvalue_store.open("default")
 
 
-def find(id: str) -> Optional[dict]:
-    value = bucket().get(PREFIX + id)
+def find(message_id: str) -> Optional[dict]:
+    value = bucket().get(PREFIX + message_id)
     return None if value is None else json.loads(value)
 
 
 def save(message: dict) -> None:
-    bucket().set(PREFIX + message["id"], json.dumps(message, ensure_ascii=False).encode())
+    bucket().set(PREFIX + message["id"], as_json(message))
+
+
+def as_json(value: object) -> bytes:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def page(limit: int, after: str, wanted: Callable[[dict], bool]) -> tuple[list[dict], Optional[str]]:

@@ -146,6 +146,13 @@ pub fn number(answer: &Value, field: &str) -> u64 {
     answer.get(field).and_then(Value::as_u64).unwrap_or_default()
 }
 
+/// Events of a consumer that were not sent to anybody. The server counts them down ahead of counting them up (its pull
+/// request 2357), and old ones (2.9.10) tell what they have then: less than nothing, in 64 bits without a sign.
+pub fn pending(info: &Value) -> u64 {
+    let told = number(info, "num_pending");
+    if i64::try_from(told).is_ok() { told } else { 0 }
+}
+
 /// A text of an answer; empty, where it is missing.
 pub fn text<'a>(answer: &'a Value, field: &str) -> &'a str {
     answer.get(field).and_then(Value::as_str).unwrap_or_default()
@@ -163,5 +170,13 @@ mod tests {
         assert!(BusError::from(error).to_string().contains("add `jetstream: enabled` to the account"));
         assert_eq!(read(br#"{"total":3}"#).map(|answer| number(&answer, "total")), Ok(3));
         assert!(matches!(read(b"<html>"), Err(ApiError::Link(LinkError::Unfit(_)))));
+    }
+
+    #[test]
+    fn a_server_that_counts_below_nothing_makes_a_lag_without_end() {
+        for (told, expected) in [("3", 3), ("18446744073709551615", 0)] {
+            let info = read(format!(r#"{{"num_pending":{told}}}"#).as_bytes()).unwrap();
+            assert_eq!(pending(&info), expected);
+        }
     }
 }

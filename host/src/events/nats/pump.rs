@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until};
 
-use super::api::{ask, code, number};
+use super::api::{ask, code, number, pending};
 use super::config::nanos;
 use super::durable::{Durable, Ended};
 use super::link::{Inbox, Link, LinkError, Message};
@@ -174,7 +174,7 @@ impl Pump {
             let Durable { service, subject, .. } = &*self.durable;
             tracing::warn!(%service, %subject, "{WINDOW} events wait for earlier ones of their keys, or to be tried again");
         }
-        Ok(!full && self.durable.with(|window| window.pull.asked() > 0) && number(&info, "num_pending") > 0)
+        Ok(!full && self.durable.with(|window| window.pull.asked() > 0) && pending(&info) > 0)
     }
 
     async fn stalled(&self, why: &str) -> Result<(), LinkError> {

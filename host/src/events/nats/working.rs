@@ -148,7 +148,7 @@ impl Working {
         Some(ConsumerInfo {
             service,
             subject,
-            lag: number(info, "num_pending") + untried,
+            lag: api::pending(info).saturating_add(untried),
             in_flight: number(info, "num_ack_pending").saturating_sub(untried),
             redelivered: number(info, "num_redelivered").saturating_sub(again),
         })

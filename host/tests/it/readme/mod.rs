@@ -49,7 +49,7 @@ const ONLY_SHOWN: &[(&str, &[(&str, &str)])] = &[
         "examples/shop/notifications-py/README.md",
         &[
             ("./build.sh", OTHERS_BUILD),
-            ("python3 test_domain.py", "scripts/test, before these tests"),
+            ("python3 test.py", "scripts/test, before these tests"),
             ("holm deploy notifications.wasm --service notifications --version 2.0.0", "the shop's README"),
             ("holm rollback notifications", "the shop's README"),
         ],

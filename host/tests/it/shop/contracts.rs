@@ -50,16 +50,22 @@ async fn catalog_keeps_its_contract(shop: &Shop) {
 
     assert_eq!(client.get(&format!("/api/products?ids=cup,none,{id}")).await.json(), json!([put.json(), product]));
     assert_eq!(client.get("/api/products?q=TEA+for").await.json(), json!([put.json()]));
+    assert_eq!(client.get("/api/products?q=GR%C3%9CNER").await.json(), json!([product]));
     let first = client.get("/api/products?limit=1").await;
     let next = first.headers["link"].to_str().unwrap().strip_prefix("<").unwrap().split_once('>').unwrap().0.to_owned();
     let second = client.get(&format!("/api/products{next}")).await;
     assert_eq!(json!([first.json()[0], second.json()[0]]), json!([product, put.json()]));
     assert!(!second.headers.contains_key("link"), "{second:?}");
 
+    assert_eq!(client.get("/api/products/cup/").await.json(), put.json());
+    let head = client.send(Method::HEAD, "/api/products/cup", "").await;
+    assert_eq!((head.status.as_u16(), &*head.body), (200, ""));
+
     let wrong = json!({"name": " ", "price_cents": 1_000_000_001});
     for (method, path, body, status) in [
         (Method::GET, "/api/products/none", json!(null), 404),
         (Method::GET, "/api/products?limit=0", json!(null), 400),
+        (Method::GET, "/api/products?q=%ff", json!(null), 400),
         (Method::POST, "/api/products/cup", json!({}), 405),
         (Method::POST, "/api/products", wrong, 422),
         (Method::POST, "/api/products", json!({"name": "Tea", "price_cents": 12.9}), 422),
@@ -77,7 +83,16 @@ async fn catalog_keeps_its_contract(shop: &Shop) {
         }
     }
 
-    // the other door: the cart asks for prices by a typed call
+    // nobody could read it back
+    let half = client.send(Method::POST, "/api/products", r#"{"name": "\ud83c", "price_cents": 1}"#).await;
+    assert_eq!(half.status, 400, "{half:?}");
+
+    // the other way in: typed calls, by hand and by the cart
+    let ids = |count| json!([vec!["cup"; count]]).to_string();
+    let quote = |count| shop.host.done(&["call", "catalog", "shop:catalog/prices", "quote", &ids(count)]);
+    let quote = |count| serde_json::from_str::<Value>(&quote(count)).unwrap();
+    assert_eq!(quote(1)["ok"]["products"][0]["price-cents"], "500");
+    assert!(quote(101)["err"]["invalid"].is_string(), "{}", quote(101));
     let ada = Buyer::new(shop, "ada@example.com").await;
     ada.put("none", 1).await;
     let cart = ada.put("cup", 2).await;
@@ -112,7 +127,11 @@ async fn browse(ada: Buyer, client: Client, done: Arc<AtomicBool>) -> usize {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn buyers_notice_that_the_catalog_speaks_another_language() {
-    let shop = Shop::stocked(&[("tea", 250, 5)]).await;
+    // on a busy machine, carts would sooner be shown without prices than wait for the catalog
+    let quote = "[service.cart.calls.\"shop:catalog/prices\"]\ntimeout = ";
+    let shop = Shop::open_with(&format!("{quote}\"1s\""), &format!("{quote}\"20s\""));
+    shop.offer("tea", 250).await;
+    shop.count("tea", 5).await;
     let ada = Buyer::new(&shop, "ada@example.com").await;
     ada.put("tea", 2).await;
     let (done, mut buyers) = (Arc::new(AtomicBool::new(false)), JoinSet::new());

@@ -24,6 +24,7 @@ mod swaps;
 mod unhappy;
 mod walk;
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use http::Method;
@@ -65,11 +66,28 @@ impl Shop {
         let stock: Vec<_> = articles.iter().map(|(sku, _, on_hand)| (*sku, *on_hand)).collect();
         let shop = Self::open(&stock).await;
         for (sku, price_cents, _) in articles {
-            let product = json!({"name": format!("The {sku}"), "price_cents": price_cents}).to_string();
-            let put = shop.client.send(Method::PUT, &format!("/api/products/{sku}"), &product).await;
-            assert_eq!(put.status, 201, "{put:?}");
+            shop.offer(sku, *price_cents).await;
         }
         shop
+    }
+
+    /// A host with the shop, but with `new` in the place of `old` in its manifest.
+    fn open_with(old: &str, new: &str) -> Self {
+        let shop = Self::on(Host::start());
+        let examples = Path::new(SHOP).parent().unwrap().display();
+        let manifest = std::fs::read_to_string(SHOP).unwrap();
+        assert!(manifest.contains(old), "{old}");
+        let anywhere = manifest.replace("\"../../", &format!("\"{examples}/../../"));
+        let anywhere = anywhere.replace("\"user.proto\"", &format!("\"{examples}/user.proto\""));
+        shop.host.deploy_manifest(&anywhere.replace(old, new));
+        shop
+    }
+
+    /// An article for sale at this price in cents.
+    async fn offer(&self, sku: &str, price_cents: u64) {
+        let product = json!({"name": format!("The {sku}"), "price_cents": price_cents}).to_string();
+        let put = self.client.send(Method::PUT, &format!("/api/products/{sku}"), &product).await;
+        assert_eq!(put.status, 201, "{put:?}");
     }
 
     /// The shop on a host that has it.
