@@ -14,12 +14,32 @@ fail() {
 ensure() {
     local command=$1
     shift
-    command -v "$command" >/dev/null && return
+    command -v "$command" >/dev/null || debian "$command" "$@"
+}
+
+# debian WHAT PACKAGE...: installs these packages when we are root; else one line that says what is missing.
+debian() {
+    local what=$1
+    shift
     if ! command -v apt-get >/dev/null || [ "$(id -u)" != 0 ]; then
-        fail "no $command here: install it with your system's package manager (Debian: apt-get install $*)"
+        fail "no $what here: install it with your system's package manager (Debian: apt-get install $*)"
     fi
     echo "${0##*/}: installing $*" >&2
     { apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install --no-install-recommends "$@"; } >&2
+}
+
+# Python with what it makes environments with, which Debian has in a package of its own.
+ensure_venv() {
+    python3 -c 'import ensurepip, venv' 2>/dev/null || debian "Python with venv" python3 python3-venv
+}
+
+# python_venv FOLDER PACKAGE...: an environment with these packages, begun anew.
+python_venv() {
+    local there=$1
+    shift
+    ensure_venv
+    python3 -m venv --clear "$there"
+    "$there/bin/pip" install --quiet --disable-pip-version-check "$@"
 }
 
 # What building the host takes: Rust, and a C compiler for its cryptography.

@@ -63,7 +63,7 @@ impl Args {
     /// Its manifest is read first: a build may take a minute.
     fn build_project(&self, project: &Project, output: Output) -> anyhow::Result<Vec<PathBuf>> {
         let path = self.dir.join(MANIFEST);
-        let components = project.components(&plan::read_manifest(&path)?);
+        let components = project.components(&plan::read_manifest(&path)?, &path);
         if components.is_empty() {
             let failure = Failure::new(format!("{} names no component that is built here", path.display()));
             return Err(failure.so("say where the build puts it: component = \"dist/NAME.wasm\"").into());

@@ -81,7 +81,7 @@ impl Template {
                 ("requirements.txt", include_str!("templates/python/requirements.txt.in")),
                 ("build.sh", include_str!("templates/python/build.sh.in")),
                 ("test.sh", include_str!("templates/python/test.sh.in")),
-                ("src/door.py", include_str!("templates/python/src/door.py.in")),
+                ("src/handler.py", include_str!("templates/python/src/handler.py.in")),
                 ("src/app.py", include_str!("templates/python/src/app.py.in")),
                 ("test/test_app.py", include_str!("templates/python/test/test_app.py.in")),
                 ("wit/world.wit", include_str!("templates/python/wit/world.wit.in")),

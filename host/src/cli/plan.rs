@@ -15,7 +15,8 @@ use holm_registry::{Digest, ServiceName};
 use semver::Version;
 
 use super::failure::Failure;
-use super::{signature_file, sources};
+use super::signature_file;
+use super::sources::{MANIFEST, Project};
 use crate::admin::api;
 use crate::config;
 use crate::services::{AppSet, DeployComponent, DeployOne, DeploySet, DeploySettings};
@@ -189,10 +190,12 @@ fn unreadable(path: &Path, error: std::io::Error) -> Failure {
     Failure::new(format!("{} cannot be read", path.display())).because(error)
 }
 
-/// Where it is built: above `target/`, where cargo is run, or by another tool; `.` when nobody knows.
+/// Where `holm build` makes it: above `target/`, where cargo is run, or beside a manifest with another tool; `.` when
+/// nobody knows.
 fn folder_of(component: &Path) -> PathBuf {
     let above = component.ancestors().find(|folder| folder.file_name().is_some_and(|name| name == "target"));
-    let folder = above.and_then(Path::parent).or_else(|| sources::folder_of(component));
+    let buildable = |dir: &&Path| dir.join(MANIFEST).is_file() && Project::without_cargo(dir).is_some();
+    let folder = above.and_then(Path::parent).or_else(|| component.ancestors().skip(1).find(buildable));
     folder.filter(|folder| !folder.as_os_str().is_empty()).map_or_else(|| PathBuf::from("."), Path::to_owned)
 }
 

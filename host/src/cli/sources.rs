@@ -4,9 +4,12 @@
 //! | --- | --- | --- |
 //! | `DIR/target/wasm32-wasip2/release/`, with `DIR/Cargo.toml` | `cargo build` | `cargo test` |
 //! | `DIR/target/wasm32-wasip1/release/`, with `DIR/Cargo.toml` | `cargo component build` | `cargo test` |
-//! | any folder of `DIR` with a `package.json` that has a script `build` | `npm run build` | `npm test` |
-//! | any folder of `DIR` with a `build.sh` that may be run | `./build.sh` | `./test.sh`, if there is one |
+//! | any folder of `OURS` with a `package.json` that has a script `build` | `npm run build` | `npm test` |
+//! | any folder of `OURS` with a `build.sh` that may be run | `./build.sh` | `./test.sh`, if there is one |
 //! | any other | somebody else: it is swapped in when it changes | nobody |
+//!
+//! `OURS` is the manifest's folder or one below it, the nearest to the component. A script that lies elsewhere, above
+//! the manifest or beside a component that somebody else has built, is not run.
 //!
 //! | file | question it answers |
 //! | --- | --- |
@@ -28,8 +31,8 @@ use super::output::Output;
 
 /// Where a project has its manifest.
 pub(super) const MANIFEST: &str = "holm.toml";
-/// Folders that hold what is made and not what is written.
-const MADE: [&str; 4] = ["target", "node_modules", "dist", "__pycache__"];
+/// Folders that hold what is generated, with any tool.
+const GENERATED: [&str; 4] = ["target", "node_modules", "dist", "__pycache__"];
 
 /// A folder, and what makes components of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,11 +41,12 @@ pub(super) struct Project {
     tool: Tool,
 }
 
-/// The projects of a manifest, each once.
-pub(super) fn projects(manifest: &Manifest) -> Vec<Project> {
+/// The projects of the manifest at this path, each once.
+pub(super) fn projects(manifest: &Manifest, path: &Path) -> Vec<Project> {
+    let base = folder_of(path);
     let mut projects = Vec::<Project>::new();
     for component in components(manifest) {
-        let project = Project::of(component);
+        let project = Project::of(component, &base);
         if !projects.contains(&project) {
             projects.push(project);
         }
@@ -57,21 +61,24 @@ fn components(manifest: &Manifest) -> impl Iterator<Item = &Path> {
     })
 }
 
-/// The folder that a component is built in, if we know how.
-pub(super) fn folder_of(component: &Path) -> Option<&Path> {
-    component.ancestors().skip(1).find(|dir| Tool::of(dir, component).is_some())
+/// The folder of a manifest.
+pub(super) fn folder_of(manifest: &Path) -> PathBuf {
+    here(manifest.parent().unwrap_or(manifest))
 }
 
 /// As the folder is named by whoever tells what was saved.
-pub(super) fn here(dir: &Path) -> PathBuf {
+fn here(dir: &Path) -> PathBuf {
     let dir = if dir == Path::new("") { Path::new(".") } else { dir };
     std::path::absolute(dir).unwrap_or_else(|_| dir.to_path_buf())
 }
 
 impl Project {
-    fn of(component: &Path) -> Self {
-        let dir = folder_of(component).or(component.parent()).unwrap_or(component);
-        Self { dir: here(dir), tool: Tool::of(dir, component).unwrap_or(Tool::None) }
+    /// What makes a component that a manifest in the folder `base` names.
+    fn of(component: &Path, base: &Path) -> Self {
+        let component = here(component);
+        let built = component.ancestors().skip(1).find_map(|dir| Some((dir, Tool::of(dir, &component, base)?)));
+        let (dir, tool) = built.unwrap_or((component.parent().unwrap_or(&component), Tool::Unknown));
+        Self { dir: dir.to_path_buf(), tool }
     }
 
     /// What a folder is that holds no crate; nothing, where nobody knows how to build it.
@@ -83,56 +90,57 @@ impl Project {
         &self.dir
     }
 
-    /// Those components of a manifest that are built here.
-    pub(super) fn components(&self, manifest: &Manifest) -> Vec<PathBuf> {
-        components(manifest).filter(|component| Self::of(component) == *self).map(here).collect()
+    /// Those components of the manifest at this path that are built here.
+    pub(super) fn components(&self, manifest: &Manifest, path: &Path) -> Vec<PathBuf> {
+        let base = folder_of(path);
+        components(manifest).filter(|component| Self::of(component, &base) == *self).map(here).collect()
     }
 
-    /// Builds it. What the tool says goes to stderr as it comes.
+    /// Builds it. What the tool says goes to stderr as it comes, since stdout is for the data of the command.
     pub(super) fn build(&self, output: Output) -> anyhow::Result<()> {
         self.tool.build(&self.dir, output)
     }
 
-    /// Runs its tests, with further arguments for the tool. Nothing, where no tool is known.
+    /// Runs its tests, with further arguments for the tool, which writes where we do. Nothing, where no tool is known.
     pub(super) fn test(&self, arguments: &[OsString]) -> anyhow::Result<()> {
         self.tool.test(&self.dir, arguments)
     }
 
     /// Whether one of these files goes into what is built. What the build itself writes does not.
     pub(super) fn is_touched(&self, saved: &BTreeSet<PathBuf>) -> bool {
-        saved.iter().filter_map(|path| path.strip_prefix(&self.dir).ok()).any(|path| !self.is_made(path))
+        saved.iter().filter_map(|path| path.strip_prefix(&self.dir).ok()).any(|path| !self.is_generated(path))
     }
 
-    /// Whether a file of this folder is written by its build.
-    fn is_made(&self, path: &Path) -> bool {
-        path.iter().any(|name| name.to_str().is_none_or(is_made)) || self.tool.writes(path)
+    /// Whether a file or folder of the project is none of its sources.
+    fn is_generated(&self, path: &Path) -> bool {
+        path.iter().any(|name| name.to_str().is_none_or(is_generated)) || self.tool.writes(path)
     }
 
     /// The folders with what it is built from.
     pub(super) fn folders(&self) -> BTreeSet<PathBuf> {
         let mut found = BTreeSet::from([self.dir.clone()]);
-        if self.tool != Tool::None {
-            add_folders(&self.dir, &mut found);
+        if self.tool != Tool::Unknown {
+            self.add_folders(&self.dir, &mut found);
         }
         found
     }
-}
 
-/// Whether a file or folder of this name is none that somebody writes.
-fn is_made(name: &str) -> bool {
-    name.starts_with('.') || MADE.contains(&name)
-}
-
-fn add_folders(dir: &Path, found: &mut BTreeSet<PathBuf>) {
-    let Ok(entries) = fs::read_dir(dir) else { return };
-    for entry in entries.flatten() {
-        let name = entry.file_name();
-        let made = name.to_str().is_none_or(is_made);
-        if !made && entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-            found.insert(entry.path());
-            add_folders(&entry.path(), found);
+    fn add_folders(&self, dir: &Path, found: &mut BTreeSet<PathBuf>) {
+        let Ok(entries) = fs::read_dir(dir) else { return };
+        for entry in entries.flatten() {
+            let path = entry.path();
+            let generated = path.strip_prefix(&self.dir).is_ok_and(|path| self.is_generated(path));
+            if !generated && entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                self.add_folders(&path, found);
+                found.insert(path);
+            }
         }
     }
+}
+
+/// Whether a file or folder of this name is generated, or hidden.
+fn is_generated(name: &str) -> bool {
+    name.starts_with('.') || GENERATED.contains(&name)
 }
 
 #[cfg(test)]
@@ -144,8 +152,15 @@ mod tests {
 
     fn tree() -> tempfile::TempDir {
         let dir = tempfile::tempdir().unwrap();
-        let folders =
-            ["crate/src/deep", "crate/target/wasm32-wasip2/release", "crate/.git", "js/dist", "other", "py/src"];
+        let folders = [
+            "crate/src/build",
+            "crate/target/wasm32-wasip2/release",
+            "crate/.git",
+            "js/dist",
+            "other",
+            "py/src",
+            "py/build",
+        ];
         for folder in folders {
             fs::create_dir_all(dir.path().join(folder)).unwrap();
         }
@@ -164,38 +179,58 @@ mod tests {
     fn a_component_is_built_in_the_wrong_folder_or_way() {
         let dir = tree();
         let project = |component: &str| {
-            let Project { dir: found, tool } = Project::of(&dir.path().join(component));
+            let Project { dir: found, tool } = Project::of(&dir.path().join(component), dir.path());
             (found.strip_prefix(dir.path()).unwrap().to_str().unwrap().to_owned(), tool)
         };
         let cargo = ("crate".to_owned(), Tool::Cargo(Builder::Cargo));
         assert_eq!(project("crate/target/wasm32-wasip2/release/x.wasm"), cargo);
         let component = ("crate".to_owned(), Tool::Cargo(Builder::CargoComponent));
         assert_eq!(project("crate/target/wasm32-wasip1/release/x.wasm"), component);
-        assert_eq!(project("crate/x.wasm"), ("crate".to_owned(), Tool::None), "cargo does not make that one");
-        assert_eq!(project("crate/target/wasm32-wasip2/debug/x.wasm").1, Tool::None);
+        assert_eq!(project("crate/x.wasm"), ("crate".to_owned(), Tool::Unknown), "cargo does not make that one");
+        assert_eq!(project("crate/target/wasm32-wasip2/debug/x.wasm").1, Tool::Unknown);
         assert_eq!(project("js/dist/x.wasm"), ("js".to_owned(), Tool::Npm));
         assert_eq!(project("py/dist/x.wasm"), ("py".to_owned(), Tool::Script));
-        assert_eq!(project("other/x.wasm"), ("other".to_owned(), Tool::None), "there is no script that can be run");
+        assert_eq!(project("other/x.wasm"), ("other".to_owned(), Tool::Unknown), "there is no script that can be run");
     }
 
     #[test]
     fn what_a_build_writes_is_taken_for_something_saved() {
         let dir = tree();
-        let project = Project::of(&dir.path().join("crate/target/wasm32-wasip1/release/x.wasm"));
-        let folders: Vec<_> = project.folders().into_iter().collect();
-        let expected = ["crate", "crate/src", "crate/src/deep"].map(|folder| dir.path().join(folder));
-        assert_eq!(folders, expected);
+        let project = |component: &str| Project::of(&dir.path().join(component), dir.path());
+        let krate = project("crate/target/wasm32-wasip1/release/x.wasm");
+        let expected = ["crate", "crate/src", "crate/src/build"].map(|folder| dir.path().join(folder));
+        assert_eq!(krate.folders().into_iter().collect::<Vec<_>>(), expected);
         let touches = |project: &Project, file: &str| project.is_touched(&BTreeSet::from([dir.path().join(file)]));
-        assert!(touches(&project, "crate/src/deep/a.rs") && touches(&project, "crate/Cargo.toml"));
-        assert!(!touches(&project, "crate/src/bindings.rs") && !touches(&project, "js/index.js"));
-        let [js, py] = ["js/dist/x.wasm", "py/dist/x.wasm"].map(|component| Project::of(&dir.path().join(component)));
-        for made in ["js/dist", "js/node_modules", "js/package-lock.json"] {
-            assert!(!touches(&js, made), "{made}");
+        assert!(touches(&krate, "crate/src/build/a.rs") && touches(&krate, "crate/Cargo.toml"));
+        assert!(!touches(&krate, "crate/src/bindings.rs") && !touches(&krate, "js/index.js"));
+        let [js, py] = ["js/dist/x.wasm", "py/x.wasm"].map(project);
+        for generated in ["js/dist", "js/node_modules", "js/package-lock.json", "js/build/wit", "js/x.wasm"] {
+            assert!(!touches(&js, generated), "{generated}");
         }
-        assert!(!touches(&py, "py/.venv") && !touches(&py, "py/src/__pycache__"));
+        for generated in ["py/.venv", "py/src/__pycache__", "py/build", "py/x.wasm"] {
+            assert!(!touches(&py, generated), "{generated}");
+        }
+        assert_eq!(py.folders(), BTreeSet::from(["py", "py/src"].map(|folder| dir.path().join(folder))));
         assert!(touches(&js, "js/package.json") && touches(&py, "py/src/app.py") && touches(&py, "py/build.sh"));
-        let prebuilt = Project::of(&dir.path().join("other/x.wasm"));
+        let prebuilt = project("other/x.wasm");
         assert!(touches(&prebuilt, "other/x.wasm"), "a component that somebody else builds is never swapped in");
+    }
+
+    #[test]
+    fn a_script_that_the_manifest_has_nothing_to_do_with_is_run() {
+        let dir = tree();
+        let base = dir.path().join("py/src");
+        let tool = |component: &str| Project::of(&base.join(component), &base).tool;
+        assert_eq!(tool("x.wasm"), Tool::Unknown, "a script above the manifest");
+        assert_eq!(tool("../x.wasm"), Tool::Unknown, "the same, by the way of the manifest's folder");
+        assert_eq!(tool("../../js/dist/x.wasm"), Tool::Unknown, "a package beside the manifest");
+        let cargos = Tool::Cargo(Builder::Cargo);
+        assert_eq!(
+            tool("../../crate/target/wasm32-wasip2/release/x.wasm"),
+            cargos,
+            "a crate says itself what it makes"
+        );
+        assert_eq!(Project::of(&base.join("x.wasm"), &dir.path().join("py")).tool, Tool::Script);
     }
 
     #[test]
@@ -206,7 +241,7 @@ mod tests {
         let text = ["[app]\nname = \"x\"\n", &service("a", "js/dist/a.wasm"), &service("b", "py/dist/b.wasm")].concat();
         let manifest = Manifest::parse("holm.toml", &text, dir.path(), &|_| None).unwrap();
         let project = Project::without_cargo(&dir.path().join("js")).unwrap();
-        assert_eq!(project.components(&manifest), [dir.path().join("js/dist/a.wasm")]);
+        assert_eq!(project.components(&manifest, &dir.path().join("holm.toml")), [dir.path().join("js/dist/a.wasm")]);
         assert_eq!(Project::without_cargo(&dir.path().join("other")), None);
     }
 }

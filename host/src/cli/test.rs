@@ -15,14 +15,14 @@ pub(super) struct Args {
     /// The manifest
     #[arg(default_value = "holm.toml")]
     manifest: PathBuf,
-    /// Further arguments for `cargo test`, `npm test` or test.sh
+    /// Further arguments for `cargo test`, npm's script `test` or test.sh
     #[arg(last = true)]
     arguments: Vec<OsString>,
 }
 
 impl Args {
     pub(super) fn run(self, context: &Context) -> anyhow::Result<()> {
-        let projects = sources::projects(&plan::read_manifest(&self.manifest)?);
+        let projects = sources::projects(&plan::read_manifest(&self.manifest)?, &self.manifest);
         for project in &projects {
             context.output.note(format_args!("building {}", project.dir().display()));
             project.build(context.output)?;

@@ -1,12 +1,11 @@
 //! The inner loop: what is saved is built and served, by `holm dev`; and what `holm new` makes builds and works.
 
-use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
-use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
 use crate::client::Client;
+use crate::lines::Lines;
 use crate::process::{Host, holm, run, signal, stderr, stdout};
 
 /// A first build, dependencies included, on a machine that runs other tests, too.
@@ -40,7 +39,8 @@ impl Dev {
         let mut command = holm(dir);
         command.args(["dev", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"]).env_remove("CARGO_TARGET_DIR");
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        let (stdout, stderr) = (Lines::of(child.stdout.take().unwrap()), Lines::of(child.stderr.take().unwrap()));
+        let stdout = Lines::of(child.stdout.take().unwrap(), BUILD);
+        let stderr = Lines::of(child.stderr.take().unwrap(), BUILD);
         Self { child, stdout, stderr }
     }
 
@@ -49,35 +49,6 @@ impl Dev {
         let ready = self.stdout.until("ready gateway=");
         self.stderr.until("watching");
         Client::new(ready.split_once("gateway=http://").unwrap().1.split(' ').next().unwrap())
-    }
-}
-
-/// The lines of one stream: what comes through two of them has no order.
-pub(crate) struct Lines {
-    lines: Receiver<String>,
-    seen: Vec<String>,
-}
-
-impl Lines {
-    fn of(from: impl Read + Send + 'static) -> Self {
-        let (tell, lines) = channel();
-        std::thread::spawn(move || {
-            BufReader::new(from).lines().map_while(Result::ok).try_for_each(|line| tell.send(line))
-        });
-        Self { lines, seen: Vec::new() }
-    }
-
-    /// The next line with this in it.
-    pub(crate) fn until(&mut self, part: &str) -> String {
-        let end = Instant::now() + BUILD;
-        loop {
-            let left = end.saturating_duration_since(Instant::now());
-            let line = self.lines.recv_timeout(left).unwrap_or_else(|_| panic!("no {part:?} in {:#?}", self.seen));
-            self.seen.push(line.clone());
-            if line.contains(part) {
-                return line;
-            }
-        }
     }
 }
 

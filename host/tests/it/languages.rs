@@ -4,9 +4,10 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Command;
 
 use http::Method;
+use tokio::sync::Mutex;
 
 use crate::client::Client;
 use crate::dev::{Dev, new};
@@ -15,20 +16,30 @@ use crate::process::{Host, fixture, holm, run, stderr, stdout};
 /// Installing packages and building takes up to a few minutes on a machine that runs other tests, too. A tool that
 /// waits for the network for ever is ended together with all that it has started.
 const SECONDS: &str = "500";
+/// What `timeout` ends with when it had to end the tool.
+const ENDED: i32 = 124;
+/// One installs and compiles an engine at a time: each takes all processors and a GB.
+static TURN: Mutex<()> = Mutex::const_new(());
 
-fn tested(service: &Path) -> Output {
-    let holm = holm(service);
+/// Has `holm test` build a new service and run its tests, with packages from the caches of npm and pip where they are
+/// there. What it prints.
+fn tested(service: &Path) -> String {
     let mut command = Command::new("timeout");
-    command.arg(SECONDS).arg(holm.get_program()).arg("test").current_dir(service).output().unwrap()
+    command.arg(SECONDS).arg(holm(service).get_program()).arg("test").current_dir(service);
+    let tested = command.env("npm_config_prefer_offline", "true").output().unwrap();
+    let printed = format!("{}{}", stdout(&tested), stderr(&tested));
+    assert_ne!(tested.status.code(), Some(ENDED), "not installed, built and tested in {SECONDS} s:\n{printed}");
+    assert!(tested.status.success(), "not installed, built or tested ({}):\n{printed}", tested.status);
+    printed
 }
 
 /// Builds and tests a new service, and asks it on a host.
 async fn works(template: &str, passed: &str) {
+    let _turn = TURN.lock().await;
     let dir = tempfile::tempdir().unwrap();
     let service = new(dir.path(), template, "my-service");
-    let tested = tested(&service);
-    let told = format!("{}{}", stdout(&tested), stderr(&tested));
-    assert!(tested.status.success() && told.contains(passed), "{told}");
+    let printed = tested(&service);
+    assert!(printed.contains(passed), "{printed}");
     let host = Host::start();
     host.done(&["deploy", service.join("holm.toml").to_str().unwrap()]);
     let client = Client::new(&host.gateway);
@@ -36,10 +47,12 @@ async fn works(template: &str, passed: &str) {
         assert_eq!(client.get(path).await.body, "Hello, Ada!\n", "{path}");
     }
     let long = "Grace ".repeat(3000);
-    let told = client.send(Method::POST, "/my-service/hello", &long).await;
-    assert_eq!((told.status.as_u16(), told.body), (200, format!("Hello, {long}!\n")));
+    let posted = client.send(Method::POST, "/my-service/hello", &long).await;
+    assert_eq!((posted.status.as_u16(), posted.body), (200, format!("Hello, {long}!\n")));
     assert_eq!(client.get("/my-service/").await.body, "Hello from my-service, version 1\n");
     assert_eq!(client.get("/my-service/health").await.body, "ok\n");
+    let head = client.send(Method::HEAD, "/my-service/hello/Ada", "").await;
+    assert_eq!((head.status.as_u16(), head.body.as_str()), (200, ""));
     assert_eq!(client.get("/my-service/nowhere").await.status, 404);
 }
 
@@ -92,6 +105,18 @@ fn a_folder_with_a_script_is_built_or_tested_in_another_way() {
     fs::remove_file(service.join("build.sh")).unwrap();
     let nothing = run(dir.path(), &["build", "any"]);
     assert!(stderr(&nothing).contains("holds nothing that can be built"), "{}", stderr(&nothing));
+}
+
+#[test]
+fn a_flag_for_the_tests_of_a_package_is_taken_by_npm() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::create_dir(dir.path().join("node_modules")).unwrap();
+    let scripts = r#"{"scripts": {"build": "true", "test": "echo tested:"}}"#;
+    fs::write(dir.path().join("package.json"), scripts).unwrap();
+    let manifest = crate::process::manifest("any", Path::new("dist/any.wasm"), "");
+    fs::write(dir.path().join("holm.toml"), manifest).unwrap();
+    let tested = run(dir.path(), &["test", "--", "--silent"]);
+    assert!(stdout(&tested).ends_with("\ntested: --silent\n"), "{}{}", stdout(&tested), stderr(&tested));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -73,6 +73,8 @@ mod idempotency;
 #[cfg(test)]
 mod languages;
 #[cfg(test)]
+mod lines;
+#[cfg(test)]
 mod migrating;
 #[cfg(test)]
 mod nats;

@@ -86,7 +86,7 @@ impl Dev<'_> {
     }
 
     fn projects(&self) -> anyhow::Result<Vec<Project>> {
-        Ok(sources::projects(&plan::read_manifest(&self.path)?))
+        Ok(sources::projects(&plan::read_manifest(&self.path)?, &self.path))
     }
 
     /// Builds these, and deploys what the manifest says then. What goes wrong is shown, and mended by another save.
@@ -114,7 +114,7 @@ impl Dev<'_> {
 
     fn watched(&self, projects: &[Project]) -> BTreeSet<PathBuf> {
         let mut folders: BTreeSet<_> = projects.iter().flat_map(Project::folders).collect();
-        folders.insert(sources::here(self.path.parent().unwrap_or(&self.path)));
+        folders.insert(sources::folder_of(&self.path));
         folders
     }
 }

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Component, Path};
+use std::path::{Component, Path, PathBuf};
 use std::process::Command;
 
 use serde_json::Value;
@@ -25,14 +25,15 @@ pub(super) enum Tool {
     Npm,
     /// A script of the folder, for any language.
     Script,
-    /// Nothing of ours: the folder is watched for the component itself.
-    None,
+    /// No known tool: only the component itself is watched.
+    Unknown,
 }
 
 impl Tool {
-    /// What makes this component, if it is made in this folder.
-    pub(super) fn of(dir: &Path, component: &Path) -> Option<Self> {
-        cargo(dir, component).map(Self::Cargo).or_else(|| Self::without_cargo(dir))
+    /// What makes this component, if it is made in this folder, for a manifest in the folder `base`.
+    pub(super) fn of(dir: &Path, component: &Path, base: &Path) -> Option<Self> {
+        let other = || is_within(dir, base).then(|| Self::without_cargo(dir)).flatten();
+        cargo(dir, component).map(Self::Cargo).or_else(other)
     }
 
     /// What a folder is built with that is no crate.
@@ -55,32 +56,42 @@ impl Tool {
                 run(build.args(["run", "--silent", "build"]).stdout(output.for_tools()), dir, "npm run build")
             }
             Self::Script => run(Command::new(dir.join(SCRIPT)).stdout(output.for_tools()), dir, SCRIPT),
-            Self::None => Ok(()),
+            Self::Unknown => Ok(()),
         }
     }
 
     pub(super) fn test(self, dir: &Path, arguments: &[OsString]) -> anyhow::Result<()> {
-        let (mut command, call) = match self {
-            Self::Cargo(_) => (Command::new("cargo"), "cargo test"),
-            Self::Npm => (Command::new("npm"), "npm test"),
-            Self::Script if may_be_run(&dir.join(TEST)) => (Command::new(dir.join(TEST)), TEST),
-            Self::Script | Self::None => return Ok(()),
+        let (program, own, call): (PathBuf, &[&str], _) = match self {
+            Self::Cargo(_) => ("cargo".into(), &["test"], "cargo test"),
+            // what follows is for the script, and not for npm
+            Self::Npm => ("npm".into(), &["test", "--"], "npm test"),
+            Self::Script if may_be_run(&dir.join(TEST)) => (dir.join(TEST), &[], TEST),
+            Self::Script | Self::Unknown => return Ok(()),
         };
-        if self != Self::Script {
-            command.arg("test");
-        }
+        let mut command = Command::new(program);
         // a host in the process of a test has this program compile its components
-        run(command.args(arguments).env("HOLM", this_program()), dir, call)
+        run(command.args(own).args(arguments).env("HOLM", this_program()), dir, call)
     }
 
-    /// Whether this file of the folder is one that the tool writes beside what it is built from.
+    /// Whether this file or folder of the project is one that the tool writes beside what it is built from.
     pub(super) fn writes(self, path: &Path) -> bool {
         match self {
             Self::Cargo(Builder::CargoComponent) => path.ends_with("src/bindings.rs"),
-            Self::Npm => path.ends_with("package-lock.json"),
-            Self::Cargo(Builder::Cargo) | Self::Script | Self::None => false,
+            Self::Npm => path.ends_with("package-lock.json") || is_output(path),
+            Self::Script => is_output(path),
+            Self::Cargo(Builder::Cargo) | Self::Unknown => false,
         }
     }
+}
+
+/// Whether a folder is this one or below it, by its name.
+fn is_within(dir: &Path, base: &Path) -> bool {
+    dir.strip_prefix(base).is_ok_and(|inner| inner.components().all(|part| matches!(part, Component::Normal(_))))
+}
+
+/// Whether this is a component, or in a folder `build`, which in a crate may be a module.
+fn is_output(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "wasm") || path.iter().any(|name| name == "build")
 }
 
 fn cargo(dir: &Path, component: &Path) -> Option<Builder> {

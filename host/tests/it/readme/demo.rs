@@ -1,6 +1,5 @@
 //! What is done beside the demo, which `scripts/up` builds and starts: it takes the time of an optimised build.
 
-use std::io::BufRead;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -26,12 +25,9 @@ fn a_command_of_the_readme_does_not_do_what_it_shows() {
 #[test]
 fn the_lines_to_try_that_the_host_starts_with_do_not_work() {
     let mut up = Up::demo();
-    let mut out = String::new();
-    while !out.contains("Ctrl-C") {
-        assert_ne!(up.out.read_line(&mut out).unwrap(), 0, "{out}");
-    }
-    let lines: Vec<_> = out.lines().map(str::trim).filter(|line| line.starts_with("curl ")).collect();
-    assert_eq!(lines.len(), 5, "{out}");
+    up.out.until("Ctrl-C");
+    let lines: Vec<_> = up.out.seen().iter().map(|line| line.trim()).filter(|line| line.starts_with("curl ")).collect();
+    assert_eq!(lines.len(), 5, "{:#?}", up.out.seen());
     for line in lines {
         let answer = up.terminal(&format!("{line} --fail")).output().unwrap();
         assert!(answer.status.success() && !answer.stdout.is_empty(), "{line}: {answer:?}");

@@ -4,24 +4,31 @@
 //! running, and in a folder that is gone afterwards.
 
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::net::TcpListener;
 use std::os::unix::fs::symlink;
 use std::path::Path;
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use super::root;
 use super::steps::{DEMO, HOST, Step, is_shown};
+use crate::lines::Lines;
 use crate::process::{program, signal};
 
 /// Between the outputs of two blocks.
 const NEXT: &str = "--- next block ---";
 /// Seconds for all that is typed: far more than it takes, but an `until` has no end of its own.
 const LONGEST: &str = "900";
+/// For a host to get ready: the demo may be built first, on a machine that builds something else, too.
+const READY: Duration = Duration::from_secs(60);
+const BUILT_AND_READY: Duration = Duration::from_secs(3600);
+/// Where a README says that nobody listens. Developers often have something there.
+const NOBODY: &str = "127.0.0.1:3000";
 
 /// A host, as somebody started it in the first terminal.
 pub(super) struct Up {
     child: Child,
-    pub(super) out: BufReader<ChildStdout>,
+    pub(super) out: Lines,
     ready: String,
     dir: tempfile::TempDir,
 }
@@ -36,7 +43,7 @@ impl Up {
         let mut command = shell(DEMO);
         command.env("CARGO_TARGET_DIR", target());
         command.envs(["HOLM_LISTEN", "HOLM_ADMIN", "HOLM_DISCOVERY", "HOLM_GRPC"].map(|name| (name, "127.0.0.1:0")));
-        Self::start(command, dir)
+        Self::start(command, dir, BUILT_AND_READY)
     }
 
     /// A host by a command of its own. It is the program that the tests were built with.
@@ -48,16 +55,17 @@ impl Up {
         let any = ["--listen", "--admin", "--grpc"].map(|door| format!("{door} 127.0.0.1:0")).join(" ");
         // exec: signals are for the host
         let with_addresses = format!("exec {HOST} {any} --discovery {}:8500", loopback());
-        Self::start(shell(&command.replace(HOST, &with_addresses)), dir)
+        let command = command.replace(HOST, &with_addresses).replace(NOBODY, &nobody());
+        Self::start(shell(&command), dir, READY)
     }
 
-    fn start(mut command: Command, dir: tempfile::TempDir) -> Self {
+    fn start(mut command: Command, dir: tempfile::TempDir, within: Duration) -> Self {
         command.env("XDG_CACHE_HOME", dir.path().join("cache")).env("HOLM_DATA", dir.path().join("data"));
         let mut child = command.env("HOLM_LOG", "warn").spawn().unwrap();
-        let mut out = BufReader::new(child.stdout.take().unwrap());
-        let mut ready = String::new();
-        out.read_line(&mut ready).unwrap();
-        Self { child, out, ready, dir }
+        let out = Lines::of(child.stdout.take().unwrap(), within);
+        let mut up = Self { child, out, ready: String::new(), dir };
+        up.ready = up.out.until("ready ");
+        up
     }
 
     /// What the host says of itself when it is ready.
@@ -117,10 +125,15 @@ fn target() -> &'static Path {
 }
 
 /// A loopback address that no other test, and no other run of this one, listens on: some clients of discovery ask port
-/// 8500 and no other.
+/// 8500 and no other. On Linux alone all of 127.0.0.0/8 answers by itself; elsewhere only 127.0.0.1 does.
 fn loopback() -> String {
     let [_, a, b, c] = std::process::id().to_be_bytes();
     format!("127.{}.{b}.{}", 192 + a % 32, c.max(1))
+}
+
+/// An address on which nobody listens: its port was free, and is left free.
+fn nobody() -> String {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
 }
 
 /// A shell in the root of the checkout.
