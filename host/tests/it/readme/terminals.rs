@@ -19,8 +19,9 @@ use crate::process::{program, signal};
 const NEXT: &str = "--- next block ---";
 /// Seconds for all that is typed: far more than it takes, but an `until` has no end of its own.
 const LONGEST: &str = "900";
-/// For a host to get ready: the demo may be built first, on a machine that builds something else, too.
-const READY: Duration = Duration::from_secs(60);
+/// For a host to get ready: it compiles what it is given, and the demo may be built first, on a machine that builds
+/// something else, too.
+const READY: Duration = Duration::from_secs(300);
 const BUILT_AND_READY: Duration = Duration::from_secs(3600);
 /// Where a README says that nobody listens. Developers often have something there.
 const NOBODY: &str = "127.0.0.1:3000";
