@@ -6,7 +6,8 @@
 //! is zero until a nested call finds no permit, grows by one each time that this happens, and
 //! shrinks while it does not: services that are never called back never give anything away.
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::pin::pin;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -22,11 +23,14 @@ use crate::telemetry::metrics::RevisionMetrics;
 /// nested call in this time is turned away to find out how large it must be.
 const DECAY: Duration = Duration::from_millis(100);
 
-/// How long a call may wait for a permit of a service that waits for it. Only where some are kept for such calls, and
-/// not for long: when two services call each other back in both directions, those who wait may wait for each other. A
-/// call that was turned away has its caller end, and theirs, and so give a permit back; on a loaded machine that takes
-/// some ten milliseconds.
+/// How long a call waits for a permit of a service that waits for it until one such call is turned away. Only where some
+/// are kept for such calls, and not for long: when two services call each other back in both directions, those who wait
+/// may wait for each other.
 const AGAIN: Duration = Duration::from_millis(50);
+
+/// How long it waits while one that was turned away has still to give its permit back. Its caller may ask again instead
+/// of ending, so not for long.
+const WHILE_ENDING: Duration = Duration::from_millis(250);
 
 /// How long an invocation from outside stands before a full queue until it is turned away. A burst passes in less, and
 /// clients that come again at once do so a hundred times a second and not a thousand times: to turn somebody away costs
@@ -48,6 +52,7 @@ pub struct Bulkhead {
 
 /// The right to run. It ends when it is dropped.
 pub struct Permit {
+    reserve: Arc<Reserve>,
     _permit: OwnedSemaphorePermit,
     _outside: Option<OutsidePermit>,
 }
@@ -63,6 +68,9 @@ struct Reserve {
     most: u32,
     /// Whether it is anything but zero, for the way that all take.
     any: AtomicU32,
+    /// Whether a call was turned away whose caller, and theirs, have to end now, and nobody has given a permit back
+    /// since. On a loaded machine that takes its time; to turn more away meanwhile would free no more.
+    ending: AtomicBool,
     state: Mutex<ReserveState>,
 }
 
@@ -111,20 +119,23 @@ impl Bulkhead {
         let kept = standing != Standing::Outside && self.reserve.grow(&self.outside);
         let overload =
             |detail: &str| Fault::new(FaultKind::Overload, format!("{} is reached{detail}", self.limit.name()));
-        if standing == Standing::Again && !kept {
+        let again = standing == Standing::Again;
+        if again && !kept && self.reserve.turn_away() {
             return Err(overload(", and the service waits for this call itself"));
         }
-        let (stand, wait) = match standing {
-            Standing::Outside => (STAND, self.queue_wait),
-            Standing::Nested => (Duration::ZERO, self.queue_wait),
-            Standing::Again => (Duration::ZERO, AGAIN),
-        };
-        let patience = deadline.min(Instant::now() + wait.min(self.queue_wait));
+        let wait = if again { self.queue_wait.min(WHILE_ENDING) } else { self.queue_wait };
+        let patience = deadline.min(Instant::now() + wait);
+        let stand = if standing == Standing::Outside { STAND } else { Duration::ZERO };
         let place = self.queue.place(patience.min(Instant::now() + stand)).await;
         let _place = place.ok_or_else(|| overload(" and limits.queue is full").at(Limit::Queue))?;
-        match timeout_at(patience, self.wait(standing)).await {
-            Ok(Some(permit)) => Ok(permit),
-            _ => Err(overload(", and no permit became free in time").at(Limit::QueueWait)),
+        let mut waiting = pin!(self.wait(standing));
+        loop {
+            let until = if again { patience.min(Instant::now() + AGAIN) } else { patience };
+            match timeout_at(until, waiting.as_mut()).await {
+                Ok(Some(permit)) => return Ok(permit),
+                Err(_) if until < patience && !self.reserve.turn_away() => {}
+                _ => return Err(overload(", and no permit became free in time").at(Limit::QueueWait)),
+            }
         }
     }
 
@@ -137,7 +148,7 @@ impl Bulkhead {
             Standing::Nested | Standing::Again => None,
         };
         let permit = self.permits.clone().try_acquire_owned().ok()?;
-        Some(Permit { _permit: permit, _outside: outside })
+        Some(Permit { reserve: self.reserve.clone(), _permit: permit, _outside: outside })
     }
 
     async fn wait(&self, standing: Standing) -> Option<Permit> {
@@ -146,11 +157,17 @@ impl Bulkhead {
             Standing::Nested | Standing::Again => None,
         };
         let permit = self.permits.clone().acquire_owned().await.ok()?;
-        Some(Permit { _permit: permit, _outside: outside })
+        Some(Permit { reserve: self.reserve.clone(), _permit: permit, _outside: outside })
     }
 
     fn outside_permit(&self, permit: OwnedSemaphorePermit) -> OutsidePermit {
         OutsidePermit { permit: Some(permit), reserve: self.reserve.clone() }
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        self.reserve.given_back();
     }
 }
 
@@ -167,7 +184,7 @@ impl Drop for OutsidePermit {
 impl Reserve {
     fn new(most: u32) -> Self {
         let state = ReserveState { kept: 0, owed: 0, changed: Instant::now() };
-        Self { most, any: AtomicU32::new(0), state: Mutex::new(state) }
+        Self { most, any: AtomicU32::new(0), ending: AtomicBool::new(false), state: Mutex::new(state) }
     }
 
     fn with<T>(&self, change: impl FnOnce(&mut ReserveState) -> T) -> T {
@@ -192,6 +209,17 @@ impl Reserve {
             }
             some
         })
+    }
+
+    /// Whether a call may be turned away: not while the permit of the last one has still to come.
+    fn turn_away(&self) -> bool {
+        !self.ending.swap(true, Ordering::AcqRel)
+    }
+
+    fn given_back(&self) {
+        if self.ending.load(Ordering::Acquire) {
+            self.ending.store(false, Ordering::Release);
+        }
     }
 
     /// One less is kept, if nobody has asked for more lately.
@@ -322,6 +350,7 @@ mod tests {
             held.insert(0, enter(&bulkhead, Standing::Again).await.unwrap());
         }
         assert_eq!(bulkhead.reserve.any.load(Ordering::Acquire), 2);
+        bulkhead.reserve.with(|state| state.changed = Instant::now());
         held.truncate(0);
         held.push(enter(&bulkhead, Standing::Outside).await.unwrap());
         // two of the four are for nested calls alone
@@ -331,8 +360,8 @@ mod tests {
         held.push(enter(&bulkhead, Standing::Again).await.unwrap());
     }
 
-    #[tokio::test]
-    async fn all_of_a_crowd_is_turned_away_that_one_permit_would_help() {
+    #[tokio::test(start_paused = true)]
+    async fn all_of_a_crowd_is_turned_away_that_one_permit_would_help_later() {
         let bulkhead = Bulkhead::new(&settings(4));
         let mut held = Vec::new();
         for _ in 0..4 {
@@ -342,7 +371,7 @@ mod tests {
         // whoever waited for that one has to end; the permit goes to those who are waited for, one after the other
         let again = || async { enter(&bulkhead, Standing::Again).await.map(drop) };
         let end = async {
-            tokio::task::yield_now().await;
+            tokio::time::sleep(3 * AGAIN).await;
             held.pop();
         };
         let (one, other, ()) = tokio::join!(again(), again(), end);
