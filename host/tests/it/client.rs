@@ -85,6 +85,11 @@ impl Answer {
         kind.strip_prefix("urn:holm:fault:").unwrap_or_else(|| panic!("{self:?}")).to_owned()
     }
 
+    /// Where the next page of a list is: the reference of its `Link`.
+    pub(crate) fn next_page(&self) -> &str {
+        self.headers["link"].to_str().unwrap().strip_prefix('<').unwrap().split_once('>').unwrap().0
+    }
+
     pub(crate) fn json(&self) -> serde_json::Value {
         serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.body))
     }

@@ -1,19 +1,11 @@
 //! Guests as the world builds them: other crates, other languages, other WASI versions.
 
-use std::path::{Path, PathBuf};
-
 use crate::client::Client;
-use crate::process::Host;
-
-fn example(path: &str) -> PathBuf {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/guests").join(path);
-    assert!(path.exists(), "{} is not built: run scripts/build-components --examples", path.display());
-    path
-}
+use crate::process::{Host, example};
 
 async fn hello(component: &str, isolation: &str) {
     let host = Host::start();
-    let told = host.deploy("hello", "1.0.0", &example(component), &[]);
+    let told = host.deploy("hello", "1.0.0", &example(&format!("guests/{component}")), &[]);
     assert!(told.contains(isolation), "{told}");
     let client = Client::new(&host.gateway);
     for _ in 0..3 {

@@ -231,6 +231,13 @@ pub(crate) fn fixture(name: &str) -> PathBuf {
     built(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../components/target/wasm32-wasip2/release/examples")), name)
 }
 
+/// A component of `examples/`, by its path there, built by `scripts/build-components --examples`.
+pub(crate) fn example(path: &str) -> PathBuf {
+    let path = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../examples")).join(path);
+    assert!(path.exists(), "{} is not built: run scripts/build-components --examples", path.display());
+    path
+}
+
 fn built(dir: &Path, name: &str) -> PathBuf {
     let path = dir.join(format!("{name}.wasm"));
     assert!(path.exists(), "{} is not built: run scripts/build-components", path.display());

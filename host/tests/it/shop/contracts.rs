@@ -1,7 +1,7 @@
 //! A service in another language in the place of one in Rust: the same contract holds, the same data goes on, and
 //! those who ask do not notice.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -12,16 +12,14 @@ use tokio::task::JoinSet;
 use super::buyer::Buyer;
 use super::{Shop, pause};
 use crate::client::{Answer, Client};
-use crate::process::component;
+use crate::process::{component, example};
 
 /// An instance of the JavaScript engine answers one request.
 const FRESH: &[&str] = &["--isolation", "invocation"];
 const REUSE: &[&str] = &["--isolation", "reuse"];
 
 fn in_typescript() -> PathBuf {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/shop/catalog-ts/catalog.wasm");
-    assert!(path.exists(), "{} is not built: run scripts/build-components --examples", path.display());
-    path
+    example("shop/catalog-ts/catalog.wasm")
 }
 
 async fn send(client: &Client, method: Method, path: &str, body: &Value) -> Answer {
@@ -52,8 +50,7 @@ async fn catalog_keeps_its_contract(shop: &Shop) {
     assert_eq!(client.get("/api/products?q=TEA+for").await.json(), json!([put.json()]));
     assert_eq!(client.get("/api/products?q=GR%C3%9CNER").await.json(), json!([product]));
     let first = client.get("/api/products?limit=1").await;
-    let next = first.headers["link"].to_str().unwrap().strip_prefix("<").unwrap().split_once('>').unwrap().0.to_owned();
-    let second = client.get(&format!("/api/products{next}")).await;
+    let second = client.get(&format!("/api/products{}", first.next_page())).await;
     assert_eq!(json!([first.json()[0], second.json()[0]]), json!([product, put.json()]));
     assert!(!second.headers.contains_key("link"), "{second:?}");
 

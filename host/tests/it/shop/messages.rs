@@ -1,19 +1,17 @@
 //! The notifications in Rust and in Python: the same contract holds for both, and either goes on where the other has
 //! stopped.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use http::Method;
 use serde_json::{Value, json};
 
 use super::Shop;
 use crate::client::Answer;
-use crate::process::component;
+use crate::process::{component, example};
 
 fn in_python() -> PathBuf {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/shop/notifications-py/notifications.wasm");
-    assert!(path.exists(), "{} is not built: run scripts/build-components --examples", path.display());
-    path
+    example("shop/notifications-py/notifications.wasm")
 }
 
 fn publish(shop: &Shop, subject: &str, payload: &Value) {
@@ -50,8 +48,7 @@ async fn notifications_keep_their_contract(shop: &Shop) {
     assert_eq!(client.send(Method::POST, &format!("{path}/sent"), "").await.json(), sent.json());
     assert_eq!(texts(&client.get("/api/messages?waiting=true").await), ["Your order 7 is confirmed."]);
     let page = client.get("/api/messages?limit=1").await;
-    let next = page.headers["link"].to_str().unwrap().strip_prefix('<').unwrap().split_once('>').unwrap().0.to_owned();
-    assert_eq!(texts(&client.get(&format!("/api/messages{next}")).await), ["Your order 7 is confirmed."]);
+    assert_eq!(texts(&client.get(&format!("/api/messages{}", page.next_page())).await), ["Your order 7 is confirmed."]);
 
     let head = client.send(Method::HEAD, &path, "").await;
     assert_eq!((head.status.as_u16(), &*head.body), (200, ""));
